@@ -1,0 +1,16 @@
+//! Plain types shared by all of `bench`: what is planned, what happened, and how it is stored.
+//!
+//! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
+
+pub mod exit;
+pub mod names;
+pub mod plan;
+pub mod profile;
+pub mod record;
+pub mod run;
+pub mod scenario;
+pub mod summary;
+pub mod tables;
+
+/// Version of every file format that `bench` stores. Readers accept this and all older ones.
+pub const SCHEMA_VERSION: u32 = 1;

@@ -1,0 +1,188 @@
+//! The plan: scenario, profile, arm and flags, fully resolved. Its hashes say what was tested.
+
+use crate::names::{model_label, sha256_hex};
+use crate::profile::Profile;
+use crate::scenario::Scenario;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// One way of autoscaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Arm {
+    Wva,
+    Hpa,
+    /// No autoscaler, this many replicas.
+    Static(u32),
+    /// No autoscaler; replicas are left as they are.
+    None,
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wva => f.write_str("wva"),
+            Self::Hpa => f.write_str("hpa"),
+            Self::Static(n) => write!(f, "static-{n}"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+impl From<Arm> for String {
+    fn from(a: Arm) -> Self {
+        a.to_string()
+    }
+}
+
+impl TryFrom<String> for Arm {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, String> {
+        s.parse()
+    }
+}
+
+impl FromStr for Arm {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "wva" => Ok(Self::Wva),
+            "hpa" => Ok(Self::Hpa),
+            "none" => Ok(Self::None),
+            _ => s
+                .strip_prefix("static-")
+                .and_then(|n| n.parse().ok())
+                .map(Self::Static)
+                .ok_or_else(|| format!("unknown arm {s:?}: wva, hpa, static-N or none")),
+        }
+    }
+}
+
+/// What was learnt from the cluster and used by the plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// `gitVersion` of the API server.
+    pub kubernetes: String,
+    pub openshift: bool,
+    /// Node name, architecture, and GPU product if it has one.
+    pub nodes: Vec<NodeFact>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFact {
+    pub name: String,
+    pub arch: String,
+    pub os_image: String,
+    pub gpu_product: Option<String>,
+    /// Allocatable `nvidia.com/gpu`.
+    pub gpus: u32,
+}
+
+/// Fully resolved: nothing left to decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub schema_version: u32,
+    pub bench_version: String,
+    pub hashes: Hashes,
+    pub arm: Arm,
+    pub scenario: Scenario,
+    /// None for a plan of the stack alone.
+    pub profile: Option<Profile>,
+    /// Of the stack, when it was stood up; absent in a plan made without a cluster.
+    pub facts: Option<ClusterFacts>,
+    /// What a reader must know of the translation: ignored seeds, dropped samples, chosen images.
+    pub notes: Vec<String>,
+}
+
+/// First 12 hexadecimal digits of SHA-256 over the canonical JSON of each part. Kept apart, so that two arms of
+/// the same load are seen to be comparable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hashes {
+    pub stack: String,
+    pub arm: String,
+    pub load: String,
+    pub plan: String,
+}
+
+impl Plan {
+    /// A plan with its hashes.
+    pub fn new(scenario: Scenario, profile: Option<Profile>, arm: Arm, facts: Option<ClusterFacts>, notes: Vec<String>) -> Self {
+        let hashes = Hashes::of(&scenario, profile.as_ref(), arm);
+        Self {
+            schema_version: crate::SCHEMA_VERSION,
+            bench_version: env!("CARGO_PKG_VERSION").into(),
+            hashes,
+            arm,
+            scenario,
+            profile,
+            facts,
+            notes,
+        }
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.scenario.namespace
+    }
+
+    /// llm-d-benchmark's label of the model; Deployment and Services are named after it.
+    pub fn label(&self) -> String {
+        model_label(&self.scenario.namespace, &self.scenario.model)
+    }
+
+    /// The scaled Deployment, and the VariantAutoscaling of the same name.
+    pub fn deployment(&self) -> String {
+        format!("{}-decode", self.label())
+    }
+
+    /// Service that the load is sent to.
+    pub fn gateway_service(&self) -> String {
+        format!("{}-gateway", self.label())
+    }
+
+    /// URL of the endpoint as seen from inside the cluster.
+    pub fn target(&self) -> String {
+        format!("http://{}.{}.svc.cluster.local:{}", self.gateway_service(), self.namespace(), self.scenario.gateway.port)
+    }
+}
+
+impl Hashes {
+    /// `scaling`, `hpa` and `wva` belong to the arm, `load` to the load, all else to the stack.
+    pub fn of(scenario: &Scenario, profile: Option<&Profile>, arm: Arm) -> Self {
+        let mut stack = serde_json::to_value(scenario).unwrap_or_default();
+        let mut take = |key: &str| stack.as_object_mut().and_then(|o| o.remove(key)).unwrap_or_default();
+        let (scaling, hpa, wva, load) = (take("scaling"), take("hpa"), take("wva"), take("load"));
+        // Neither changes what is tested.
+        take("description");
+        take("recording");
+        let mut load_part = serde_json::json!({ "settings": load, "profile": profile });
+        // A profile's name is not part of the load.
+        if let Some(p) = load_part.get_mut("profile").and_then(|p| p.as_object_mut()) {
+            p.remove("name");
+        }
+        let arm_part = match arm {
+            Arm::Wva => serde_json::json!({ "arm": arm, "scaling": scaling, "wva": wva }),
+            Arm::Hpa => serde_json::json!({ "arm": arm, "scaling": scaling, "hpa": hpa }),
+            Arm::Static(_) | Arm::None => serde_json::json!({ "arm": arm }),
+        };
+        let short = |v: &serde_json::Value| sha256_hex(canonical(v).as_bytes())[..12].to_string();
+        let (stack, arm, load) = (short(&stack), short(&arm_part), short(&load_part));
+        let plan = sha256_hex(format!("{stack}/{arm}/{load}").as_bytes())[..12].to_string();
+        Self { stack, arm, load, plan }
+    }
+}
+
+/// JSON with sorted keys and no white space.
+fn canonical(v: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match v {
+        Value::Object(o) => {
+            let mut keys: Vec<_> = o.iter().collect();
+            keys.sort_by_key(|(k, _)| *k);
+            let body: Vec<String> = keys.iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v))).collect();
+            format!("{{{}}}", body.join(","))
+        }
+        Value::Array(a) => format!("[{}]", a.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}

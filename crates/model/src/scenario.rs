@@ -1,0 +1,351 @@
+//! The scenario: the stack under test, with every version pinned. `scenarios/*.yaml` are its files.
+//!
+//! Every key is required in the resolved form; `scenarios/inference-scheduling.yaml` sets them all and other
+//! scenarios extend it. So that file, and no code, holds the defaults.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A resolved scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    pub schema_version: u32,
+    pub name: String,
+    pub description: String,
+    /// Namespace of the model server, the autoscaler objects and the load.
+    pub namespace: String,
+    /// Model as served, e.g. `Qwen/Qwen3-0.6B`; its label values and metrics carry this name.
+    pub model: String,
+    pub model_server: ModelServer,
+    pub gateway: Gateway,
+    pub scheduler: Scheduler,
+    pub monitoring: Monitoring,
+    pub adapter: Adapter,
+    pub wva: Wva,
+    pub scaling: Scaling,
+    pub hpa: Hpa,
+    pub reset: Reset,
+    pub load: LoadSettings,
+    pub recording: Recording,
+}
+
+/// An image, and whether the published experiment names this very version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// `registry/repository:tag` or `…@sha256:…`.
+    pub name: String,
+    pub pinned: Pinned,
+}
+
+/// Where a version comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pinned {
+    /// The published experiment names it.
+    Published,
+    /// It was not published; this one was chosen.
+    Chosen,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelServer {
+    pub method: Method,
+    pub image: Image,
+    /// Port of the OpenAI API in the pod.
+    pub port: u16,
+    /// Port of `/metrics` in the pod.
+    pub metrics_port: u16,
+    /// Arguments after `--model` and `--port`, which bench sets.
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub resources: Resources,
+    /// Seconds a terminating pod has to finish its requests.
+    pub termination_grace_s: u32,
+    /// Seconds a pod may take from scheduled to ready.
+    pub start_timeout_s: u32,
+    pub readiness_period_s: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// llm-d-inference-sim as a plain Deployment; no GPU, no gateway, no scheduler.
+    Simulator,
+    /// vLLM as the llm-d modelservice chart deploys it.
+    Modelservice,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    #[serde(default)]
+    pub requests: BTreeMap<String, String>,
+    #[serde(default)]
+    pub limits: BTreeMap<String, String>,
+}
+
+/// What stands between the load and the model servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    pub kind: GatewayKind,
+    pub image: Image,
+    /// Port of the Service that the load is sent to.
+    pub port: u16,
+    /// HAProxy's `balance` word; only for `kind: haproxy`.
+    pub balance: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayKind {
+    /// A request-level proxy in front of the pods of a headless Service.
+    Haproxy,
+    /// Gateway API on Istio with llm-d's endpoint picker.
+    Istio,
+}
+
+/// llm-d's inference scheduler (endpoint picker). Only used behind a Gateway API gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduler {
+    pub enabled: bool,
+    pub image: Image,
+    pub chart: String,
+    pub chart_version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    pub prometheus: PrometheusRef,
+    pub pod_monitor: PodMonitor,
+    /// Seconds between two scrapes of a model server; used for bench's own PodMonitor and to judge gaps.
+    pub scrape_interval_s: u32,
+}
+
+/// Where Prometheus answers. `auto` discovers: the `Prometheus` objects of the cluster and their Services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrometheusRef {
+    /// Namespace, or `auto`.
+    pub namespace: String,
+    /// Service, or `auto`.
+    pub service: String,
+    pub port: u16,
+    /// `https` (WVA accepts nothing else) or `http`.
+    pub scheme: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PodMonitor {
+    /// Make one only when nothing scrapes the pods already.
+    Auto,
+    Always,
+    Never,
+}
+
+/// Use what is there, make our own, or decide by looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provision {
+    /// Use an existing one, else install.
+    Auto,
+    /// It must exist already; bench adds marked parts and removes just these.
+    Existing,
+    /// Bench installs its own; an existing foreign one is refused.
+    Install,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapter {
+    pub mode: Provision,
+    pub image: Image,
+    /// Namespace for an own adapter.
+    pub namespace: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wva {
+    pub mode: Provision,
+    pub release: String,
+    pub namespace: String,
+    /// `oci://…` reference or a local directory.
+    pub chart: String,
+    pub chart_version: String,
+    pub image: Image,
+    /// Seconds between two decisions (GLOBAL_OPT_INTERVAL).
+    pub interval_s: u32,
+    /// Value of the VariantAutoscaling's accelerator label; at least two characters.
+    pub accelerator: String,
+    pub variant_cost: String,
+    pub thresholds: Thresholds,
+}
+
+/// `capacity-scaling-config`. A zero cannot be configured in v0.4.2: it means "inherit".
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// A replica is saturated at or above this KV usage (0..1).
+    pub kv_cache_threshold: f64,
+    /// A replica is saturated at or above this many waiting requests.
+    pub queue_length_threshold: f64,
+    /// Scale up when the average spare KV falls below this.
+    pub kv_spare_trigger: f64,
+    /// Scale up when the average spare queue falls below this.
+    pub queue_spare_trigger: f64,
+}
+
+/// Bounds and behaviour, the same in both arms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    pub min_replicas: u32,
+    pub max_replicas: u32,
+    pub scale_up: Behavior,
+    pub scale_down: Behavior,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Behavior {
+    pub stabilization_window_s: u32,
+    pub select_policy: SelectPolicy,
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SelectPolicy {
+    Max,
+    Min,
+    Disabled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    pub kind: PolicyKind,
+    pub value: u32,
+    pub period_s: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PolicyKind {
+    Pods,
+    Percent,
+}
+
+/// The plain HPA of the `hpa` arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hpa {
+    pub name: String,
+    pub metrics: Vec<HpaMetric>,
+}
+
+/// An External metric with an AverageValue target, selected by the model's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HpaMetric {
+    pub name: String,
+    /// Kubernetes quantity, e.g. `"3"` or `"600m"`.
+    pub average_value: String,
+}
+
+/// What is put back to its start before every run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    pub start_replicas: u32,
+    /// Sync period of the cluster's HPA controller; an HPA recreated within it keeps its old history.
+    pub hpa_sync_period_s: u32,
+    /// Longest look-back of any metric that decides (WVA: one minute).
+    pub metric_window_s: u32,
+    pub warmup: Warmup,
+}
+
+/// A short load with another seed, so that the first measured request meets warm processes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warmup {
+    /// Requests; 0 leaves the warm-up out.
+    pub requests: u32,
+    pub prompt_tokens: u32,
+    pub output_tokens: u32,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSettings {
+    pub mode: LoadMode,
+    pub guidellm: Guidellm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadMode {
+    /// One guidellm process over all rates, as published; it writes only at its very end.
+    Continuous,
+    /// One process and one result file a rate, seed + k.
+    PerRate,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guidellm {
+    /// Decides the dialect: 0.4–0.5 flat, from 0.7.1 spec; 0.6 is refused.
+    pub version: String,
+    pub image: Image,
+    pub tokenizer: Tokenizer,
+    /// Worker processes; 0 leaves guidellm's own default (10).
+    pub workers: u32,
+    /// Seconds without a byte after which a request is given up; `null` leaves the version's own default
+    /// (0.5: 60 s, which shaped the published failures).
+    pub request_timeout_s: Option<u32>,
+    /// Seconds added to the load's own length before guidellm is taken for hung.
+    pub overhead_s: u32,
+    pub env: BTreeMap<String, String>,
+    pub resources: Resources,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokenizer {
+    pub source: TokenizerSource,
+    /// hub: the repository id, empty for the model's own; image, pvc: the directory; directory: the local one.
+    #[serde(default)]
+    pub path: String,
+    /// PVC's claim name.
+    #[serde(default)]
+    pub claim: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenizerSource {
+    /// The small tokenizer that bench carries; needs no network. Not a model's own: prompts differ in text, not in length.
+    Embedded,
+    Hub,
+    Image,
+    Pvc,
+    /// A local directory, streamed into the harness pod.
+    Directory,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// Image that holds `bench`; empty: the running binary is streamed into a pod of the guidellm image.
+    pub agent_image: String,
+    /// Recording ends when replicas stood still at the minimum for this long.
+    pub settle_s: u32,
+    /// Or, at the latest, this long after the load.
+    pub tail_limit_s: u32,
+}

@@ -1,0 +1,92 @@
+//! `summary.json`: the numbers of a run.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub schema_version: u32,
+    pub run: String,
+    pub guidellm_version: String,
+    pub validity: Validity,
+    pub rates: Vec<RateSummary>,
+    pub scaling: ScalingSummary,
+    /// Pod → requests it finished during the run, from its own counters.
+    pub requests_per_pod: BTreeMap<String, f64>,
+}
+
+/// Whether the numbers may be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    pub verdict: Verdict,
+    /// Each finding, worst first.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Valid,
+    /// The generator reached its own cap of requests in flight: valid, but the load was no longer open.
+    ValidClosedLoop,
+    Invalid,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub verdict: Verdict,
+    /// Short and stable, e.g. `late-generator`.
+    pub code: String,
+    pub message: String,
+}
+
+/// Statistics over the successes of one rate. `None` where there was none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateSummary {
+    pub index: usize,
+    pub rate: f64,
+    pub start: f64,
+    pub end: f64,
+    pub requests: u64,
+    pub successful: u64,
+    pub errored: u64,
+    pub incomplete: u64,
+    /// Requests begun per second of the window.
+    pub achieved_rate: f64,
+    pub ttft_ms: Option<Stats>,
+    pub itl_ms: Option<Stats>,
+    pub e2e_s: Option<Stats>,
+    pub output_tokens_per_s: f64,
+    /// Seconds between due and sent.
+    pub lateness_s: Option<Stats>,
+    /// Seconds without load since the previous rate ended; `None` for the first.
+    pub gap_before_s: Option<f64>,
+    pub errors: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    pub count: u64,
+    pub mean: f64,
+    pub min: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScalingSummary {
+    pub start_replicas: Option<u32>,
+    pub max_desired: Option<u32>,
+    pub max_ready: Option<u32>,
+    pub end_replicas: Option<u32>,
+    /// Seconds from the start of the load to the first raise of `spec.replicas`.
+    pub first_scale_up_s: Option<f64>,
+    /// Integral of ready replicas over the recording, replica-seconds.
+    pub ready_replica_s: f64,
+    /// Integral of `spec.replicas` over the recording.
+    pub desired_replica_s: f64,
+    pub scale_ups: u32,
+    pub scale_downs: u32,
+}

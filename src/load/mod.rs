@@ -1,0 +1,1 @@
+//! The load generator guidellm: what it is given, how it is run, what comes back.
