@@ -1,1 +1,17 @@
 //! From files and flags to typed settings. No cluster, no clock, nothing written.
+//!
+//! A file is read into a tree that knows its lines ([`tree`]), layers are merged there, and only the result is typed
+//! ([`de`]), so that one message can name file, line, key and what was meant. Rendering lives elsewhere.
+
+mod check;
+mod de;
+mod error;
+mod lookup;
+mod path;
+pub mod profile;
+pub mod scenario;
+mod tree;
+
+pub use error::{ConfigError, Problem};
+pub use lookup::{Known, Lookup, TOKENIZER};
+pub use tree::At;

@@ -1,1 +1,3 @@
 //! The load generator guidellm: what it is given, how it is run, what comes back.
+
+pub mod render;

@@ -1,0 +1,125 @@
+//! What can be wrong with a file or a flag, told so that it can be put right: what, where, why, what to do.
+
+use super::tree::At;
+use std::fmt::Write as _;
+
+/// A scenario, profile or flag that does not hold together. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No file of that name.
+    #[error("{}", not_found(kind, name, nearest.as_deref(), known, looked_in))]
+    NotFound { kind: &'static str, name: String, nearest: Option<String>, known: Vec<String>, looked_in: Vec<String> },
+
+    #[error("cannot read {path}\n  why:  {source}")]
+    Read { path: String, source: std::io::Error },
+
+    /// Not YAML.
+    #[error("{at}: this is not valid YAML: {message}\n  line: {line_text}")]
+    Syntax { at: Box<At>, message: String, line_text: String },
+
+    /// Not YAML, but it can be seen what was meant.
+    #[error("{}", broken(at, reasons, corrected))]
+    Broken { at: Box<At>, reasons: Vec<String>, corrected: String },
+
+    #[error("{}", unknown_key(at, table, key, nearest.as_deref(), valid, remedy.as_deref()))]
+    UnknownKey { at: Box<At>, table: String, key: String, nearest: Option<String>, valid: Vec<String>, remedy: Option<String> },
+
+    #[error("{at}: `{key}` is missing\n  why:  it has no default\n  do:   {remedy}")]
+    MissingKey { at: Box<At>, key: String, remedy: String },
+
+    /// A value of the wrong type, or not one of the known words.
+    #[error("{}", wrong_value(at, key, message, nearest.as_deref()))]
+    Value { at: Box<At>, key: String, message: String, nearest: Option<String> },
+
+    /// Every value has its type, but they do not make sense together.
+    #[error("{}", problems(.0))]
+    Invalid(Vec<Problem>),
+
+    /// A flag that cannot be read.
+    #[error("{flag}: {message}\n  do:   {remedy}")]
+    Flag { flag: String, message: String, remedy: String },
+
+    #[error("these scenarios extend each other in a circle: {}\n  do:   remove one `extends:`", chain.join(" -> "))]
+    Cycle { chain: Vec<String> },
+
+    /// A `REPLACE_ENV_…` token or a template that nothing fills.
+    #[error("{at}: {message}\n  known: {}\n  do:   {remedy}", known.join(", "))]
+    Token { at: Box<At>, message: String, known: Vec<String>, remedy: String },
+
+    /// A file that is understood, and not supported.
+    #[error("{at}: {message}\n  why:  {why}\n  do:   {remedy}")]
+    Unsupported { at: Box<At>, message: String, why: String, remedy: String },
+}
+
+/// One finding of the validation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub at: At,
+    /// Dotted path.
+    pub key: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: `{}`: {}\n  do:   {}", self.at, self.key, self.message, self.remedy)
+    }
+}
+
+/// The candidate nearest to a misspelt word, when it is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let plain = |s: &str| s.to_lowercase().replace(['-', '.'], "_");
+    let word = plain(word);
+    candidates
+        .into_iter()
+        .map(|c| {
+            let c_plain = plain(c);
+            let score = strsim::normalized_damerau_levenshtein(&word, &c_plain).max(strsim::jaro_winkler(&word, &c_plain) - 0.2);
+            (score, c)
+        })
+        .filter(|(score, _)| *score >= 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, c)| c.to_string())
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|n| format!("\n  did you mean `{n}`?")).unwrap_or_default()
+}
+
+fn not_found(kind: &str, name: &str, nearest: Option<&str>, known: &[String], looked_in: &[String]) -> String {
+    let mut s = format!("there is no {kind} `{name}`{}", did_you_mean(nearest));
+    let _ = write!(s, "\n  known: {}\n  looked in: {}", known.join(", "), looked_in.join(", "));
+    let _ = write!(s, "\n  do:   name one of these, or give a path (with a `/` or ending in .yaml)");
+    s
+}
+
+fn unknown_key(at: &At, table: &str, key: &str, nearest: Option<&str>, valid: &[String], remedy: Option<&str>) -> String {
+    let place = if table.is_empty() { String::new() } else { format!(" in `{table}`") };
+    let mut s = format!("{at}: unknown key `{key}`{place}{}", did_you_mean(nearest));
+    let _ = write!(s, "\n  valid keys{place}: {}", valid.join(", "));
+    if let Some(remedy) = remedy {
+        let _ = write!(s, "\n  do:   {remedy}");
+    }
+    s
+}
+
+fn wrong_value(at: &At, key: &str, message: &str, nearest: Option<&str>) -> String {
+    format!("{at}: `{key}`: {message}{}", did_you_mean(nearest))
+}
+
+fn problems(list: &[Problem]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn broken(at: &At, reasons: &[String], corrected: &str) -> String {
+    let mut s = format!("{at}: this is not valid YAML");
+    for reason in reasons {
+        let _ = write!(s, "\n  why:  {reason}");
+    }
+    let _ = write!(s, "\n  do:   put this into the file:\n");
+    for line in corrected.lines() {
+        let _ = write!(s, "\n    {line}");
+    }
+    s
+}
