@@ -61,10 +61,71 @@ SH
   rm -rf --one-file-system "$WORK"; WORK=
 }
 
+# guidellm of the flat dialect, the way the testbed makes 0.8.1: from PyPI, with Debian's Python and the stand-in for torch.
+guidellm05_image() {
+  local version=0.5.4 ref root dist p wheels
+  ref=ghcr.io/vllm-project/guidellm:v$version
+  if have_image "$ref"; then return 0; fi
+  say "making $ref (minutes)"
+  python3 -m pip --version >/dev/null 2>&1 || apt_need python3-pip
+  root_of python3-minimal python3.11-minimal libpython3.11-minimal libpython3.11-stdlib media-types \
+    libc6 libgcc-s1 libstdc++6 libcrypt1 zlib1g libssl3 libffi8 libbz2-1.0 liblzma5 libsqlite3-0 libexpat1 libuuid1 libtirpc3 libnsl2 libdb5.3 \
+    libncursesw6 libtinfo6 libreadline8 libgomp1 libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3 libcom-err2 libkeyutils1 \
+    bash ca-certificates
+  root="$WORK/root" dist="$WORK/root/usr/local/lib/python3.11/dist-packages"
+  mkdir -p "$root"/{results,models,root,dev/shm,usr/local/bin} "$dist"
+  chmod 1777 "$root/results"
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+  mknod -m 666 "$root/dev/null" c 1 3 # left out of the image again
+  pip() { TMPDIR="$WORK" timeout 500 python3 -m pip -q --disable-pip-version-check "$@" >>"$LOG" 2>&1 || die "pip failed, see $LOG"; }
+  # Whichever Python runs pip here, only wheels for Debian's 3.11 are taken.
+  wheels=(--no-compile --upgrade --target "$dist" --python-version 3.11 --implementation cp --only-binary=:all:)
+  for p in 2_34 2_28 2_17 2014; do wheels+=(--platform "manylinux${p/#2_/_2_}_x86_64"); done
+  pip install --no-deps "${wheels[@]}" "guidellm==$version"
+  # Its requirements without torch, bounded to what was current when it was released: later transformers need a real torch.
+  sed -n 's/^Requires-Dist: //p' "$dist/guidellm-$version.dist-info/METADATA" | grep -v 'extra ==' | grep -vx torch >"$WORK/req.txt"
+  printf '%s\n' 'transformers>=4.57,<4.58' jinja2 >>"$WORK/req.txt"
+  pip install "${wheels[@]}" -r "$WORK/req.txt"
+  cp -r "$TB_DIR/src/torch-standin/torch" "$dist/"
+  # 0.5 also names this class, in annotations only.
+  printf '\n\nclass Sampler:\n    def __class_getitem__(cls, _):\n        return cls\n' >>"$dist/torch/utils/data/__init__.py"
+  cp -r "$TB_DIR/tokenizer" "$root/models/tokenizer"
+  printf '#!/usr/bin/python3\nfrom guidellm.__main__ import cli\n\nif __name__ == "__main__":\n    cli()\n' >"$root/usr/local/bin/guidellm"
+  chmod 755 "$root/usr/local/bin/guidellm"
+  find "$dist" -name tests -type d -prune -exec rm -rf {} +
+  rm -rf "$dist/pyarrow/include"
+  # One run compiles what guidellm imports, so that pods start faster.
+  # shellcheck disable=SC2016
+  env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp HF_HUB_OFFLINE=1 USE_TORCH=0 chroot "$root" sh -c 'guidellm benchmark run --help && python3 -c "
+import transformers, datasets
+print(transformers.AutoTokenizer.from_pretrained(\"/models/tokenizer\"))"' >>"$LOG" 2>&1 || die "guidellm does not start, see $LOG"
+  IMAGE_FLAGS=(-env HF_HUB_OFFLINE=1 -env TRANSFORMERS_OFFLINE=1 -env USE_TORCH=0 -env HOME=/tmp -env LC_ALL=C.UTF-8
+    -env GUIDELLM_OUTPUT_DIR=/results -env GUIDELLM__MAX_WORKER_PROCESSES=2 -workdir /results)
+  image "$ref" "$root" -- guidellm
+  IMAGE_FLAGS=()
+  rm -rf --one-file-system "$WORK"; WORK=
+}
+
+# bench_image BINARY REF : a static program alone in an image, made again when it has changed.
+bench_image() {
+  local sum mark="$STORE/made/${2//\//_}"
+  [ -x "$1" ] || die "no such program: $1"
+  sum="$(sha256sum <"$1" | cut -c1-64)"
+  if have_image "$2" && [ "$(cat "$mark" 2>/dev/null)" = "$sum" ]; then return 0; fi
+  IMAGE_FLAGS=(-user 65532:65532)
+  image "$2" "$1:/bench" -- /bench
+  IMAGE_FLAGS=()
+  mkdir -p "$STORE/made"
+  echo "$sum" >"$mark"
+}
+
 [ $# -gt 0 ] || { sed -n '2,4p' "$0" | cut -c3-; exit 2; }
 while [ $# -gt 0 ]; do
   case "$1" in
     haproxy) haproxy_image; shift ;;
+    guidellm-0.5) guidellm05_image; shift ;;
+    bench=*) [ $# -ge 2 ] || die "bench=BINARY is followed by the image's name"; bench_image "${1#bench=}" "$2"; shift 2 ;;
     *) die "no such image: $1" ;;
   esac
 done
