@@ -1,11 +1,332 @@
-//! Semantic validation: every value has its type, but do they make sense together?
+//! Semantic validation of a scenario: every value has its type, but do they make sense together?
 
 use super::error::Problem;
 use super::tree::At;
-use bench_model::scenario::Scenario;
+use super::values::{guidellm_version, image_fault, label_fault, quantity};
+use bench_model::scenario::{Behavior, GatewayKind, LoadMode, Method, Provision, Resources, Scenario, SelectPolicy, TokenizerSource};
 use std::collections::BTreeMap;
 
-/// Errors and warnings of a scenario.
-pub(crate) fn scenario(_s: &Scenario, _provenance: &BTreeMap<String, At>) -> (Vec<Problem>, Vec<String>) {
-    (Vec::new(), Vec::new())
+/// Findings, with the place of the value each is about.
+struct Findings<'a> {
+    provenance: &'a BTreeMap<String, At>,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
 }
+
+impl Findings<'_> {
+    fn bad(&mut self, key: &str, message: impl Into<String>, remedy: &str) {
+        // A key of a table has no place of its own: the first leaf below it has.
+        let below = |k: &String| k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let at = self.provenance.get(key).or_else(|| self.provenance.iter().find(|(k, _)| below(k)).map(|(_, at)| at));
+        let at = at.cloned().unwrap_or_else(|| At::flag("the scenario"));
+        self.problems.push(Problem { at, key: key.into(), message: message.into(), remedy: remedy.into() });
+    }
+
+    fn warn(&mut self, key: &str, message: &str) {
+        self.warnings.push(format!("{key}: {message}"));
+    }
+}
+
+/// Errors and warnings of a scenario.
+pub(crate) fn scenario(s: &Scenario, provenance: &BTreeMap<String, At>) -> (Vec<Problem>, Vec<String>) {
+    let mut f = Findings { provenance, problems: Vec::new(), warnings: Vec::new() };
+    if s.schema_version != bench_model::SCHEMA_VERSION {
+        let message = format!("{} is no version that this bench reads", s.schema_version);
+        f.bad("schema_version", message, &format!("write {}", bench_model::SCHEMA_VERSION));
+    }
+    names(s, &mut f);
+    stack(s, &mut f);
+    wva(s, &mut f);
+    scaling(s, &mut f);
+    hpa(s, &mut f);
+    load(s, &mut f);
+    (f.problems, f.warnings)
+}
+
+fn names(s: &Scenario, f: &mut Findings<'_>) {
+    for (key, name) in [("namespace", &s.namespace), ("adapter.namespace", &s.adapter.namespace), ("wva.namespace", &s.wva.namespace)] {
+        if let Some(fault) = label_fault(name, 63) {
+            let remedy = if name.contains(',') {
+                "name one namespace; the load runs in it too"
+            } else {
+                "use lower-case letters, digits and `-`, at most 63, a letter or digit at both ends"
+            };
+            f.bad(key, format!("{name:?} {fault}"), remedy);
+        }
+    }
+    // 53: helm's limit of a release name.
+    if let Some(fault) = label_fault(&s.wva.release, 53) {
+        f.bad("wva.release", format!("{:?} {fault}", s.wva.release), "use lower-case letters, digits and `-`, at most 53");
+    }
+    if let Some(fault) = label_fault(&s.hpa.name, 63) {
+        f.bad("hpa.name", format!("{:?} {fault}", s.hpa.name), "use lower-case letters, digits and `-`, at most 63");
+    }
+    let model_ok = |c: char| c.is_ascii_alphanumeric() || "/._:-".contains(c);
+    if s.model.is_empty() || !s.model.chars().all(model_ok) {
+        f.bad("model", format!("{:?} is no model name", s.model), "write it as served, e.g. Qwen/Qwen3-0.6B");
+    } else if s.model.contains(',') {
+        f.bad("model", "several models", "name one model a stack");
+    } else {
+        let label = bench_model::names::model_label(&s.namespace, &s.model);
+        if let Some(fault) = label_fault(&label, 63) {
+            f.bad(
+                "model",
+                format!("the name made from it, {label:?}, {fault}"),
+                "serve it under a name that begins and ends with letters or digits",
+            );
+        }
+    }
+}
+
+fn stack(s: &Scenario, f: &mut Findings<'_>) {
+    let images = [
+        ("model_server.image.name", &s.model_server.image),
+        ("gateway.image.name", &s.gateway.image),
+        ("scheduler.image.name", &s.scheduler.image),
+        ("adapter.image.name", &s.adapter.image),
+        ("wva.image.name", &s.wva.image),
+        ("load.guidellm.image.name", &s.load.guidellm.image),
+    ];
+    for (key, image) in images {
+        if let Some(fault) = image_fault(&image.name) {
+            f.bad(
+                key,
+                format!("{:?} {fault}", image.name),
+                "write registry/repository:tag or …@sha256:…, so that the same image runs again",
+            );
+        }
+    }
+    if !s.recording.agent_image.is_empty()
+        && let Some(fault) = image_fault(&s.recording.agent_image)
+    {
+        f.bad("recording.agent_image", format!("{:?} {fault}", s.recording.agent_image), "pin it, or leave it empty");
+    }
+    for (key, port) in [
+        ("model_server.port", s.model_server.port),
+        ("model_server.metrics_port", s.model_server.metrics_port),
+        ("gateway.port", s.gateway.port),
+        ("monitoring.prometheus.port", s.monitoring.prometheus.port),
+    ] {
+        if port == 0 {
+            f.bad(key, "0 is no port", "use 1 to 65535");
+        }
+    }
+    resources("model_server.resources", &s.model_server.resources, f);
+    resources("load.guidellm.resources", &s.load.guidellm.resources, f);
+    for (i, arg) in s.model_server.args.iter().enumerate() {
+        if let Some(own) =
+            ["--model", "--port", "--served-model-name"].iter().find(|own| arg == *own || arg.starts_with(&format!("{own}=")))
+        {
+            f.bad(
+                &format!("model_server.args[{i}]"),
+                format!("bench sets {own} itself"),
+                "take it out; `model` and `model_server.port` say it",
+            );
+        }
+    }
+    let scheme = &s.monitoring.prometheus.scheme;
+    if scheme != "http" && scheme != "https" {
+        f.bad("monitoring.prometheus.scheme", format!("{scheme:?} is neither http nor https"), "WVA accepts https only");
+    }
+    if s.monitoring.scrape_interval_s == 0 {
+        f.bad("monitoring.scrape_interval_s", "0 seconds", "use 1 or more");
+    }
+    if s.model_server.method == Method::Modelservice && s.gateway.kind == GatewayKind::Haproxy {
+        f.warn("gateway.kind", "haproxy in front of vLLM: requests are spread without llm-d's scheduler");
+    }
+    if s.scheduler.enabled && s.gateway.kind == GatewayKind::Haproxy {
+        f.bad(
+            "scheduler.enabled",
+            "the scheduler works behind a Gateway API gateway only",
+            "set gateway.kind=istio, or scheduler.enabled=false",
+        );
+    }
+}
+
+fn resources(table: &str, r: &Resources, f: &mut Findings<'_>) {
+    for (side, map) in [("requests", &r.requests), ("limits", &r.limits)] {
+        for (name, value) in map {
+            let key = super::path::join(&format!("{table}.{side}"), name);
+            match quantity(value) {
+                None => f.bad(&key, format!("{value:?} is no Kubernetes quantity"), "write it like 500m, 2, 64Gi"),
+                Some(v) => {
+                    if side == "requests" && r.limits.get(name).and_then(|l| quantity(l)).is_some_and(|limit| limit < v) {
+                        f.bad(&key, format!("{value} is requested, above the limit of {}", r.limits[name]), "lower it, or raise the limit");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wva(s: &Scenario, f: &mut Findings<'_>) {
+    let t = &s.wva.thresholds;
+    let kv = [("kv_cache_threshold", t.kv_cache_threshold), ("kv_spare_trigger", t.kv_spare_trigger)];
+    let queue = [("queue_length_threshold", t.queue_length_threshold), ("queue_spare_trigger", t.queue_spare_trigger)];
+    for (name, value) in kv.into_iter().chain(queue) {
+        let key = format!("wva.thresholds.{name}");
+        if value == 0.0 {
+            f.bad(
+                &key,
+                "a zero cannot be configured in WVA v0.4.2: it means \"inherit\", and the default would act",
+                "use a small number, e.g. 0.01",
+            );
+        } else if value < 0.0 {
+            f.bad(&key, format!("{value} is negative; WVA would reject the whole entry and use its defaults"), "use a number above 0");
+        }
+    }
+    for (name, value) in kv {
+        if value > 1.0 {
+            f.bad(&format!("wva.thresholds.{name}"), format!("{value} is above 1; it is a share of the KV cache"), "80 % is 0.8");
+        }
+    }
+    if t.kv_cache_threshold < t.kv_spare_trigger {
+        let message = format!(
+            "{} is above kv_cache_threshold, {}; WVA would reject the whole entry and use its defaults",
+            t.kv_spare_trigger, t.kv_cache_threshold
+        );
+        f.bad("wva.thresholds.kv_spare_trigger", message, "make kv_spare_trigger ≤ kv_cache_threshold");
+    }
+    if s.wva.accelerator.chars().count() < 2 {
+        f.bad("wva.accelerator", "an accelerator's name has at least two characters", "write the GPU, e.g. H100");
+    } else if !s.wva.accelerator.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || s.wva.accelerator.len() > 63 {
+        f.bad(
+            "wva.accelerator",
+            format!("{:?} cannot be a label's value", s.wva.accelerator),
+            "use letters, digits, `-`, `_` and `.`, at most 63",
+        );
+    }
+    // The CRD's own pattern.
+    let cost_ok = |c: &str| c.parse::<f64>().is_ok_and(|v| v >= 0.0 && v.is_finite()) && c.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if !cost_ok(&s.wva.variant_cost) {
+        f.bad("wva.variant_cost", format!("{:?} is no cost", s.wva.variant_cost), "write a number like \"10.0\"");
+    }
+    if s.wva.interval_s == 0 {
+        f.bad("wva.interval_s", "0 seconds", "use 1 or more; WVA's own default is 60");
+    }
+    if s.monitoring.prometheus.scheme == "http" && s.wva.mode == Provision::Install {
+        f.warn("monitoring.prometheus.scheme", "WVA v0.4.2 refuses a Prometheus without TLS: the wva arm will not work");
+    }
+}
+
+fn scaling(s: &Scenario, f: &mut Findings<'_>) {
+    let sc = &s.scaling;
+    if sc.min_replicas == 0 {
+        f.bad("scaling.min_replicas", "0 replicas: neither arm scales to zero here", "use 1 or more");
+    }
+    if sc.min_replicas > sc.max_replicas {
+        f.bad("scaling.min_replicas", format!("{} is above max_replicas, {}", sc.min_replicas, sc.max_replicas), "make min ≤ max");
+    }
+    if sc.min_replicas >= 2 {
+        f.warn(
+            "scaling.min_replicas",
+            "with 2 or more the wva arm can freeze: WVA v0.4.2 does not know the minimum, asks for fewer, and waits for ever for the HPA to follow",
+        );
+    }
+    if s.reset.start_replicas < sc.min_replicas || s.reset.start_replicas > sc.max_replicas {
+        let message =
+            format!("{} is not between min_replicas {} and max_replicas {}", s.reset.start_replicas, sc.min_replicas, sc.max_replicas);
+        f.bad("reset.start_replicas", message, "the published runs start at 1");
+    }
+    behavior("scaling.scale_up", &sc.scale_up, f);
+    behavior("scaling.scale_down", &sc.scale_down, f);
+}
+
+fn behavior(key: &str, b: &Behavior, f: &mut Findings<'_>) {
+    if b.stabilization_window_s > 3600 {
+        let message = format!("{} seconds; Kubernetes takes 0 to 3600", b.stabilization_window_s);
+        f.bad(&format!("{key}.stabilization_window_s"), message, "use at most 3600");
+    }
+    if b.policies.is_empty() && b.select_policy != SelectPolicy::Disabled {
+        f.bad(&format!("{key}.policies"), "no policy at all; Kubernetes wants at least one", "add one, or set select_policy to Disabled");
+    }
+    for (i, p) in b.policies.iter().enumerate() {
+        if !(1..=1800).contains(&p.period_s) {
+            f.bad(&format!("{key}.policies[{i}].period_s"), format!("{} seconds; Kubernetes takes 1 to 1800", p.period_s), "use 1 to 1800");
+        }
+        if p.value == 0 {
+            f.bad(
+                &format!("{key}.policies[{i}].value"),
+                "0 lets nothing change; Kubernetes refuses it",
+                "use 1 or more, or select_policy: Disabled",
+            );
+        }
+    }
+}
+
+fn hpa(s: &Scenario, f: &mut Findings<'_>) {
+    if s.hpa.metrics.is_empty() {
+        f.bad(
+            "hpa.metrics",
+            "no metric: the hpa arm would scale by nothing",
+            "add e.g. {name: \"vllm:num_requests_waiting\", average_value: \"3\"}",
+        );
+    }
+    for (i, m) in s.hpa.metrics.iter().enumerate() {
+        let ok = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        if m.name.is_empty() || !m.name.chars().all(ok) {
+            f.bad(
+                &format!("hpa.metrics[{i}].name"),
+                format!("{:?} is no Prometheus metric", m.name),
+                "write e.g. vllm:num_requests_waiting",
+            );
+        }
+        if quantity(&m.average_value).is_none_or(|v| v <= 0.0) {
+            let message = format!("{:?} is no quantity above 0", m.average_value);
+            f.bad(&format!("hpa.metrics[{i}].average_value"), message, "write it like \"3\" or 600m (0.6)");
+        }
+    }
+    if s.hpa.name == "vllm-deployment-hpa" {
+        f.bad("hpa.name", "WVA's chart gives this name to its own HPA", "use another, e.g. vllm-deployment-hpa-manual");
+    }
+}
+
+fn load(s: &Scenario, f: &mut Findings<'_>) {
+    let g = &s.load.guidellm;
+    if let Err(why) = guidellm_version(&g.version) {
+        f.bad("load.guidellm.version", format!("guidellm {} is not supported: {why}", g.version), "use 0.8.1, or 0.5.4 to do as published");
+    } else if let Some(tag) = g.image.name.split('@').next().and_then(|n| n.rsplit_once(':')).map(|(_, t)| t.trim_start_matches('v'))
+        && tag != g.version
+        && guidellm_version(tag).is_ok()
+    {
+        f.bad(
+            "load.guidellm.version",
+            format!("{} is not the version of the image, {}", g.version, g.image.name),
+            "the version decides the format of the file: change load.guidellm.version and load.guidellm.image.name together",
+        );
+    }
+    let t = &g.tokenizer;
+    match t.source {
+        TokenizerSource::Image | TokenizerSource::Directory if t.path.is_empty() => {
+            f.bad("load.guidellm.tokenizer.path", "empty; this source needs a directory", "name the directory with tokenizer.json");
+        }
+        TokenizerSource::Pvc if t.claim.is_empty() || t.path.is_empty() => {
+            f.bad(
+                "load.guidellm.tokenizer.claim",
+                "source pvc needs both claim and path",
+                "name the PersistentVolumeClaim and the directory in it",
+            );
+        }
+        _ => {}
+    }
+    if g.request_timeout_s == Some(0) {
+        f.bad(
+            "load.guidellm.request_timeout_s",
+            "0 seconds: every request would fail",
+            "use 1 or more, or null for the version's own default",
+        );
+    }
+    if s.load.mode == LoadMode::PerRate && guidellm_version(&g.version).is_ok_and(|v| v >= (0, 7, 0)) {
+        f.warn(
+            "load.mode",
+            "with guidellm from 0.7 the lengths of a per-rate run are others than those of a continuous one (0.5: the same)",
+        );
+    }
+    if g.overhead_s < 60 {
+        f.warn("load.guidellm.overhead_s", "under a minute: guidellm's start alone takes up to 45 s, and a load taken for hung is lost");
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

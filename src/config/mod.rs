@@ -4,13 +4,18 @@
 //! ([`de`]), so that one message can name file, line, key and what was meant. Rendering lives elsewhere.
 
 mod check;
+mod check_profile;
 mod de;
 mod error;
+mod foreign;
 mod lookup;
 mod path;
 pub mod profile;
+mod repair;
 pub mod scenario;
+mod tokens;
 mod tree;
+pub(crate) mod values;
 
 pub use error::{ConfigError, Problem};
 pub use lookup::{Known, Lookup, TOKENIZER};

@@ -44,6 +44,16 @@ pub fn known(lookup: &Lookup) -> Vec<Known> {
     lookup.known(Kind::Scenario)
 }
 
+/// `--max-model-len` of the model server's arguments, when it is stated as a number.
+pub fn max_model_len(scenario: &Scenario) -> Option<u64> {
+    let args = &scenario.model_server.args;
+    args.iter().enumerate().find_map(|(i, arg)| match arg.strip_prefix("--max-model-len") {
+        Some("") => args.get(i + 1)?.parse().ok(),
+        Some(rest) => rest.strip_prefix('=')?.parse().ok(),
+        None => None,
+    })
+}
+
 /// Loads, merges, types and validates.
 ///
 /// # Errors
