@@ -1,0 +1,101 @@
+//! From the files of a run directory to tables. Raw data first: what is missing or unreadable becomes a sentence for the
+//! reader, never the loss of the rest.
+
+pub mod events;
+pub mod guidellm;
+pub mod openmetrics;
+
+use crate::gaps;
+use bench_model::run::{RunRecord, files};
+use bench_model::tables::Tables;
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {source}", file.display())]
+    Read { file: PathBuf, source: std::io::Error },
+    #[error("{}: {reason}", file.display())]
+    Invalid { file: PathBuf, reason: String },
+    #[error("{}: schema version {found} is newer than this bench reads ({known}); use a newer bench", file.display())]
+    TooNew { file: PathBuf, found: u64, known: u32 },
+}
+
+impl Error {
+    pub(crate) fn read(file: &Path, source: std::io::Error) -> Self {
+        Self::Read { file: file.into(), source }
+    }
+
+    pub(crate) fn invalid(file: &Path, reason: &impl ToString) -> Self {
+        Self::Invalid { file: file.into(), reason: reason.to_string() }
+    }
+}
+
+/// A run directory as tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingested {
+    pub run: RunRecord,
+    /// `plan.yaml`, unread: its type belongs to who wrote it.
+    pub plan_yaml: Option<String>,
+    pub tables: Tables,
+    /// Of the report; empty without one.
+    pub guidellm_version: String,
+    /// Parts that are missing or unreadable, each with its file and the reason.
+    pub problems: Vec<String>,
+}
+
+/// Reads `run.json`.
+///
+/// # Errors
+/// When it cannot be read, or was written by a newer version of the format.
+pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
+    let file = dir.join(files::RUN);
+    let text = std::fs::read(&file).map_err(|e| Error::read(&file, e))?;
+    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|e| Error::invalid(&file, &e))?;
+    let known = bench_model::SCHEMA_VERSION;
+    if let Some(found) = json.get("schema_version").and_then(serde_json::Value::as_u64).filter(|v| *v > u64::from(known)) {
+        return Err(Error::TooNew { file, found, known });
+    }
+    serde_json::from_value(json).map_err(|e| Error::invalid(&file, &e))
+}
+
+/// Reads a whole run directory. Gaps between rates are part of the tables; whether one is long is judged later, by
+/// [`crate::summarise`], because that needs the scrape interval.
+///
+/// # Errors
+/// Only when `run.json` cannot be read: all else is told in [`Ingested::problems`].
+pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
+    let run = run_record(dir)?;
+    let mut problems = Vec::new();
+    let plan = dir.join(files::PLAN);
+    let plan_yaml = std::fs::read_to_string(&plan).map_err(|e| problems.push(Error::read(&plan, e).to_string())).ok();
+
+    let load = guidellm::read_load_dir(&dir.join(files::LOAD));
+    problems.extend(load.problems);
+    let mut tables = Tables { rates: load.rates, requests: load.requests, ..Tables::default() };
+
+    match events::read_file(&dir.join(files::EVENTS), &run.deployment) {
+        Ok(seen) => {
+            problems.extend(seen.problems);
+            tables.replicas = seen.replicas;
+            tables.pods = seen.pods;
+            tables.decisions = seen.decisions;
+            tables.events = seen.events;
+            tables.gaps = seen.gaps;
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
+    match openmetrics::read_file(&dir.join(files::METRICS)) {
+        Ok((series, told)) => {
+            problems.extend(told);
+            tables.series = series;
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
+    tables.gaps.extend(gaps::between_rates(&tables));
+    tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
+    // Absolute paths differ between machines; within a run directory the relative one says all.
+    let prefix = format!("{}/", dir.display());
+    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
+    Ok(Ingested { run, plan_yaml, tables, guidellm_version: load.version, problems })
+}
