@@ -1,1 +1,14 @@
 //! From the raw files of a run to tables, from tables to reports. Works offline, years later.
+//!
+//! No async, no network, no Kubernetes client, no clock: everything comes in as files or arguments, so that an analysis
+//! can be repeated by a newer version. Nothing here panics on what a file holds.
+
+pub mod gaps;
+pub mod ingest;
+pub mod report;
+pub mod stats;
+pub mod summary;
+pub mod validity;
+
+pub use ingest::{Ingested, run_dir};
+pub use summary::{Settings, summarise};

@@ -1,0 +1,99 @@
+//! Was what happened seen, and did only what was planned act?
+
+use super::{MAX_SKEW_S, finding};
+use crate::summary::load_span;
+use crate::{Settings, gaps};
+use bench_model::plan::Arm;
+use bench_model::run::{RunRecord, RunState, Source};
+use bench_model::summary::{Finding, Verdict};
+use bench_model::tables::Tables;
+use std::collections::BTreeSet;
+
+pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings: &Settings) -> Vec<Finding> {
+    let mut out = Vec::new();
+    if run.state == RunState::Failed {
+        let why = run.failure.as_deref().unwrap_or("no reason was written down");
+        out.push(finding(Verdict::Invalid, "run-failed", format!("the run failed: {why}")));
+    }
+    // A prediction has no generator, no watch and no clocks that could fail.
+    if run.source == Source::Predicted {
+        return out;
+    }
+    out.extend(replicas(run, tables));
+    out.extend(foreign(run, tables));
+    if !version.is_empty() && !settings.guidellm_version.is_empty() && version != settings.guidellm_version {
+        let message = format!("the load was sent by guidellm {version}, planned was {}", settings.guidellm_version);
+        out.push(finding(Verdict::Valid, "guidellm-version", message));
+    }
+    let watch: Vec<_> = tables.gaps.iter().filter(|g| g.kind == gaps::WATCH).collect();
+    if !watch.is_empty() {
+        let longest = watch.iter().map(|g| g.to - g.from).fold(0.0, f64::max);
+        out.push(finding(
+            Verdict::Valid,
+            "watch-gap",
+            format!("the record of objects has {}, the longest {longest:.0} s: changes in them may be missing", times(watch.len(), "gap")),
+        ));
+    }
+    out.extend(metrics(tables, settings));
+    for c in run.clocks.iter().filter(|c| c.offset_s.abs() - c.uncertainty_s > MAX_SKEW_S) {
+        let message = format!(
+            "the clock of {} was {:+.1} s off (±{:.1} s); times of different sources do not line up",
+            c.clock, c.offset_s, c.uncertainty_s
+        );
+        out.push(finding(Verdict::Valid, "clock-skew", message));
+    }
+    out.extend(run.missing.iter().map(|m| finding(Verdict::Valid, "missing-part", m.clone())));
+    out.extend(settings.problems.iter().map(|p| finding(Verdict::Valid, "unreadable-part", p.clone())));
+    out
+}
+
+/// Without replicas over time an autoscaler cannot be judged; a fixed fleet can.
+fn replicas(run: &RunRecord, tables: &Tables) -> Option<Finding> {
+    if !tables.replicas.is_empty() {
+        return None;
+    }
+    let verdict = if matches!(run.arm, Arm::Wva | Arm::Hpa) { Verdict::Invalid } else { Verdict::Valid };
+    Some(finding(verdict, "no-replicas", format!("there is no record of the replicas of {}", run.deployment)))
+}
+
+/// Two HPAs on one Deployment, or any in an arm that has none, fight over `spec.replicas`.
+fn foreign(run: &RunRecord, tables: &Tables) -> Option<Finding> {
+    let (start, end) = load_span(tables)?;
+    let acting = tables.decisions.iter().filter(|d| d.by == "hpa" && d.t >= start && d.t <= end);
+    let names: BTreeSet<&str> = acting.map(|d| d.name.as_str()).collect();
+    let allowed = usize::from(matches!(run.arm, Arm::Wva | Arm::Hpa));
+    (names.len() > allowed).then(|| {
+        let list = names.into_iter().collect::<Vec<_>>().join(", ");
+        let message =
+            format!("arm {} allows {} on this Deployment, but while the load ran these acted: {list}", run.arm, times(allowed, "HPA"));
+        finding(Verdict::Invalid, "foreign-autoscaler", message)
+    })
+}
+
+fn metrics(tables: &Tables, settings: &Settings) -> Option<Finding> {
+    if tables.series.is_empty() {
+        let message = "there are no metrics: requests per pod are not known, and decisions cannot be replayed".into();
+        return Some(finding(Verdict::Valid, "no-metrics", message));
+    }
+    let (start, end) = load_span(tables)?;
+    if settings.scrape_interval_s <= 0.0 {
+        return None;
+    }
+    let holes = gaps::scrapes(&tables.series, settings.scrape_interval_s);
+    let holes: Vec<_> = holes.iter().filter(|g| g.from < end && g.to > start).collect();
+    let first = holes.first()?;
+    let message = format!("the metrics have {} while the load ran; the first: {}", times(holes.len(), "gap"), first.detail);
+    Some(finding(Verdict::Valid, "scrape-gap", message))
+}
+
+fn times(n: usize, what: &str) -> String {
+    match n {
+        0 => format!("no {what}"),
+        1 => format!("one {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
