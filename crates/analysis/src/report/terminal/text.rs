@@ -1,0 +1,135 @@
+//! Aligned columns, wrapped lines, colours and numbers for people.
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+pub(super) struct Paint(pub bool);
+
+impl Paint {
+    pub fn bold(self, s: &str) -> String {
+        self.with("1", s)
+    }
+    pub fn dim(self, s: &str) -> String {
+        self.with("2", s)
+    }
+    pub fn red(self, s: &str) -> String {
+        self.with("1;31", s)
+    }
+    pub fn yellow(self, s: &str) -> String {
+        self.with("33", s)
+    }
+    pub fn green(self, s: &str) -> String {
+        self.with("32", s)
+    }
+    fn with(self, code: &str, s: &str) -> String {
+        if self.0 && !s.is_empty() { format!("\x1b[{code}m{s}\x1b[0m") } else { s.into() }
+    }
+}
+
+/// Columns a text takes. Names in Kubernetes are ASCII, and our own words are of single width.
+fn width(s: &str) -> usize {
+    s.chars().count()
+}
+
+/// Rows with equal columns, two spaces apart and two from the left. The first `left` columns stand to the left, all
+/// others to the right. The first row is the heading.
+pub(super) fn table(rows: &[Vec<String>], left: usize, paint: Paint) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|s| width(s)).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (c, cell) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[c] - width(cell));
+            line.push_str("  ");
+            if c < left { line.extend([cell.as_str(), &pad]) } else { line.extend([&pad, cell.as_str()]) }
+        }
+        let line = line.trim_end();
+        out.push_str(&if n == 0 { paint.dim(line) } else { line.to_owned() });
+        out.push('\n');
+    }
+    out
+}
+
+/// Breaks a text between words so that no line, `indent` included, is longer than `columns`; a word longer than that
+/// stays whole. The first line is not indented.
+pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
+    let room = columns.saturating_sub(indent).max(20);
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= room {
+            line.extend([" ", word]);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// Three digits or so.
+pub(super) fn number(v: f64) -> String {
+    match v.abs() {
+        a if a >= 99.95 => format!("{v:.0}"),
+        a if a >= 9.995 => format!("{v:.1}"),
+        _ => format!("{v:.2}"),
+    }
+}
+
+/// `45 s`, `2 min 05 s`, `1 h 20 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation)]
+    let s = seconds.abs().round() as i64;
+    match (s / 3600, s / 60 % 60, s % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+/// A moment against the start of the load: `+12:05`, `-0:30`, `+1:20:05`.
+pub(super) fn clock(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation)]
+    let s = seconds.abs().round() as i64;
+    let sign = if seconds < -0.5 { '-' } else { '+' };
+    match s / 3600 {
+        0 => format!("{sign}{}:{:02}", s / 60, s % 60),
+        h => format!("{sign}{h}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_about_three_digits() {
+        let got: Vec<String> = [0.0, 0.126, 9.99, 9.996, 99.94, 99.96, 12_345.6].map(number).to_vec();
+        assert_eq!(got, ["0.00", "0.13", "9.99", "10.0", "99.9", "100", "12346"]);
+    }
+
+    #[test]
+    fn times_read_naturally() {
+        let got: Vec<String> = [0.4, 59.6, 61.0, 3599.7, 4805.0].map(duration).to_vec();
+        assert_eq!(got, ["0 s", "1 min", "1 min 01 s", "1 h", "1 h 20 min"]);
+        let got: Vec<String> = [0.0, -0.4, -30.0, 725.0, 4805.0].map(clock).to_vec();
+        assert_eq!(got, ["+0:00", "+0:00", "-0:30", "+12:05", "+1:20:05"]);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        let text = wrap("one two three four five six seven", 4, 24);
+        assert_eq!(text, "one two three four\n    five six seven");
+        assert_eq!(wrap("", 4, 24), "");
+        assert_eq!(wrap(&format!("a {}", "x".repeat(90)), 4, 24).lines().count(), 2);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["rate".into(), "n".into()], vec!["2/s".into(), "1000".into()]];
+        assert_eq!(table(&rows, 1, Paint(false)), "  rate     n\n  2/s   1000\n");
+    }
+}
