@@ -1,1 +1,21 @@
-fn main() {}
+//! Parse, dispatch, exit code; nothing else.
+
+use bench::cli::{Cli, dispatch, tell};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = cli.global.output;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(r) => r,
+        Err(e) => return tell(&anyhow::Error::new(e).context("cannot start"), output).into(),
+    };
+    let exit = match runtime.block_on(dispatch(cli)) {
+        Ok(exit) => exit,
+        Err(e) => tell(&e, output),
+    };
+    // A watch or a stream that is still open must not hold up the end.
+    runtime.shutdown_background();
+    exit.into()
+}

@@ -20,6 +20,7 @@ GATE=
 
 # A process group of its own for each guidellm, since it leaves workers behind when it is killed. Job control would need a terminal.
 if command -v setsid >/dev/null 2>&1; then GROUP=setsid; else GROUP=own_group; fi
+# shellcheck disable=SC2329
 own_group() { exec python3 -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@"; }
 
 # Seconds with milliseconds where date has them (coreutils, not busybox).
@@ -79,21 +80,26 @@ finish() {
   exit "$1"
 }
 
+# shellcheck disable=SC2329
 interrupted() {
   trap '' TERM INT
-  k=0
-  for s in TERM TERM KILL; do
-    k=0
-    while [ $k -lt "$N" ]; do group $k $s; k=$((k + 1)); done
+  # Twice politely, for the pod's grace period is short.
+  for signal in TERM TERM KILL; do
+    alive='' i=0
+    while [ "$i" -lt "$N" ]; do
+      if group "$i" "$signal"; then alive=1; fi
+      i=$((i + 1))
+    done
+    [ -n "$alive" ] || break
     sleep 1
   done
-  k=0
-  while [ $k -lt "$N" ]; do
-    if [ -e "$RUN/since-$k" ] && [ ! -e "$RESULTS/exit-$k" ]; then
-      echo 143 >"$RESULTS/exit-$k"
-      event process-ended $k 143
+  i=0
+  while [ "$i" -lt "$N" ]; do
+    if [ -e "$RUN/since-$i" ] && [ ! -e "$RESULTS/exit-$i" ]; then
+      echo 143 >"$RESULTS/exit-$i"
+      event process-ended "$i" 143
     fi
-    k=$((k + 1))
+    i=$((i + 1))
   done
   finish 143
 }

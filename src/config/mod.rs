@@ -9,6 +9,7 @@ mod de;
 mod error;
 mod foreign;
 mod lookup;
+pub mod manifests;
 mod path;
 pub mod profile;
 mod repair;

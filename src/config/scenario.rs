@@ -79,6 +79,29 @@ pub fn load(lookup: &Lookup, args: &ScenarioArgs) -> Result<LoadedScenario, Conf
     if problems.is_empty() { Ok(LoadedScenario { scenario, provenance, files, warnings }) } else { Err(ConfigError::Invalid(problems)) }
 }
 
+/// Changes a scenario that is resolved already, as the stack's record holds it.
+///
+/// # Errors
+/// As [`load`].
+pub fn override_resolved(scenario: &mut Scenario, assignments: &[String]) -> Result<(), ConfigError> {
+    if assignments.is_empty() {
+        return Ok(());
+    }
+    let text = serde_yaml::to_string(scenario).unwrap_or_default();
+    let mut root = parse(&text, "the stack's record")?;
+    for assignment in assignments {
+        apply(&mut root, "--set", assignment)?;
+    }
+    let changed: Scenario = from_tree(&root)?;
+    let provenance: BTreeMap<String, At> = root.leaves().into_iter().map(|(path, node)| (path, node.at.clone())).collect();
+    let (problems, _) = check::scenario(&changed, &provenance);
+    if !problems.is_empty() {
+        return Err(ConfigError::Invalid(problems));
+    }
+    *scenario = changed;
+    Ok(())
+}
+
 fn apply(root: &mut Node, flag: &str, text: &str) -> Result<(), ConfigError> {
     let shown = format!("{flag} {text}");
     let (path, value) = assignment(text).ok_or_else(|| ConfigError::Flag {

@@ -1,3 +1,5 @@
 //! The load generator guidellm: what it is given, how it is run, what comes back.
 
+pub mod job;
+pub mod progress;
 pub mod render;

@@ -1,0 +1,16 @@
+//! `bench completions`.
+
+use bench_model::exit::Exit;
+use clap::CommandFactory;
+
+/// Completions for a shell, on standard output
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+pub fn run(a: &Args) -> Exit {
+    clap_complete::generate(a.shell, &mut super::Cli::command(), "bench", &mut std::io::stdout());
+    Exit::Done
+}

@@ -1,0 +1,102 @@
+//! The command line: one file a command, its arguments and what it prints. No logic.
+
+mod agent;
+mod completions;
+mod plan;
+mod preflight;
+mod report;
+mod results;
+mod run;
+mod shared;
+mod standup;
+mod status;
+mod swap;
+mod teardown;
+
+use crate::failure::{Failure, classify};
+use crate::report::Output;
+use bench_model::exit::Exit;
+use clap::{Parser, Subcommand};
+
+pub use shared::Global;
+
+/// Which autoscaler should serve this model under this load: llm-d's WVA or a plain HPA?
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bench plan -c simulated -w ramp_small             render everything; needs no cluster
+  bench preflight -c simulated                      can this cluster do it?
+  bench standup -c simulated --wva                  stand the stack up under WVA
+  bench run -w ramp_small                           one run under the arm that is up
+  bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
+  bench results ls; bench report last
+  bench teardown                                    remove what bench made, and only that
+
+Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 6 the cluster refuses,
+7 interrupted, 8 something is left behind, 70 a bug.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Plan(plan::Args),
+    Preflight(preflight::Args),
+    Standup(standup::Args),
+    Run(run::Args),
+    Resume(run::ResumeArgs),
+    SwapToHpa(swap::HpaArgs),
+    SwapToWva(swap::WvaArgs),
+    SwapToStatic(swap::StaticArgs),
+    Status(status::Args),
+    Results(results::Args),
+    Report(report::Args),
+    Teardown(teardown::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Agent(agent::Args),
+}
+
+/// Runs a command; errors end up in [`tell`].
+pub async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    let g = &cli.global;
+    match cli.command {
+        Command::Plan(a) => plan::run(g, a).await,
+        Command::Preflight(a) => preflight::run(g, a).await,
+        Command::Standup(a) => standup::run(g, a).await,
+        Command::Run(a) => run::run(g, a).await,
+        Command::Resume(a) => run::resume(g, a).await,
+        Command::SwapToHpa(a) => swap::to_hpa(g, a).await,
+        Command::SwapToWva(a) => swap::to_wva(g, a).await,
+        Command::SwapToStatic(a) => swap::to_static(g, a).await,
+        Command::Status(a) => status::run(g, a).await,
+        Command::Results(a) => results::run(g, &a),
+        Command::Report(a) => report::run(g, &a),
+        Command::Teardown(a) => teardown::run(g, a).await,
+        Command::Completions(a) => Ok(completions::run(&a)),
+        Command::Agent(a) => agent::run(a).await,
+    }
+}
+
+/// Prints an error as the user reads it, or as one JSON object, and gives its exit code.
+pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
+    let (exit, hint) = classify(error);
+    let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
+    if output == Output::Json {
+        println!("{}", serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence}));
+        return exit;
+    }
+    eprintln!("error: {error:#}");
+    for line in &evidence {
+        eprintln!("  | {line}");
+    }
+    if let Some(h) = hint {
+        eprintln!("  -> {h}");
+    }
+    exit
+}

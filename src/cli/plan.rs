@@ -1,0 +1,160 @@
+//! `bench plan`.
+
+use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent, tell_plan};
+use crate::cluster::Cluster;
+use crate::config::{profile, scenario};
+use crate::ops::{facts, plan};
+use crate::report::Output;
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Render everything that standup and run would apply; nothing is changed
+///
+/// Without --diff and --facts no cluster is needed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    arm: ArmArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Show what would change on the cluster, by server-side dry run
+    #[arg(long)]
+    diff: bool,
+    /// Write each manifest into this directory instead of printing a summary
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the manifests
+    #[arg(long)]
+    manifests: bool,
+    /// List scenarios and profiles that can be named
+    #[arg(long)]
+    list: bool,
+}
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let lookup = g.lookup();
+    let report = g.reporter();
+    if a.list {
+        for (what, known) in [("scenario", scenario::known(&lookup)), ("profile", profile::known(&lookup))] {
+            for k in known {
+                match g.output {
+                    Output::Json => println!("{}", json!({"kind": what, "name": k.name, "source": k.source})),
+                    Output::Human => println!("{what:<9} {:<24} {}", k.name, k.source),
+                }
+            }
+        }
+        return Ok(Exit::Done);
+    }
+    let cluster = if a.diff { Some(Cluster::connect(g.kubeconfig.as_deref(), g.context.as_deref()).await?) } else { None };
+    let facts = match &cluster {
+        Some(c) => Some(facts::gather(c).await?),
+        None => None,
+    };
+    let (plan, warnings) = plan::resolve(&lookup, &intent(&a.stack, &a.arm, Some(&a.load)), facts)?;
+    tell_plan(&report, &plan.notes, &warnings);
+    if let Some(c) = &cluster {
+        return diff(g, c, &plan).await;
+    }
+    let objects = match plan::objects(&plan) {
+        Ok(o) => o,
+        // The plan itself is worth seeing also when this version cannot stand it up.
+        Err(e) => {
+            report.warn(format!("{e:#}"));
+            vec![]
+        }
+    };
+    if g.output == Output::Json {
+        println!("{}", json!({"event": "plan", "plan": plan, "objects": objects}));
+        return Ok(Exit::Done);
+    }
+    if let Some(dir) = &a.out {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        for o in &objects {
+            let r = crate::cluster::Ref::of(o)?;
+            let path = dir.join(format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name));
+            std::fs::write(&path, serde_yaml::to_string(o)?).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        std::fs::write(dir.join("plan.yaml"), serde_yaml::to_string(&plan)?)?;
+        println!("{} manifests and plan.yaml in {}", objects.len(), dir.display());
+        return Ok(Exit::Done);
+    }
+    if a.manifests {
+        for o in &objects {
+            println!("---\n{}", serde_yaml::to_string(o)?.trim_end());
+        }
+        return Ok(Exit::Done);
+    }
+    print!("{}", text(&plan, &objects)?);
+    Ok(Exit::Done)
+}
+
+fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
+    use std::fmt::Write;
+    let s = &plan.scenario;
+    let mut o = String::new();
+    writeln!(o, "scenario    {}  (namespace {}, model {})", s.name, s.namespace, s.model)?;
+    writeln!(o, "            {}", s.description.trim())?;
+    writeln!(o, "arm         {}  {} to {} replicas", plan.arm, s.scaling.min_replicas, s.scaling.max_replicas)?;
+    for (name, b) in [("up", &s.scaling.scale_up), ("down", &s.scaling.scale_down)] {
+        let policies: Vec<String> = b.policies.iter().map(|p| format!("{:?} {} per {} s", p.kind, p.value, p.period_s)).collect();
+        writeln!(o, "  scale {name:<5} {}, stabilization window {} s, select {:?}", policies.join(", "), b.stabilization_window_s, b.select_policy)?;
+    }
+    let t = &s.wva.thresholds;
+    writeln!(
+        o,
+        "  WVA         every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
+        s.wva.interval_s, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
+    )?;
+    let targets: Vec<String> = s.hpa.metrics.iter().map(|m| format!("{} {}", m.name, m.average_value)).collect();
+    writeln!(o, "  HPA         {}: average {}", s.hpa.name, targets.join(", "))?;
+    match &plan.profile {
+        None => writeln!(o, "load        none (-w PROFILE)")?,
+        Some(p) => {
+            let rates: Vec<String> = p.rates.iter().map(ToString::to_string).collect();
+            writeln!(
+                o,
+                "load        {}: {} req/s, {} s each ({} min in all), {:?}, guidellm {}, seed {}",
+                p.name,
+                rates.join(", "),
+                p.max_seconds,
+                p.total_seconds().div_ceil(60),
+                s.load.mode,
+                s.load.guidellm.version,
+                p.effective_seed
+            )?;
+        }
+    }
+    writeln!(o, "deployment  {}", plan.deployment())?;
+    writeln!(o, "endpoint    {}", plan.target())?;
+    let h = &plan.hashes;
+    writeln!(o, "hashes      plan {} = stack {} / arm {} / load {}", h.plan, h.stack, h.arm, h.load)?;
+    for object in objects {
+        writeln!(o, "  {}", crate::cluster::Ref::of(object)?)?;
+    }
+    if !objects.is_empty() {
+        writeln!(o, "{} objects; --manifests prints them, --out DIR writes them, --diff compares with the cluster", objects.len())?;
+    }
+    Ok(o)
+}
+
+async fn diff(g: &Global, cluster: &Cluster, p: &Plan) -> anyhow::Result<Exit> {
+    let changes = plan::diff(cluster, p).await?;
+    let mut failed = false;
+    for c in &changes {
+        failed |= c.action == "error";
+        if g.output == Output::Json {
+            println!("{}", json!({"event": "change", "object": c.object, "action": c.action, "fields": c.fields}));
+            continue;
+        }
+        println!("{:<7} {}", c.action, c.object);
+        for f in &c.fields {
+            println!("          {f}");
+        }
+    }
+    Ok(if failed { Exit::Cluster } else { Exit::Done })
+}

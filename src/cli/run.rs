@@ -1,0 +1,100 @@
+//! `bench run` and `bench resume`.
+
+use super::shared::{Global, LoadArgs};
+use crate::failure::Failure;
+use crate::ops;
+use crate::ops::run::Finished;
+use crate::report::Output;
+use crate::steps::record;
+use bench_model::exit::Exit;
+
+/// One run of a load under the arm that is up
+///
+/// Resets the arm, makes the load inside the cluster, records until replicas have settled, brings everything into
+/// a run directory, judges whether it is valid, and prints the report.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Namespace of the stack; not needed when one is up
+    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Change one key of the scenario's load, reset or recording; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Longest wait for any one condition and for the load's end, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    wait_s: Option<u64>,
+    /// Leave out reset steps: delete-hpa, replicas, pods, variant, warmup, drain, window, hpa
+    #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
+    skip_reset: Vec<String>,
+    /// Show the plan of the run and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+/// Take up a run again whose load was begun: wait for it, collect it, judge it
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// Run: its id, the end of its id, its directory, or `last`
+    #[arg(default_value = "last")]
+    run: String,
+    /// Longest wait for any one condition and for the load's end, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    wait_s: Option<u64>,
+}
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let Some(args) = a.load.profile() else {
+        return Err(Failure::new(Exit::Usage, "which load? -w PROFILE is missing").hint("bench plan --list shows the profiles").into());
+    };
+    let session = g.session(a.wait_s).await?;
+    let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
+    let mut sets: Vec<String> = std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
+    sets.retain(|s| run_level(s));
+    sets.extend(a.set);
+    if let Some(bad) = sets.iter().find(|s| !run_level(s)) {
+        return Err(Failure::new(Exit::Usage, format!("--set {bad}: a run can change only load, reset and recording"))
+            .hint("the stack's own keys are set at standup: bench standup --set …")
+            .into());
+    }
+    crate::config::scenario::override_resolved(&mut stack.scenario, &sets)?;
+    if let Some(mode) = a.load.mode() {
+        stack.scenario.load.mode = mode;
+    }
+    let (plan, notes) = ops::plan::with_profile(&g.lookup(), &stack, &args)?;
+    for n in notes {
+        session.report.note(n);
+    }
+    if a.dry_run {
+        for o in ops::plan::objects(&plan)? {
+            session.report.note(format!("{}", crate::cluster::Ref::of(&o)?));
+        }
+        session.report.note(format!("plan {} under arm {}", plan.hashes.plan, plan.arm));
+        return Ok(Exit::Done);
+    }
+    let finished = ops::run::run(&session, plan, &a.skip_reset).await?;
+    conclude(g, &finished)
+}
+
+fn run_level(assignment: &str) -> bool {
+    ["load.", "reset.", "recording."].iter().any(|p| assignment.trim().starts_with(p))
+}
+
+pub async fn resume(g: &Global, a: ResumeArgs) -> anyhow::Result<Exit> {
+    let session = g.session(a.wait_s).await?;
+    let (dir, run) = ops::results::find(&g.results, &a.run)?;
+    let finished = ops::run::resume(&session, &dir, run).await?;
+    conclude(g, &finished)
+}
+
+fn conclude(g: &Global, f: &Finished) -> anyhow::Result<Exit> {
+    let exit = ops::report::exit_of(&f.summary);
+    if g.output == Output::Json {
+        println!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));
+    } else {
+        print!("{}", super::report::terminal(&f.run, &f.summary, &f.tables));
+        println!("\n{}", f.dir.display());
+    }
+    Ok(exit)
+}

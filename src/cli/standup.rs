@@ -1,0 +1,52 @@
+//! `bench standup`.
+
+use super::shared::{ArmArgs, Global, StackArgs, intent, tell_plan};
+use crate::ops;
+use bench_model::exit::Exit;
+
+/// Stand the stack up under an arm; standing up again changes nothing
+///
+/// Ends when the arm is alive: its metrics are served, its HPA is active, and for WVA there is a decision.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    stack: StackArgs,
+    #[command(flatten)]
+    arm: ArmArgs,
+    /// Longest wait for any one condition, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    wait_s: Option<u64>,
+    /// Show what would be applied and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let wanted = intent(&a.stack, &a.arm, None);
+    let (plan, _) = ops::plan::resolve(&g.lookup(), &wanted, None)?;
+    ops::plan::buildable(&plan)?;
+    let session = g.session(a.wait_s).await?;
+    let facts = ops::facts::gather(&session.cluster).await?;
+    let (plan, warnings) = ops::plan::resolve(&g.lookup(), &wanted, Some(facts))?;
+    tell_plan(&session.report, &plan.notes, &warnings);
+    let s = &plan.scenario;
+    session.report.note(format!(
+        "scenario {}, arm {}: windows {}/{} s, one step up per {} s, WVA every {} s{}",
+        s.name,
+        plan.arm,
+        s.scaling.scale_up.stabilization_window_s,
+        s.scaling.scale_down.stabilization_window_s,
+        s.scaling.scale_up.policies.first().map_or(0, |p| p.period_s),
+        s.wva.interval_s,
+        if s.name == "simulated" { " (shortened; published: 240/240 s, 60 s, 60 s)" } else { "" }
+    ));
+    if a.dry_run {
+        for c in ops::plan::diff(&session.cluster, &plan).await? {
+            session.report.note(format!("{:<7} {}", c.action, c.object));
+        }
+        return Ok(Exit::Done);
+    }
+    let ctx = ops::standup::standup(&session, plan).await?;
+    session.report.note(format!("{} is up under arm {}: {}", ctx.plan.deployment(), ctx.plan.arm, ctx.plan.target()));
+    Ok(Exit::Done)
+}

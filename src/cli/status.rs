@@ -1,0 +1,47 @@
+//! `bench status`.
+
+use super::shared::Global;
+use crate::ops;
+use crate::report::Output;
+use crate::steps::record;
+use bench_model::exit::Exit;
+use std::time::Duration;
+
+/// What is up, which arm, replicas, live metrics
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Namespace of the stack; not needed when one is up
+    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Again and again until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let session = g.session(None).await?;
+    loop {
+        let plan = record::find(&session.cluster, a.namespace.as_deref()).await?;
+        let ctx = session.stack_ctx(plan)?;
+        let s = ops::status::status(&ctx).await?;
+        if g.output == Output::Json {
+            println!("{}", serde_json::to_string(&s)?);
+        } else {
+            println!("stack       {} in namespace {} ({})", s.scenario, s.namespace, s.phase);
+            println!("model       {} as Deployment {}", s.model, s.deployment);
+            println!("arm         {}", s.arm);
+            println!("{}", s.live.to_string().replacen("now | ", "live        ", 1));
+            for h in &s.hpas {
+                println!("HPA         {} {} -> {} replicas{}", h.name, h.current, h.desired, if h.active { "" } else { " (NOT ACTIVE)" });
+                for m in &h.metrics {
+                    println!("            {m}");
+                }
+            }
+            println!("run         {}", s.running.as_deref().unwrap_or("none at work"));
+        }
+        if !a.watch {
+            return Ok(Exit::Done);
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}

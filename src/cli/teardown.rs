@@ -1,0 +1,34 @@
+//! `bench teardown`.
+
+use super::shared::Global;
+use crate::ops;
+use crate::steps::record;
+use bench_model::exit::Exit;
+
+/// Remove everything that bench made for a stack, and only that; put back what it changed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Namespace of the stack; not needed when one is up
+    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Longest wait for any one condition, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    wait_s: Option<u64>,
+    /// List what would be removed and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let session = g.session(a.wait_s).await?;
+    let plan = record::find(&session.cluster, a.namespace.as_deref()).await?;
+    if a.dry_run {
+        for what in ops::teardown::dry_run(&session, &plan).await? {
+            session.report.note(format!("would remove {what}"));
+        }
+        return Ok(Exit::Done);
+    }
+    let n = ops::teardown::teardown(&session, plan).await?;
+    session.report.note(format!("{n} objects removed, nothing of bench's is left"));
+    Ok(Exit::Done)
+}

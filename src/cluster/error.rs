@@ -1,0 +1,99 @@
+//! What can go wrong between `bench` and the API server, in words that say what to do.
+
+use kube::core::Status;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    #[error("no usable kubeconfig: {0}")]
+    Config(String),
+    #[error("the API server at {url} cannot be reached ({what}): {reason}")]
+    Unreachable { url: String, what: String, reason: String },
+    #[error("the API server took more than {seconds} s to {what}")]
+    Slow { what: String, seconds: u64 },
+    #[error("not allowed to {what}: {message}")]
+    Forbidden { what: String, message: String },
+    #[error("cannot {what}: {message}")]
+    Api { what: String, code: u16, reason: String, message: String },
+    #[error("the template has an object of kind {kind:?} ({api_version:?}) that bench does not know")]
+    UnknownKind { kind: String, api_version: String },
+    #[error("{what} in pod {pod}: {message}")]
+    Exec { what: String, pod: String, message: String },
+    #[error("helm: {0}")]
+    Helm(String),
+}
+
+impl ClusterError {
+    /// Sorts the client's error into ours; `what` completes "cannot …".
+    pub fn from_kube(e: kube::Error, what: &str, url: &str) -> Self {
+        let what = what.to_string();
+        match e {
+            kube::Error::Api(s) => Self::from_status(&s, what),
+            other => Self::Unreachable { url: url.into(), what, reason: chain(&other) },
+        }
+    }
+
+    fn from_status(s: &Status, what: String) -> Self {
+        match s.code {
+            401 | 403 => Self::Forbidden { what, message: s.message.clone() },
+            _ => Self::Api { what, code: s.code, reason: s.reason.clone(), message: s.message.trim().to_string() },
+        }
+    }
+
+    fn code(&self) -> u16 {
+        if let Self::Api { code, .. } = self { *code } else { 0 }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.code() == 404
+    }
+
+    /// The object exists already, or another manager owns a field of it.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == 409
+    }
+
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Forbidden { .. })
+    }
+
+    /// Worth trying again: the network, a timeout, a server that is busy.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Exec { .. } => true,
+            Self::Api { code, .. } => *code == 429 || *code >= 500,
+            _ => false,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(_) => {
+                Some("give --kubeconfig FILE or set KUBECONFIG; `kubectl config get-contexts` lists contexts for --context".into())
+            }
+            Self::Unreachable { .. } | Self::Slow { .. } => {
+                Some("is the cluster up, and is it the right context? `kubectl version` and `kubectl config current-context` tell".into())
+            }
+            Self::Forbidden { .. } => Some("`bench preflight` lists every right that is needed and missing".into()),
+            Self::Api { code: 409, .. } => {
+                Some("somebody else owns this field; bench does not take it by force. Remove that owner or choose another namespace".into())
+            }
+            Self::Helm(_) => Some("helm 3 must be on the PATH; the chart's reference is `wva.chart` in the scenario (--set wva.chart=DIR)".into()),
+            _ => None,
+        }
+    }
+}
+
+/// An error with all its causes on one line.
+fn chain(e: &dyn std::error::Error) -> String {
+    let mut out = e.to_string();
+    let mut source = e.source();
+    while let Some(s) = source {
+        let text = s.to_string();
+        if !out.contains(&text) {
+            out = format!("{out}: {text}");
+        }
+        source = s.source();
+    }
+    out
+}

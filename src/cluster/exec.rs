@@ -1,0 +1,134 @@
+//! Commands and byte streams in containers, and their logs.
+
+use super::{Cluster, ClusterError};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{AttachParams, LogParams};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// What a command wrote.
+#[derive(Debug, Default)]
+pub struct ExecOutput {
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl ExecOutput {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim().to_string()
+    }
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone)]
+pub struct Container {
+    pub namespace: String,
+    pub pod: String,
+    pub container: String,
+}
+
+impl Container {
+    pub fn new(namespace: &str, pod: &str, container: &str) -> Self {
+        Self { namespace: namespace.into(), pod: pod.into(), container: container.into() }
+    }
+}
+
+impl Cluster {
+    fn pods(&self, namespace: &str) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Runs a command; stdin is sent whole, stdout goes to `sink` piece by piece.
+    ///
+    /// # Errors
+    /// When the command fails, cannot start, or is silent for `stall`.
+    pub async fn exec_stream(
+        &self,
+        at: &Container,
+        command: &[&str],
+        stdin: Option<&[u8]>,
+        stall: Duration,
+        mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<String, ClusterError> {
+        let fail = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
+        let params =
+            AttachParams::default().container(&at.container).stdin(stdin.is_some()).stdout(true).stderr(true).max_stdout_buf_size(1 << 20);
+        let mut process = tokio::time::timeout(stall, self.pods(&at.namespace).exec(&at.pod, command.iter().copied(), &params))
+            .await
+            .map_err(|_| fail(format!("no answer for {} s", stall.as_secs())))?
+            .map_err(|e| ClusterError::from_kube(e, &format!("exec in pod {}", at.pod), &self.url))?;
+        let status = process.take_status();
+        let mut stderr = String::new();
+        let mut out = process.stdout().ok_or_else(|| fail("no stdout".into()))?;
+        let mut err = process.stderr().ok_or_else(|| fail("no stderr".into()))?;
+        let writer = process.stdin();
+        let feed = async {
+            if let (Some(mut w), Some(bytes)) = (writer, stdin) {
+                w.write_all(bytes).await?;
+                w.shutdown().await?;
+            }
+            std::io::Result::Ok(())
+        };
+        let drain = async {
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                let n = tokio::time::timeout(stall, out.read(&mut buffer))
+                    .await
+                    .map_err(|_| std::io::Error::other(format!("silent for {} s", stall.as_secs())))??;
+                if n == 0 {
+                    return std::io::Result::Ok(());
+                }
+                sink(&buffer[..n])?;
+            }
+        };
+        let errors = async {
+            let mut text = vec![];
+            err.read_to_end(&mut text).await?;
+            std::io::Result::Ok(String::from_utf8_lossy(&text).trim().to_string())
+        };
+        let (fed, drained, said) = futures::join!(feed, drain, errors);
+        if let Ok(text) = said {
+            stderr = text;
+        }
+        let status = match status {
+            Some(s) => tokio::time::timeout(stall, s).await.ok().flatten(),
+            None => None,
+        };
+        process.abort();
+        drained.map_err(|e| fail(e.to_string()))?;
+        // A command that ends without reading all of its input breaks the pipe; its own status then says more.
+        let failed = status.as_ref().is_some_and(|s| s.status.as_deref() == Some("Failure"));
+        if failed {
+            let message = status.and_then(|s| s.message).unwrap_or_default();
+            return Err(fail(if stderr.is_empty() { message } else { format!("{message}: {stderr}") }));
+        }
+        if status.is_none() {
+            return Err(fail("the connection broke before the command's end".into()));
+        }
+        fed.map_err(|e| fail(e.to_string()))?;
+        Ok(stderr)
+    }
+
+    /// Runs a command and keeps what it writes.
+    pub async fn exec(&self, at: &Container, command: &[&str]) -> Result<ExecOutput, ClusterError> {
+        let mut stdout = vec![];
+        let stderr = self
+            .exec_stream(at, command, None, Duration::from_secs(30), |piece| {
+                stdout.extend_from_slice(piece);
+                Ok(())
+            })
+            .await?;
+        Ok(ExecOutput { stdout, stderr })
+    }
+
+    /// The last `limit_bytes` of a container's log, or of its previous life.
+    pub async fn logs(&self, at: &Container, tail_lines: i64, previous: bool) -> Result<String, ClusterError> {
+        let params = LogParams { container: Some(at.container.clone()), tail_lines: Some(tail_lines), previous, ..Default::default() };
+        let pods = self.pods(&at.namespace);
+        tokio::time::timeout(Duration::from_secs(30), pods.logs(&at.pod, &params))
+            .await
+            .map_err(|_| ClusterError::Slow { what: format!("read logs of {}", at.pod), seconds: 30 })?
+            .map_err(|e| ClusterError::from_kube(e, &format!("read logs of {}", at.pod), &self.url))
+    }
+}

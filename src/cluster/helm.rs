@@ -1,0 +1,151 @@
+//! Helm, as a program on the PATH, with typed outcomes.
+
+use super::ClusterError;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What an installation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelmOutcome {
+    Installed,
+    Upgraded,
+    /// Same chart version, same values, deployed: nothing was done.
+    Unchanged,
+    /// A release that a kill had left `pending-*` was removed and installed anew.
+    Repaired,
+}
+
+/// A release as `helm list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    pub name: String,
+    pub namespace: String,
+    /// `deployed`, `pending-install`, `failed`, …
+    pub status: String,
+    /// `<chart>-<version>`.
+    pub chart: String,
+}
+
+/// What to install.
+pub struct Chart<'a> {
+    pub release: &'a str,
+    pub namespace: &'a str,
+    /// `oci://…`, a local directory or archive.
+    pub reference: &'a str,
+    /// Ignored by helm for local charts.
+    pub version: &'a str,
+    pub values: &'a Value,
+}
+
+/// Helm bound to one cluster.
+pub struct Helm {
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+}
+
+impl Helm {
+    pub(super) fn new(kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
+        Self { kubeconfig, context }
+    }
+
+    async fn run(&self, args: &[&str], limit: Duration) -> Result<String, ClusterError> {
+        let mut all: Vec<String> = args.iter().map(ToString::to_string).collect();
+        if let Some(c) = &self.context {
+            all.extend(["--kube-context".into(), c.clone()]);
+        }
+        let what = args.iter().take(3).copied().collect::<Vec<_>>().join(" ");
+        let mut command = duct::cmd("helm", &all).stdin_null().stdout_capture().stderr_capture().unchecked();
+        if let Some(k) = &self.kubeconfig {
+            command = command.env("KUBECONFIG", k);
+        }
+        let run = tokio::task::spawn_blocking(move || -> std::io::Result<Option<std::process::Output>> {
+            let handle = command.start()?;
+            if handle.wait_timeout(limit)?.is_none() {
+                handle.kill()?;
+                return Ok(None);
+            }
+            handle.into_output().map(Some)
+        });
+        let output = run.await.map_err(|e| ClusterError::Helm(e.to_string()))?;
+        match output {
+            Err(e) => Err(ClusterError::Helm(format!("cannot run helm: {e}"))),
+            Ok(None) => Err(ClusterError::Slow { what: format!("run helm {what}"), seconds: limit.as_secs() }),
+            Ok(Some(o)) if o.status.success() => Ok(String::from_utf8_lossy(&o.stdout).into_owned()),
+            Ok(Some(o)) => Err(ClusterError::Helm(format!("{what} failed: {}", String::from_utf8_lossy(&o.stderr).trim()))),
+        }
+    }
+
+    /// `helm version`, e.g. `v3.19.0`.
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        Ok(self.run(&["version", "--template", "{{.Version}}"], Duration::from_secs(20)).await?.trim().to_string())
+    }
+
+    /// All releases of the cluster whose name matches, in any state.
+    pub async fn find(&self, release: &str) -> Result<Vec<Release>, ClusterError> {
+        let filter = format!("^{release}$");
+        let text = self.run(&["list", "-A", "-a", "-o", "json", "--filter", &filter], Duration::from_secs(60)).await?;
+        let rows: Value = serde_json::from_str(&text).map_err(|e| ClusterError::Helm(format!("list: {e}")))?;
+        let field = |r: &Value, k: &str| r.get(k).and_then(Value::as_str).unwrap_or_default().to_string();
+        Ok(rows
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|r| Release {
+                name: field(r, "name"),
+                namespace: field(r, "namespace"),
+                status: field(r, "status"),
+                chart: field(r, "chart"),
+            })
+            .collect())
+    }
+
+    async fn values(&self, release: &str, namespace: &str) -> Result<Value, ClusterError> {
+        let text = self.run(&["get", "values", release, "-n", namespace, "-o", "json"], Duration::from_secs(60)).await?;
+        serde_json::from_str(&text).map_err(|e| ClusterError::Helm(format!("get values: {e}")))
+    }
+
+    /// Installs or upgrades, unless version and values are already so.
+    pub async fn install(&self, chart: &Chart<'_>) -> Result<HelmOutcome, ClusterError> {
+        let found = self.find(chart.release).await?.into_iter().find(|r| r.namespace == chart.namespace);
+        let mut outcome = HelmOutcome::Installed;
+        if let Some(r) = &found {
+            if r.status.starts_with("pending") || r.status == "uninstalling" {
+                self.uninstall(chart.release, chart.namespace).await?;
+                outcome = HelmOutcome::Repaired;
+            } else {
+                let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !chart.reference.contains("://");
+                let same = same_version && r.status == "deployed" && self.values(chart.release, chart.namespace).await? == *chart.values;
+                if same {
+                    return Ok(HelmOutcome::Unchanged);
+                }
+                outcome = HelmOutcome::Upgraded;
+            }
+        }
+        // Values go by file: they may be long, and a command line is seen by everybody on the machine.
+        let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{}.json", chart.release, std::process::id()));
+        std::fs::write(&file, chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
+        let path = file.to_string_lossy();
+        let mut args = vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path];
+        if chart.reference.contains("://") {
+            args.extend(["--version", chart.version]);
+            // A registry on this machine is a test's; it has no certificate.
+            if chart.reference.starts_with("oci://127.0.0.1") || chart.reference.starts_with("oci://localhost") {
+                args.push("--plain-http");
+            }
+        }
+        let result = self.run(&args, Duration::from_secs(300)).await;
+        // The file is ours and temporary: nothing is lost when it cannot be removed.
+        std::fs::remove_file(&file).ok();
+        result.map(|_| outcome)
+    }
+
+    /// `false` when there is no such release.
+    pub async fn uninstall(&self, release: &str, namespace: &str) -> Result<bool, ClusterError> {
+        if !self.find(release).await?.iter().any(|r| r.namespace == namespace) {
+            return Ok(false);
+        }
+        self.run(&["uninstall", release, "-n", namespace, "--wait", "--timeout", "120s"], Duration::from_secs(180)).await?;
+        Ok(true)
+    }
+}

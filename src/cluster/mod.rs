@@ -1,0 +1,273 @@
+//! The only door to Kubernetes: every request that `bench` makes to an API server goes through [`Cluster`].
+//!
+//! Objects are plain JSON, because most of them are rendered from templates or belong to somebody else's CRD.
+//! No step logic, no printing.
+
+mod error;
+mod exec;
+mod helm;
+mod kinds;
+mod proxy;
+mod reasons;
+mod wait;
+
+pub use error::ClusterError;
+pub use exec::{Container, ExecOutput};
+pub use helm::{Chart, Helm, HelmOutcome, Release};
+pub use kinds::{KINDS, Kind, kind};
+pub use proxy::ServicePort;
+pub use reasons::{explain, is_hopeless, pod_reasons};
+pub use wait::{Poll, wait_for};
+
+use http::Request;
+use kube::{Client, config::KubeConfigOptions};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Field manager of all server-side applies.
+pub const MANAGER: &str = "llmd-bench";
+
+/// Longest time that a single API call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One object by its kind, namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ref {
+    pub kind: &'static Kind,
+    /// None for cluster-scoped kinds.
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+impl std::fmt::Display for Ref {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(ns) => write!(f, "{} {ns}/{}", self.kind.kind, self.name),
+            None => write!(f, "{} {}", self.kind.kind, self.name),
+        }
+    }
+}
+
+impl Ref {
+    /// `namespace` is dropped for cluster-scoped kinds.
+    pub fn new(kind_name: &str, namespace: &str, name: &str) -> Self {
+        let kind = kind(kind_name);
+        Self { kind, namespace: kind.namespaced.then(|| namespace.to_string()), name: name.to_string() }
+    }
+
+    /// Of a rendered object.
+    pub fn of(object: &Value) -> Result<Self, ClusterError> {
+        let text = |p: &str| object.pointer(p).and_then(Value::as_str).unwrap_or_default();
+        let kind = Kind::find(text("/kind"), text("/apiVersion"))
+            .ok_or_else(|| ClusterError::UnknownKind { kind: text("/kind").into(), api_version: text("/apiVersion").into() })?;
+        Ok(Self {
+            kind,
+            namespace: kind.namespaced.then(|| text("/metadata/namespace").to_string()),
+            name: text("/metadata/name").to_string(),
+        })
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.kind.collection(self.namespace.as_deref()), self.name)
+    }
+}
+
+/// What a server-side apply did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    Created,
+    Changed,
+    Unchanged,
+}
+
+/// A connection to one cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    /// Where the API server is, for error messages only.
+    pub url: String,
+    /// Context's namespace.
+    pub default_namespace: String,
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+}
+
+impl Cluster {
+    /// Connects by a kubeconfig (or the environment's, or the pod's ServiceAccount) and asks for the version.
+    pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, ClusterError> {
+        let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
+        let config = match kubeconfig {
+            Some(path) => {
+                let file = kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
+                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| ClusterError::Config(e.to_string()))?
+            }
+            None if context.is_some() => {
+                kube::Config::from_kubeconfig(&options).await.map_err(|e| ClusterError::Config(e.to_string()))?
+            }
+            None => kube::Config::infer().await.map_err(|e| ClusterError::Config(e.to_string()))?,
+        };
+        let url = config.cluster_url.to_string();
+        let default_namespace = config.default_namespace.clone();
+        let client = Client::try_from(config).map_err(|e| ClusterError::from_kube(e, "connect", &url))?;
+        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into) })
+    }
+
+    /// The underlying client, for watches.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Runs helm against the same cluster.
+    pub fn helm(&self) -> Helm {
+        Helm::new(self.kubeconfig.clone(), self.context.clone())
+    }
+
+    /// One JSON request; `what` names it in errors.
+    async fn request(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>, what: &str) -> Result<Value, ClusterError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", content_type)
+            .header("accept", "application/json")
+            .body(body)
+            .map_err(|e| ClusterError::Config(e.to_string()))?;
+        match tokio::time::timeout(CALL_TIMEOUT, self.client.request::<Value>(request)).await {
+            Ok(Ok(v)) => Ok(v),
+            Ok(Err(e)) => Err(ClusterError::from_kube(e, what, &self.url)),
+            Err(_) => Err(ClusterError::Slow { what: what.into(), seconds: CALL_TIMEOUT.as_secs() }),
+        }
+    }
+
+    /// GET of any path, e.g. `/version`.
+    pub async fn get_path(&self, path: &str) -> Result<Value, ClusterError> {
+        self.request("GET", path, "application/json", vec![], &format!("get {path}")).await
+    }
+
+    /// `Ok(None)` when there is no such object; a missing kind is an error.
+    pub async fn get(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
+        match self.request("GET", &r.path(), "application/json", vec![], &format!("get {r}")).await {
+            Ok(v) => Ok(Some(v)),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Objects of a kind, in one namespace or in all (`None`), optionally by label selector.
+    pub async fn list(&self, kind_name: &str, namespace: Option<&str>, selector: &str) -> Result<Vec<Value>, ClusterError> {
+        let k = kind(kind_name);
+        let mut out = vec![];
+        let mut next = String::new();
+        loop {
+            let path =
+                format!("{}?limit=500&labelSelector={}&continue={}", k.collection(namespace), urlencode(selector), urlencode(&next));
+            let mut page = self.request("GET", &path, "application/json", vec![], &format!("list {}", k.plural)).await?;
+            let items = page.get_mut("items").map(Value::take);
+            if let Some(Value::Array(items)) = items {
+                out.extend(items.into_iter().map(|mut o| {
+                    // Items of a list come without their type.
+                    if let Some(m) = o.as_object_mut() {
+                        m.insert("kind".into(), json!(k.kind));
+                        m.insert("apiVersion".into(), json!(k.api_version()));
+                    }
+                    o
+                }));
+            }
+            next = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_string();
+            if next.is_empty() {
+                return Ok(out);
+            }
+        }
+    }
+
+    /// Server-side apply without force: a field that another manager owns is an error that names it.
+    pub async fn apply(&self, object: &Value) -> Result<(Applied, Value), ClusterError> {
+        let r = Ref::of(object)?;
+        let before = self.get(&r).await?;
+        let after = self.apply_request(&r, object, false).await?;
+        let version = |v: &Value| v.pointer("/metadata/resourceVersion").cloned();
+        let applied = match &before {
+            None => Applied::Created,
+            Some(b) if version(b) == version(&after) => Applied::Unchanged,
+            Some(_) => Applied::Changed,
+        };
+        Ok((applied, after))
+    }
+
+    /// What [`Self::apply`] would make of it; nothing is stored.
+    pub async fn apply_dry_run(&self, object: &Value) -> Result<Value, ClusterError> {
+        self.apply_request(&Ref::of(object)?, object, true).await
+    }
+
+    async fn apply_request(&self, r: &Ref, object: &Value, dry_run: bool) -> Result<Value, ClusterError> {
+        let path = format!("{}?fieldManager={MANAGER}{}", r.path(), if dry_run { "&dryRun=All" } else { "" });
+        self.request("PATCH", &path, "application/apply-patch+yaml", object.to_string().into_bytes(), &format!("apply {r}")).await
+    }
+
+    /// Creates; an existing object of that name is an error (`is_already_exists`).
+    pub async fn create(&self, object: &Value) -> Result<Value, ClusterError> {
+        let r = Ref::of(object)?;
+        let path = format!("{}?fieldManager={MANAGER}", r.kind.collection(r.namespace.as_deref()));
+        self.request("POST", &path, "application/json", object.to_string().into_bytes(), &format!("create {r}")).await
+    }
+
+    /// JSON merge patch, optionally of a subresource (`scale`, `status`).
+    pub async fn merge_patch(&self, r: &Ref, subresource: Option<&str>, patch: &Value) -> Result<Value, ClusterError> {
+        let sub = subresource.map(|s| format!("/{s}")).unwrap_or_default();
+        let path = format!("{}{sub}?fieldManager={MANAGER}", r.path());
+        self.request("PATCH", &path, "application/merge-patch+json", patch.to_string().into_bytes(), &format!("patch {r}")).await
+    }
+
+    /// Deletes; `false` when it was not there. With a uid only that very object.
+    pub async fn delete(&self, r: &Ref, uid: Option<&str>) -> Result<bool, ClusterError> {
+        let mut body = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
+        if let Some(uid) = uid {
+            body["preconditions"] = json!({ "uid": uid });
+        }
+        match self.request("DELETE", &r.path(), "application/json", body.to_string().into_bytes(), &format!("delete {r}")).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.is_not_found() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Deletes and waits until it is gone.
+    pub async fn delete_and_wait(&self, r: &Ref, limit: Duration) -> anyhow::Result<bool> {
+        if !self.delete(r, None).await? {
+            return Ok(false);
+        }
+        wait_for(&format!("{r} to be gone"), limit, Duration::from_millis(500), async || {
+            Ok(match self.get(r).await? {
+                None => Poll::Done(()),
+                Some(o) => Poll::Not(match o.pointer("/metadata/finalizers") {
+                    Some(f) => format!("it is still there, finalizers {f}"),
+                    None => "it is still there".into(),
+                }),
+            })
+        })
+        .await?;
+        Ok(true)
+    }
+
+    /// May this user do it? By SelfSubjectAccessReview.
+    pub async fn can_i(&self, verb: &str, kind_name: &str, namespace: &str, subresource: &str) -> Result<bool, ClusterError> {
+        let k = kind(kind_name);
+        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {
+            "verb": verb, "group": k.group, "resource": k.plural, "subresource": subresource,
+            "namespace": if k.namespaced { namespace } else { "" },
+        }}});
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask for rights").await?;
+        Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
+    }
+}
+
+/// Percent-encodes all but unreserved characters.
+pub fn urlencode(s: &str) -> String {
+    s.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}

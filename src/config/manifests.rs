@@ -1,0 +1,206 @@
+//! From a plan to Kubernetes objects: the templates under `templates/`, rendered and labelled. Pure.
+
+use bench_model::plan::{Arm, Plan};
+use serde_json::{Value, json};
+use tera::{Context, Tera};
+
+/// Labels that say whose an object is.
+pub mod labels {
+    /// Always `llmd-bench`.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// Namespace of the stack that owns it.
+    pub const STACK: &str = "llmd-bench/stack";
+    /// Run that owns it; only on what a run makes.
+    pub const RUN: &str = "llmd-bench/run";
+    /// Value of [`MANAGED_BY`].
+    pub const BENCH: &str = "llmd-bench";
+}
+
+/// Name of the HPA that follows WVA, as its chart names it.
+pub const WVA_HPA: &str = "vllm-deployment-hpa";
+/// Gauge by which WVA v0.4.2 says how many replicas it wants.
+pub const WVA_GAUGE: &str = "inferno_desired_replicas";
+
+#[derive(Debug, thiserror::Error)]
+#[error("template {template}: {reason}")]
+pub struct RenderError {
+    template: String,
+    reason: String,
+}
+
+/// All templates that ship with `bench`.
+const TEMPLATES: &[(&str, &str)] = &[
+    ("model-server.yaml", include_str!("../../templates/model-server.yaml")),
+    ("gateway-haproxy.yaml", include_str!("../../templates/gateway-haproxy.yaml")),
+    ("haproxy.cfg.tera", include_str!("../../templates/haproxy.cfg.tera")),
+    ("pod-monitor.yaml", include_str!("../../templates/pod-monitor.yaml")),
+    ("agent-rbac.yaml", include_str!("../../templates/agent-rbac.yaml")),
+    ("agent-pod.yaml", include_str!("../../templates/agent-pod.yaml")),
+    ("variant-autoscaling.yaml", include_str!("../../templates/variant-autoscaling.yaml")),
+    ("hpa.yaml", include_str!("../../templates/hpa.yaml")),
+    ("adapter.yaml", include_str!("../../templates/adapter.yaml")),
+    ("harness.yaml", include_str!("../../templates/harness.yaml")),
+];
+
+/// Renders one template to text; `extra` adds to the plan's own names.
+pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderError> {
+    let fail = |reason: String| RenderError { template: template.into(), reason };
+    let source =
+        TEMPLATES.iter().find(|(name, _)| *name == template).map(|(_, s)| *s).ok_or_else(|| fail("there is no such template".into()))?;
+    let s = &plan.scenario;
+    let mut context = json!({
+        "namespace": s.namespace,
+        "model": s.model,
+        "label": plan.label(),
+        "deployment": plan.deployment(),
+        "gateway": plan.gateway_service(),
+        "ms": s.model_server,
+        "gw": s.gateway,
+        "wva": s.wva,
+        "adapter": s.adapter,
+        "scaling": s.scaling,
+        "scrape_interval_s": s.monitoring.scrape_interval_s,
+        "start_failures": s.model_server.start_timeout_s.div_ceil(s.model_server.readiness_period_s.max(1)),
+        "openshift": plan.facts.as_ref().is_some_and(|f| f.openshift),
+    });
+    if let (Some(into), Value::Object(extra)) = (context.as_object_mut(), extra) {
+        into.extend(extra);
+    }
+    let context = Context::from_value(context).map_err(|e| fail(e.to_string()))?;
+    Tera::one_off(source, &context, false).map_err(|e| {
+        let cause = std::error::Error::source(&e).map(ToString::to_string).unwrap_or_default();
+        fail(format!("{e}: {cause}"))
+    })
+}
+
+/// Renders one template to labelled objects.
+pub fn objects(plan: &Plan, template: &str, extra: Value) -> Result<Vec<Value>, RenderError> {
+    let fail = |reason: String| RenderError { template: template.into(), reason };
+    let text = text(plan, template, extra)?;
+    let mut objects: Vec<Value> = serde_yaml::from_multiple(&text).map_err(|e| fail(e.to_string()))?;
+    for o in &mut objects {
+        own(o, &plan.scenario.namespace);
+    }
+    Ok(objects)
+}
+
+/// Marks an object as made by `bench` for the stack in this namespace.
+pub fn own(object: &mut Value, stack: &str) {
+    let labels = &mut object["metadata"]["labels"];
+    if !labels.is_object() {
+        *labels = json!({});
+    }
+    labels[labels::MANAGED_BY] = json!(labels::BENCH);
+    labels[labels::STACK] = json!(stack);
+}
+
+/// Marks an object as a run's.
+pub fn own_by_run(object: &mut Value, run: &str) {
+    object["metadata"]["labels"][labels::RUN] = json!(run.to_lowercase());
+}
+
+/// Model servers, gateway and the recorder's rights.
+pub fn stack(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    let mut out = model_server(plan)?;
+    out.extend(gateway(plan)?);
+    out.extend(objects(plan, "agent-rbac.yaml", Value::Null)?);
+    Ok(out)
+}
+
+pub fn model_server(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    objects(plan, "model-server.yaml", Value::Null)
+}
+
+pub fn gateway(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    let cfg = text(
+        plan,
+        "haproxy.cfg.tera",
+        json!({
+            "service": plan.deployment(),
+            "port": plan.scenario.model_server.port,
+            "max_servers": plan.scenario.scaling.max_replicas.max(1) + 2,
+            "balance": plan.scenario.gateway.balance,
+        }),
+    )?;
+    let sum = bench_model::names::sha256_hex(cfg.as_bytes());
+    objects(plan, "gateway-haproxy.yaml", json!({ "haproxy_cfg": cfg, "haproxy_sum": &sum[..16] }))
+}
+
+/// The VariantAutoscaling of the WVA arm.
+pub fn variant_autoscaling(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    objects(plan, "variant-autoscaling.yaml", Value::Null)
+}
+
+/// The one HPA of the arm; none for static arms.
+pub fn hpa(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    let metrics = match plan.arm {
+        Arm::Wva => json!([{ "name": WVA_GAUGE, "average_value": "1", "selector": { "variant_name": plan.deployment() } }]),
+        // The published text selects three different namespaces; the metrics carry the model's.
+        Arm::Hpa => plan
+            .scenario
+            .hpa
+            .metrics
+            .iter()
+            .map(|m| json!({ "name": m.name, "average_value": m.average_value, "selector": { "namespace": plan.scenario.namespace } }))
+            .collect(),
+        Arm::Static(_) | Arm::None => return Ok(vec![]),
+    };
+    objects(plan, "hpa.yaml", json!({ "hpa_name": hpa_name(plan), "metrics": metrics }))
+}
+
+/// Name of the arm's HPA.
+pub fn hpa_name(plan: &Plan) -> &str {
+    if plan.arm == Arm::Hpa { &plan.scenario.hpa.name } else { WVA_HPA }
+}
+
+/// Values for WVA's chart: bench owns the VariantAutoscaling and the HPA itself.
+pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca: &str) -> Value {
+    let w = &plan.scenario.wva;
+    let (repository, tag) = w.image.name.rsplit_once(':').unwrap_or((&w.image.name, ""));
+    let t = &w.thresholds;
+    json!({
+        "wva": {
+            "image": { "repository": repository, "tag": tag },
+            "reconcileInterval": format!("{}s", w.interval_s),
+            "prometheus": {
+                "baseURL": prometheus,
+                "monitoringNamespace": monitoring_namespace,
+                "serviceAccountName": "kube-prometheus-stack-prometheus",
+                "caCert": ca,
+                "tls": { "insecureSkipVerify": true, "caCertPath": "/etc/ssl/certs/prometheus-ca.crt" },
+            },
+            "capacityScaling": { "default": {
+                "kvCacheThreshold": t.kv_cache_threshold,
+                "queueLengthThreshold": t.queue_length_threshold,
+                "kvSpareTrigger": t.kv_spare_trigger,
+                "queueSpareTrigger": t.queue_spare_trigger,
+            } },
+        },
+        "llmd": { "namespace": plan.scenario.namespace, "modelName": plan.label(), "modelID": plan.scenario.model },
+        "va": { "enabled": false },
+        "hpa": { "enabled": false },
+        "vllmService": { "enabled": false },
+    })
+}
+
+/// The three external rules that both arms need, as the items of `externalRules`.
+///
+/// `max by (pod)` first: a pod that is scraped twice must not count twice.
+pub fn adapter_rules() -> String {
+    let mut out = String::new();
+    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
+        out.push_str(&format!(
+            "- seriesQuery: '{metric}{{namespace!=\"\",pod!=\"\"}}'\n  \
+             resources: {{overrides: {{namespace: {{resource: namespace}}}}}}\n  \
+             name: {{matches: \"^{metric}$\", as: \"{metric}\"}}\n  \
+             metricsQuery: 'sum(max by (namespace, pod) (<<.Series>>{{<<.LabelMatchers>>}})) by (namespace)'\n"
+        ));
+    }
+    out.push_str(&format!(
+        "- seriesQuery: '{WVA_GAUGE}{{variant_name!=\"\",exported_namespace!=\"\"}}'\n  \
+         resources: {{overrides: {{exported_namespace: {{resource: namespace}}, variant_name: {{resource: deployment}}}}}}\n  \
+         name: {{matches: \"^{WVA_GAUGE}$\", as: \"{WVA_GAUGE}\"}}\n  \
+         metricsQuery: '{WVA_GAUGE}{{<<.LabelMatchers>>}}'\n"
+    ));
+    out
+}

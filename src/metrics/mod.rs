@@ -1,0 +1,175 @@
+//! Prometheus: where it is, what it says now, and the raw samples of a window. No analysis.
+
+use crate::cluster::{Cluster, ClusterError, Ref, ServicePort, urlencode};
+use crate::failure::Failure;
+use bench_model::exit::Exit;
+use bench_model::scenario::PrometheusRef;
+use bench_model::tables::Series;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A Prometheus inside the cluster.
+#[derive(Debug, Clone)]
+pub struct Prometheus {
+    pub at: ServicePort,
+}
+
+/// One series of an instant query.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
+}
+
+/// Longest window of one raw query; longer ones are fetched in pieces, so that no answer grows without bound.
+const CHUNK_S: f64 = 600.0;
+
+fn str_of<'a>(v: &'a Value, path: &str) -> &'a str {
+    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Prometheus {
+    /// Finds it: where the scenario says, or behind the Services beside the cluster's `Prometheus` objects.
+    pub async fn discover(cluster: &Cluster, wanted: &PrometheusRef) -> anyhow::Result<Self> {
+        let mut candidates = vec![];
+        let explicit = wanted.namespace != "auto" && wanted.service != "auto";
+        if explicit {
+            candidates.push((wanted.namespace.clone(), wanted.service.clone()));
+        } else {
+            let objects = match cluster.list("Prometheus", None, "").await {
+                Ok(o) => o,
+                Err(e) if e.is_not_found() => vec![],
+                Err(e) => return Err(e.into()),
+            };
+            let mut namespaces: Vec<String> = objects.iter().map(|o| str_of(o, "/metadata/namespace").to_string()).collect();
+            if wanted.namespace != "auto" {
+                namespaces = vec![wanted.namespace.clone()];
+            }
+            namespaces.dedup();
+            for ns in namespaces {
+                let services = cluster.list("Service", Some(&ns), "").await?;
+                let mut names: Vec<&str> = services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
+                // The operator's headless Service answers too, but its name is in no certificate.
+                names.sort_by_key(|n| (*n == "prometheus-operated", !n.contains("prometheus"), n.len()));
+                candidates.extend(names.into_iter().map(|n| (ns.clone(), n.to_string())));
+            }
+        }
+        let mut tried = vec![];
+        for (namespace, service) in candidates {
+            let at = ServicePort { namespace, service, port: wanted.port, scheme: wanted.scheme.clone() };
+            let prometheus = Self { at };
+            match prometheus.query(cluster, "time()").await {
+                Ok(_) => return Ok(prometheus),
+                Err(e) => tried.push(format!("{}: {e}", prometheus.url())),
+            }
+        }
+        let seen = if tried.is_empty() { "there is no Prometheus object in the cluster".into() } else { tried.join("; ") };
+        Err(Failure::new(Exit::Cluster, format!("no Prometheus answers: {seen}"))
+            .hint(
+                "install kube-prometheus-stack (docs/kind.md has the command), or say where it is: \
+                 --set monitoring.prometheus.namespace=NS --set monitoring.prometheus.service=NAME \
+                 --set monitoring.prometheus.port=9090 --set monitoring.prometheus.scheme=https",
+            )
+            .into())
+    }
+
+    /// URL for programs inside the cluster.
+    pub fn url(&self) -> String {
+        format!("{}://{}.{}.svc.cluster.local:{}", self.at.scheme, self.at.service, self.at.namespace, self.at.port)
+    }
+
+    /// PEM of what its certificate can be checked against: the CA of the web TLS Secret, else the certificate itself
+    /// (a root for Go's verifier when it is self-signed). Empty without TLS.
+    pub async fn ca(&self, cluster: &Cluster) -> anyhow::Result<String> {
+        if self.at.scheme != "https" {
+            return Ok(String::new());
+        }
+        let objects = cluster.list("Prometheus", Some(&self.at.namespace), "").await?;
+        for o in objects {
+            let Some(cert) = o.pointer("/spec/web/tlsConfig/cert") else { continue };
+            let (kind, key) = if cert.get("secret").is_some() { ("Secret", "secret") } else { ("ConfigMap", "configMap") };
+            let name = str_of(cert, &format!("/{key}/name"));
+            let Some(found) = cluster.get(&Ref::new(kind, &self.at.namespace, name)).await? else { continue };
+            for file in ["ca.crt", str_of(cert, &format!("/{key}/key"))] {
+                let data = str_of(&found, &format!("/data/{}", file.replace('/', "~1")));
+                let pem = if kind == "Secret" { decode(data) } else { data.to_string() };
+                if pem.contains("BEGIN CERTIFICATE") {
+                    return Ok(pem);
+                }
+            }
+        }
+        Err(Failure::new(Exit::Cluster, format!("the certificate of {} was not found", self.url()))
+            .hint("WVA needs it: the Prometheus object's spec.web.tlsConfig.cert must name a Secret or ConfigMap that this user may read")
+            .into())
+    }
+
+    /// Instant query.
+    pub async fn query(&self, cluster: &Cluster, expression: &str) -> Result<Vec<Sample>, ClusterError> {
+        let data = self.ask(cluster, expression, None).await?;
+        if str_of(&data, "/resultType") == "scalar" {
+            return Ok(vec![Sample { labels: BTreeMap::new(), value: number(data.pointer("/result/1")) }]);
+        }
+        let rows = data.get("result").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(rows.iter().map(|r| Sample { labels: labels_of(r), value: number(r.pointer("/value/1")) }).collect())
+    }
+
+    /// Sum over all series of the answer; `None` when there is none.
+    pub async fn value(&self, cluster: &Cluster, expression: &str) -> Result<Option<f64>, ClusterError> {
+        let rows = self.query(cluster, expression).await?;
+        Ok((!rows.is_empty()).then(|| rows.iter().map(|r| r.value).sum()))
+    }
+
+    /// Raw samples with the scrape's own timestamps, by range selectors over ]from, to] (seconds since the epoch).
+    pub async fn raw(&self, cluster: &Cluster, selector: &str, from: f64, to: f64) -> Result<Vec<Series>, ClusterError> {
+        let mut out: BTreeMap<(String, BTreeMap<String, String>), Vec<(f64, f64)>> = BTreeMap::new();
+        let mut end = from;
+        while end < to {
+            let begin = end;
+            end = (begin + CHUNK_S).min(to);
+            let milliseconds = ((end - begin) * 1000.0).ceil().max(1.0);
+            let data = self.ask(cluster, &format!("{selector}[{milliseconds}ms]"), Some(end)).await?;
+            for row in data.get("result").and_then(Value::as_array).into_iter().flatten() {
+                let mut labels = labels_of(row);
+                let name = labels.remove("__name__").unwrap_or_default();
+                let samples = out.entry((name, labels)).or_default();
+                for s in row.get("values").and_then(Value::as_array).into_iter().flatten() {
+                    let t = s.get(0).and_then(Value::as_f64).unwrap_or_default();
+                    // The range is closed on both ends in Prometheus 2: a sample on the seam comes twice.
+                    if samples.last().is_none_or(|(last, _)| t > *last) {
+                        samples.push((t, number(s.get(1))));
+                    }
+                }
+            }
+        }
+        Ok(out.into_iter().map(|((name, labels), samples)| Series { name, labels, samples }).collect())
+    }
+
+    async fn ask(&self, cluster: &Cluster, expression: &str, time: Option<f64>) -> Result<Value, ClusterError> {
+        let mut path = format!("/api/v1/query?query={}", urlencode(expression));
+        if let Some(t) = time {
+            path.push_str(&format!("&time={t:.3}"));
+        }
+        let mut answer = cluster.proxy_get(&self.at, &path).await?;
+        Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
+    }
+}
+
+fn has_port(service: &Value, port: u16) -> bool {
+    service.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten().any(|p| p.get("port") == Some(&port.into()))
+}
+
+fn labels_of(row: &Value) -> BTreeMap<String, String> {
+    let metric = row.get("metric").and_then(Value::as_object);
+    metric.into_iter().flatten().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_string())).collect()
+}
+
+/// Prometheus writes numbers as strings, `NaN` and `+Inf` among them.
+fn number(v: Option<&Value>) -> f64 {
+    v.and_then(Value::as_str).and_then(|s| s.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// A value of a Secret as text; empty when it is none.
+fn decode(base64: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(base64).ok().and_then(|b| String::from_utf8(b).ok()).unwrap_or_default()
+}

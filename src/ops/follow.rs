@@ -1,0 +1,151 @@
+//! Follows the load until its container has ended: what the screen shows, and why it cannot go on.
+
+use crate::cluster::{Container, Ref, is_hopeless, pod_reasons};
+use crate::failure::Failure;
+use crate::load::progress;
+use crate::metrics::Prometheus;
+use crate::report::{Event, LoadProgress};
+use crate::steps::{Ctx, arm, model_server};
+use bench_model::exit::Exit;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How the load's container ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ended {
+    pub pod: String,
+    pub started: Option<DateTime<Utc>>,
+    pub finished: Option<DateTime<Utc>>,
+    /// guidellm's exit code, 124 when its time ran out; `None` when the pod is gone.
+    pub code: Option<i64>,
+    /// `OOMKilled`, `Error`, `Completed`, …
+    pub reason: String,
+}
+
+fn text<'a>(v: &'a Value, path: &str) -> &'a str {
+    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn time(v: &Value, path: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text(v, path)).ok().map(Into::into)
+}
+
+/// The pod of a Job.
+pub async fn pod_of(ctx: &Ctx, job: &str) -> anyhow::Result<Option<Value>> {
+    Ok(ctx.cluster.list("Pod", Some(ctx.namespace()), &format!("job-name={job}")).await?.into_iter().next())
+}
+
+fn container<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
+    pod.pointer("/status/containerStatuses")?.as_array()?.iter().find(|c| c["name"] == name)
+}
+
+/// Waits until guidellm's container runs (or ran).
+pub async fn started(ctx: &Ctx, job: &str) -> anyhow::Result<(String, DateTime<Utc>)> {
+    let wait = crate::cluster::wait_for("the load's container to start", ctx.limit(600), Duration::from_millis(300), async || {
+        use crate::cluster::Poll;
+        let Some(pod) = pod_of(ctx, job).await? else { return Ok(Poll::Not("its pod does not exist".into())) };
+        let name = text(&pod, "/metadata/name").to_string();
+        if let Some(c) = container(&pod, "guidellm")
+            && let Some(t) = time(c, "/state/running/startedAt").or_else(|| time(c, "/state/terminated/startedAt"))
+        {
+            return Ok(Poll::Done((name, t)));
+        }
+        if let Some(why) = is_hopeless(&pod) {
+            return Err(Failure::new(Exit::Cluster, format!("the load cannot start: {why}"))
+                .hint("another image: --set load.guidellm.image.name=… --set load.guidellm.version=…")
+                .into());
+        }
+        let reasons = pod_reasons(&pod);
+        Ok(Poll::Not(if reasons.is_empty() { format!("its pod is {}", text(&pod, "/status/phase")) } else { reasons.join("; ") }))
+    })
+    .await;
+    model_server::with_evidence(ctx, wait, &format!("job-name={job}")).await
+}
+
+/// Shows progress until guidellm's container has ended; `limit` is the load's own with some slack.
+pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Duration) -> anyhow::Result<Ended> {
+    let deadline = Instant::now() + limit;
+    let mut missing_since: Option<Instant> = None;
+    let mut pod_name = String::new();
+    loop {
+        match pod_of(ctx, job).await {
+            Ok(Some(pod)) => {
+                missing_since = None;
+                pod_name = text(&pod, "/metadata/name").to_string();
+                if let Some(ended) = ended(&pod) {
+                    return Ok(ended);
+                }
+            }
+            // A Job's pod that is gone will not come back: the load is lost, and is never made again by itself.
+            Ok(None) if missing_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(30) => {
+                return Ok(Ended { pod: pod_name, reason: "the pod is gone".into(), ..Ended::default() });
+            }
+            Ok(None) => {}
+            Err(e) => ctx.report.warn(format!("the cluster does not answer, the load goes on without bench: {e:#}")),
+        }
+        if Instant::now() >= deadline {
+            let text = format!("the load is not over after {} s, although its own limit has passed", limit.as_secs());
+            return Err(Failure::new(Exit::TimedOut, text).into());
+        }
+        let progress = look(ctx, prometheus, &pod_name).await;
+        ctx.report.emit(Event::Load(progress));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+}
+
+/// How guidellm's container ended, when it has.
+fn ended(pod: &Value) -> Option<Ended> {
+    let c = container(pod, "guidellm")?;
+    let t = c.pointer("/state/terminated").or_else(|| c.pointer("/lastState/terminated"))?;
+    Some(Ended {
+        pod: text(pod, "/metadata/name").into(),
+        started: time(t, "/startedAt"),
+        finished: time(t, "/finishedAt"),
+        code: t["exitCode"].as_i64(),
+        reason: text(t, "/reason").into(),
+    })
+}
+
+/// Everything that can be said now; a question without an answer leaves its field out.
+pub async fn look(ctx: &Ctx, prometheus: &Prometheus, pod: &str) -> LoadProgress {
+    let profile = ctx.plan.profile.as_ref();
+    let rates = profile.map(|p| p.rates.clone()).unwrap_or_default();
+    let mut p = LoadProgress { phase: "load".into(), rates: rates.len(), ..LoadProgress::default() };
+    let at = Container::new(ctx.namespace(), pod, "guidellm");
+    let log = if pod.is_empty() { String::new() } else { ctx.cluster.logs(&at, 40, false).await.unwrap_or_default() };
+    match log.lines().rev().find_map(progress::parse) {
+        Some(line) => {
+            p.rate_index = line.rate.and_then(|r| rates.iter().position(|x| (x - r).abs() < 0.005)).unwrap_or(line.benchmark);
+            p.rate = rates.get(p.rate_index).copied();
+            (p.successful, p.errored) = (Some(line.successful), Some(line.errored));
+            let max = f64::from(profile.map_or(0, |p| p.max_seconds));
+            let after = rates.len().saturating_sub(p.rate_index + 1) as f64;
+            p.left_s = Some(after * max + (max - line.elapsed_s).max(0.0));
+        }
+        None => p.phase = "guidellm is at work".into(),
+    }
+    cluster_state(ctx, prometheus, &mut p).await;
+    p
+}
+
+/// Replicas, what the autoscaler wants, waiting requests, KV usage.
+pub async fn cluster_state(ctx: &Ctx, prometheus: &Prometheus, p: &mut LoadProgress) {
+    if let Ok(Some(r)) = model_server::replicas(ctx).await {
+        (p.replicas, p.ready) = (Some(r.desired), Some(r.ready));
+    }
+    if let Ok(hpas) = arm::hpas(ctx).await {
+        let wanted = hpas.iter().filter_map(|h| h.pointer("/status/desiredReplicas")?.as_u64()).max();
+        p.desired = wanted.and_then(|n| u32::try_from(n).ok());
+    }
+    let ns = ctx.namespace();
+    let ask = async |e: String| prometheus.value(&ctx.cluster, &e).await.ok().flatten();
+    p.waiting = ask(format!("sum(max by (pod) (vllm:num_requests_waiting{{namespace=\"{ns}\"}}))")).await;
+    p.kv = ask(format!("avg(max by (pod) (vllm:kv_cache_usage_perc{{namespace=\"{ns}\"}}))")).await;
+}
+
+/// The Job, when it exists.
+pub async fn job(ctx: &Ctx, name: &str) -> anyhow::Result<Option<Value>> {
+    Ok(ctx.cluster.get(&Ref::new("Job", ctx.namespace(), name)).await?)
+}

@@ -1,0 +1,56 @@
+//! What a command does: typed input → outcome, and events on the way. One file an operation.
+//!
+//! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
+
+pub mod collect;
+pub mod facts;
+pub mod follow;
+pub mod gather;
+pub mod plan;
+pub mod preflight;
+pub mod report;
+pub mod recorder;
+pub mod reset;
+pub mod results;
+pub mod run;
+pub mod standup;
+pub mod status;
+pub mod swap;
+pub mod teardown;
+
+use crate::cluster::Cluster;
+use crate::report::Reporter;
+use crate::steps::Ctx;
+use crate::steps::journal::Journal;
+use bench_model::plan::Plan;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A connection and what is common to all operations on it.
+pub struct Session {
+    pub cluster: Cluster,
+    pub report: Reporter,
+    /// Directory of all runs.
+    pub results: PathBuf,
+    pub patience: Option<Duration>,
+}
+
+impl Session {
+    /// Context of the stack itself; its journal lies beside the runs.
+    pub fn stack_ctx(&self, plan: Plan) -> anyhow::Result<Ctx> {
+        let path = self.results.join("stacks").join(format!("{}.journal.jsonl", plan.namespace()));
+        self.ctx(plan, &path)
+    }
+
+    /// Context with its journal in a given file.
+    pub fn ctx(&self, plan: Plan, journal: &Path) -> anyhow::Result<Ctx> {
+        Ok(Ctx {
+            cluster: self.cluster.clone(),
+            plan: Arc::new(plan),
+            report: self.report.clone(),
+            journal: Arc::new(Mutex::new(Journal::open(journal)?)),
+            patience: self.patience,
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! From intent to plan, and what a plan would change on the cluster.
+
+use crate::cluster::{Cluster, Ref};
+use crate::config::profile::{self, ProfileArgs};
+use crate::config::scenario::{self, ScenarioArgs};
+use crate::config::{Lookup, manifests};
+use crate::failure::Failure;
+use crate::load::render;
+use bench_model::exit::Exit;
+use bench_model::plan::{Arm, ClusterFacts, Plan};
+use bench_model::scenario::{LoadMode, Method, Pinned, Scenario};
+use serde_json::Value;
+
+/// What the user asks for, before anything is known of the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Intent {
+    pub scenario: ScenarioArgs,
+    pub profile: Option<ProfileArgs>,
+    pub arm: Option<Arm>,
+    pub mode: Option<LoadMode>,
+    /// `-t`: refuse when the scenario deploys by another method.
+    pub method: Option<Method>,
+}
+
+/// A plan for a stack that is to be stood up. Pure but for the files it reads.
+pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) -> anyhow::Result<(Plan, Vec<String>)> {
+    let loaded = scenario::load(lookup, &intent.scenario)?;
+    let mut scenario = loaded.scenario;
+    if let Some(m) = intent.method.filter(|m| *m != scenario.model_server.method) {
+        return Err(Failure::new(Exit::Usage, format!("-t {m:?} does not fit scenario {}, which deploys by {:?}", scenario.name, scenario.model_server.method).to_lowercase())
+            .hint("-c simulated deploys by simulator, -c inference-scheduling by modelservice")
+            .into());
+    }
+    let mut notes: Vec<String> = chosen_images(&scenario);
+    let mut warnings = loaded.warnings;
+    if let Some(mode) = intent.mode {
+        scenario.load.mode = mode;
+    }
+    let mut plan = Plan::new(scenario, None, intent.arm.unwrap_or(Arm::Wva), facts, vec![]);
+    if let Some(args) = &intent.profile {
+        let (with, said) = with_profile(lookup, &plan, args)?;
+        notes.extend(said);
+        plan = with;
+    }
+    if intent.scenario.namespace.is_none() && plan.scenario.namespace == "llmdbench" {
+        notes.push(format!("Deployment {} is the published name; it follows from namespace llmdbench", plan.deployment()));
+    }
+    warnings.dedup();
+    plan.notes = notes;
+    Ok((plan, warnings))
+}
+
+/// Adds a load to the plan of a stack.
+pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow::Result<(Plan, Vec<String>)> {
+    let context = profile::Context {
+        target: stack.target(),
+        model: stack.scenario.model.clone(),
+        tokenizer: stack.scenario.model.clone(),
+        namespace: stack.scenario.namespace.clone(),
+        max_model_len: max_model_len(&stack.scenario),
+        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+    };
+    let loaded = profile::load(lookup, args, &context)?;
+    let mut notes = loaded.notes;
+    let request = render::Request {
+        profile: &loaded.profile,
+        guidellm: &stack.scenario.load.guidellm,
+        mode: stack.scenario.load.mode,
+        target: &stack.target(),
+        model: &stack.scenario.model,
+        tokenizer: "",
+        profile_dir: "/bench",
+        results_dir: "/results",
+        gate: None,
+    };
+    notes.extend(render::render(&request)?.warnings);
+    let mut plan =
+        Plan::new(stack.scenario.clone(), Some(loaded.profile), stack.arm, stack.facts.clone(), stack.notes.clone());
+    plan.notes.extend(notes.iter().cloned());
+    Ok((plan, notes))
+}
+
+/// `--max-model-len` among the model server's arguments.
+fn max_model_len(s: &Scenario) -> Option<u64> {
+    let args = &s.model_server.args;
+    args.iter().enumerate().find_map(|(i, a)| match a.strip_prefix("--max-model-len")? {
+        "" => args.get(i + 1)?.parse().ok(),
+        rest => rest.strip_prefix('=')?.parse().ok(),
+    })
+}
+
+/// Images whose version nobody published.
+fn chosen_images(s: &Scenario) -> Vec<String> {
+    let mut all = vec![("model server", &s.model_server.image), ("gateway", &s.gateway.image), ("guidellm", &s.load.guidellm.image)];
+    if s.scheduler.enabled {
+        all.push(("scheduler", &s.scheduler.image));
+    }
+    all.into_iter()
+        .filter(|(_, i)| i.pinned == Pinned::Chosen)
+        .map(|(what, i)| format!("{what} image {} was chosen: the published experiment does not name its version", i.name))
+        .collect()
+}
+
+/// All objects that standing up this plan applies, but for WVA's chart and rules added to somebody's adapter.
+pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
+    buildable(plan)?;
+    let mut out = manifests::stack(plan)?;
+    if plan.arm == Arm::Wva {
+        out.extend(manifests::variant_autoscaling(plan)?);
+    }
+    out.extend(manifests::hpa(plan)?);
+    if plan.profile.is_some() {
+        out.extend(crate::load::job::harness(plan, "RUN", "llmd-bench-load-run")?.objects);
+    }
+    Ok(out)
+}
+
+/// # Errors
+/// Exit 6 for a stack that this version cannot stand up, naming what is missing.
+pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
+    let s = &plan.scenario;
+    if s.model_server.method == Method::Simulator && s.gateway.kind == bench_model::scenario::GatewayKind::Haproxy {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Cluster,
+        format!(
+            "scenario {} cannot be stood up by this version of bench: the Istio gateway, the inference scheduler (endpoint picker) and the \
+             modelservice chart are not built yet",
+            s.name
+        ),
+    )
+    .hint("-c simulated runs the same comparison on any cluster, with a simulated model server: bench standup -c simulated --wva")
+    .into())
+}
+
+/// One line of a diff.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Change {
+    pub object: String,
+    /// `create`, `change`, `same`, `error`.
+    pub action: String,
+    /// Dotted path: before → after.
+    pub fields: Vec<String>,
+}
+
+/// What applying the plan would change, by server-side dry run.
+pub async fn diff(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Vec<Change>> {
+    let mut out = vec![];
+    for object in objects(plan)? {
+        let r = Ref::of(&object)?;
+        let before = cluster.get(&r).await?;
+        let mut change = Change { object: r.to_string(), action: "create".into(), fields: vec![] };
+        match (before, cluster.apply_dry_run(&object).await) {
+            (Some(before), Ok(after)) => {
+                compare("", &before, &after, &mut change.fields);
+                change.action = if change.fields.is_empty() { "same" } else { "change" }.into();
+            }
+            (None, Ok(_)) => {}
+            // Without its namespace nothing can be tried; that it would be created is all there is to say.
+            (None, Err(e)) if e.is_not_found() => {}
+            (_, Err(e)) => {
+                change.action = "error".into();
+                change.fields.push(e.to_string());
+            }
+        }
+        out.push(change);
+    }
+    Ok(out)
+}
+
+/// Differing leaves, without what the server counts or stamps.
+fn compare(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
+    const STAMPS: [&str; 6] = [
+        "/metadata/managedFields",
+        "/metadata/resourceVersion",
+        "/metadata/generation",
+        "/metadata/creationTimestamp",
+        "/metadata/uid",
+        "/status",
+    ];
+    if a == b || STAMPS.contains(&path) {
+        return;
+    }
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) => {
+            let mut keys: Vec<&String> = x.keys().chain(y.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for k in keys {
+                compare(&format!("{path}/{k}"), x.get(k).unwrap_or(&Value::Null), y.get(k).unwrap_or(&Value::Null), out);
+            }
+        }
+        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
+            for (i, (p, q)) in x.iter().zip(y).enumerate() {
+                compare(&format!("{path}/{i}"), p, q, out);
+            }
+        }
+        _ => out.push(format!("{}: {a} -> {b}", path.trim_start_matches('/').replace('/', "."))),
+    }
+}

@@ -1,0 +1,184 @@
+//! The recorder's pod: made, filled with the program, followed, emptied.
+
+use super::collect::Remote;
+use crate::agent::names;
+use crate::cluster::{Container, Poll, Ref, explain, is_hopeless, wait_for};
+use crate::config::manifests::{self, own_by_run};
+use crate::failure::Failure;
+use crate::steps::Ctx;
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::plan::Arm;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const DIR: &str = "/agent";
+
+/// A run's recorder.
+pub struct Recorder {
+    pub pod: String,
+    /// Path of `bench` in its container.
+    pub bench: String,
+    remote: Remote,
+}
+
+impl Recorder {
+    /// By its name alone; nothing is asked of the cluster.
+    pub fn of(ctx: &Ctx, run: &str) -> Self {
+        let pod = super::results::object_name("agent", run);
+        let streamed = ctx.plan.scenario.recording.agent_image.is_empty();
+        let bench = if streamed { format!("{DIR}/bench") } else { "/bench".into() };
+        let remote = Remote { at: Container::new(ctx.namespace(), &pod, "agent"), dir: DIR.into(), bench: Some(bench.clone()) };
+        Self { pod, bench, remote }
+    }
+
+    pub fn container(&self) -> &Container {
+        &self.remote.at
+    }
+
+    /// Makes the pod and waits until it records.
+    pub async fn start(ctx: &Ctx, run: &str, job: &str, load_limit_s: u64) -> anyhow::Result<(Self, String)> {
+        let recorder = Self::of(ctx, run);
+        let s = &ctx.plan.scenario;
+        let settle = match ctx.plan.arm {
+            Arm::Static(n) => n,
+            _ => s.scaling.min_replicas,
+        };
+        let streamed = s.recording.agent_image.is_empty();
+        let options = [
+            ("run", run.to_string()),
+            ("namespace", ctx.namespace().into()),
+            ("deployment", ctx.plan.deployment()),
+            ("job", job.into()),
+            ("settle-replicas", settle.to_string()),
+            ("settle-s", s.recording.settle_s.to_string()),
+            ("tail-limit-s", s.recording.tail_limit_s.to_string()),
+            // Resetting comes before the load and is not bounded by it.
+            ("max-s", (load_limit_s + u64::from(s.recording.tail_limit_s) + 3600).to_string()),
+        ];
+        let args: Vec<String> = options.iter().flat_map(|(k, v)| [format!("--{k}"), v.clone()]).collect();
+        let image = if streamed { &s.load.guidellm.image.name } else { &s.recording.agent_image };
+        let extra = json!({"agent_pod": recorder.pod, "agent_image": image, "streamed": streamed, "agent_args": args});
+        let mut objects = manifests::objects(&ctx.plan, "agent-pod.yaml", extra)?;
+        for o in &mut objects {
+            own_by_run(o, run);
+        }
+        ctx.apply_all(objects).await?;
+        let mut said = format!("image {image}");
+        if streamed {
+            let pod = recorder.running(ctx).await?;
+            let size = recorder.stream_program(ctx, &pod).await?;
+            said = format!("{:.1} MB streamed into {}", size as f64 / 1e6, recorder.pod);
+        }
+        wait_for("the recorder's first record", ctx.limit(120), Duration::from_millis(300), async || {
+            match recorder.remote.list(&ctx.cluster).await {
+                Ok(files) if files.iter().any(|f| f.path == names::EVENTS) => Ok(Poll::Done(())),
+                Ok(_) => Ok(Poll::Not("it has not begun".into())),
+                Err(e) => Ok(Poll::Not(format!("{e:#}"))),
+            }
+        })
+        .await?;
+        Ok((recorder, said))
+    }
+
+    async fn running(&self, ctx: &Ctx) -> anyhow::Result<Value> {
+        let r = Ref::new("Pod", ctx.namespace(), &self.pod);
+        let waited = wait_for("the recorder's pod", ctx.limit(300), Duration::from_millis(200), async || {
+            let Some(pod) = ctx.cluster.get(&r).await? else { return Ok(Poll::Not("it does not exist".into())) };
+            if let Some(why) = is_hopeless(&pod) {
+                return Err(Failure::new(Exit::Cluster, format!("the recorder cannot start: {why}")).into());
+            }
+            let running = pod.pointer("/status/containerStatuses/0/state/running").is_some();
+            Ok(if running { Poll::Done(pod) } else { Poll::Not(pod["status"]["phase"].to_string()) })
+        })
+        .await;
+        match waited {
+            Err(e) => {
+                let why = explain(&ctx.cluster, ctx.namespace(), "app.kubernetes.io/name=llmd-bench-agent").await;
+                Err(match e.downcast::<Failure>() {
+                    Ok(f) => f.evidence(why).into(),
+                    Err(e) => e,
+                })
+            }
+            ok => ok,
+        }
+    }
+
+    /// Streams this very program into the pod. Its architecture must be the node's.
+    async fn stream_program(&self, ctx: &Ctx, pod: &Value) -> anyhow::Result<usize> {
+        let path = match std::env::var_os("BENCH_AGENT_BINARY") {
+            Some(p) => PathBuf::from(p),
+            None => std::env::current_exe().context("cannot find this program's own file")?,
+        };
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let node = pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+        let arch = ctx.plan.facts.as_ref().and_then(|f| f.nodes.iter().find(|n| n.name == node)).map(|n| n.arch.clone());
+        if let (Some(theirs), Some(ours)) = (arch, elf_arch(&bytes)) {
+            if theirs != ours {
+                return Err(Failure::new(Exit::Cluster, format!("{} is built for {ours}, node {node} is {theirs}", path.display()))
+                    .hint("BENCH_AGENT_BINARY=FILE names a Linux build for the nodes; or --set recording.agent_image=IMAGE")
+                    .into());
+            }
+        } else if elf_arch(&bytes).is_none() {
+            return Err(Failure::new(Exit::Cluster, format!("{} is no Linux program and cannot run in a pod", path.display()))
+                .hint("BENCH_AGENT_BINARY=FILE names a Linux build; or --set recording.agent_image=IMAGE")
+                .into());
+        }
+        let dir = DIR;
+        let script = format!(
+            "head -c {} >{dir}/bench.part && echo {}  {dir}/bench.part | sha256sum -c >/dev/null && chmod 755 {dir}/bench.part && mv {dir}/bench.part {dir}/bench",
+            bytes.len(),
+            bench_model::names::sha256_hex(&bytes)
+        );
+        let mut last = None;
+        for _ in 0..3 {
+            match ctx.cluster.exec_stream(&self.remote.at, &["sh", "-c", &script], Some(&bytes), Duration::from_secs(60), |_| Ok(())).await {
+                Ok(_) => return Ok(bytes.len()),
+                Err(e) if e.is_passing() => last = Some(e),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(last.map_or_else(|| anyhow::anyhow!("the program could not be streamed"), Into::into))
+    }
+
+    /// Why recording ended, once it has.
+    pub async fn done(&self, ctx: &Ctx) -> anyhow::Result<Option<String>> {
+        let files = self.remote.list(&ctx.cluster).await?;
+        if !files.iter().any(|f| f.path == names::DONE) {
+            return Ok(None);
+        }
+        let out = ctx.cluster.exec(self.container(), &[&self.bench, "agent", "cat", &format!("{DIR}/{}", names::DONE)]).await?;
+        Ok(Some(out.text()))
+    }
+
+    /// Asks it to end now.
+    pub async fn stop(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        self.remote.touch(&ctx.cluster, names::STOP).await
+    }
+
+    /// Fetches its records into the run directory and lets the pod go.
+    pub async fn collect(&self, ctx: &Ctx, dir: &std::path::Path) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for file in self.remote.list(&ctx.cluster).await? {
+            if file.path == names::EVENTS {
+                bytes += self.remote.fetch(&ctx.cluster, &file, dir).await?;
+            }
+        }
+        anyhow::ensure!(bytes > 0, "the recorder has no records");
+        self.remote.acknowledge(&ctx.cluster).await?;
+        Ok(bytes)
+    }
+}
+
+/// Kubernetes' name of the architecture of an ELF file.
+fn elf_arch(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.get(..4)? != b"\x7fELF" {
+        return None;
+    }
+    match u16::from_le_bytes([*bytes.get(18)?, *bytes.get(19)?]) {
+        62 => Some("amd64"),
+        183 => Some("arm64"),
+        _ => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! From a run directory to its summary and its report. Needs no cluster.
+
+use crate::failure::Failure;
+use anyhow::Context;
+use bench_analysis::ingest::{Ingested, run_dir};
+use bench_analysis::summary::{Settings, summarise};
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use bench_model::run::files;
+use bench_model::summary::{Summary, Verdict};
+use std::path::Path;
+
+/// Tables, summary, and what could not be read.
+pub struct Reported {
+    pub ingested: Ingested,
+    pub summary: Summary,
+}
+
+/// Reads a run directory anew; raw data is never changed by it.
+pub fn read(dir: &Path) -> anyhow::Result<Reported> {
+    let ingested = run_dir(dir).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
+    let plan = plan(dir).ok();
+    let profile = plan.as_ref().and_then(|p| p.profile.as_ref());
+    let settings = Settings {
+        scrape_interval_s: plan.as_ref().map_or(15.0, |p| f64::from(p.scenario.monitoring.scrape_interval_s)),
+        planned_rates: profile.map(|p| p.rates.clone()).unwrap_or_default(),
+        planned_seconds: profile.map_or(0.0, |p| f64::from(p.max_seconds)),
+        guidellm_version: plan.as_ref().map(|p| p.scenario.load.guidellm.version.clone()).unwrap_or_default(),
+        problems: ingested.problems.clone(),
+    };
+    let summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
+    Ok(Reported { ingested, summary })
+}
+
+/// The resolved plan of a run.
+pub fn plan(dir: &Path) -> anyhow::Result<Plan> {
+    let path = dir.join(files::PLAN);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_yaml::from_str(&text).with_context(|| format!("{} is not a plan", path.display()))
+}
+
+/// Writes `summary.json`.
+pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
+    super::results::write_atomic(&dir.join(files::SUMMARY), format!("{}\n", serde_json::to_string_pretty(summary)?).as_bytes())
+}
+
+/// Exit code that the verdict stands for.
+pub fn exit_of(summary: &Summary) -> Exit {
+    if summary.validity.verdict == Verdict::Invalid { Exit::Invalid } else { Exit::Done }
+}

@@ -1,0 +1,103 @@
+//! Run directories on this machine: making, finding, listing.
+
+use crate::failure::Failure;
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use bench_model::run::{RunRecord, files};
+use chrono::Utc;
+use std::hash::{BuildHasher, Hasher};
+use std::path::{Path, PathBuf};
+
+/// `20261124T101500Z-ramp_small-wva-7f3a`: UTC time, profile, arm, and four random digits.
+pub fn new_id(plan: &Plan) -> String {
+    let random = std::hash::RandomState::new().build_hasher().finish() & 0xffff;
+    let profile = plan.profile.as_ref().map_or("none", |p| p.name.as_str());
+    // Bounded, because it becomes a label value of at most 63 characters.
+    let profile: String = profile.chars().take(28).collect();
+    format!("{}-{profile}-{}-{random:04x}", Utc::now().format("%Y%m%dT%H%M%SZ"), plan.arm)
+}
+
+/// A name for Kubernetes objects of a run: its time and random part.
+pub fn object_name(prefix: &str, id: &str) -> String {
+    let time = id.split('-').next().unwrap_or_default();
+    let random = id.rsplit('-').next().unwrap_or_default();
+    format!("llmd-bench-{prefix}-{time}-{random}").to_lowercase()
+}
+
+/// Writes a file whole or not at all.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    let part = PathBuf::from(format!("{}.part", path.display()));
+    let write = || -> std::io::Result<()> {
+        let mut f = std::fs::File::create(&part)?;
+        std::io::Write::write_all(&mut f, bytes)?;
+        f.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes `run.json`.
+pub fn save(dir: &Path, run: &RunRecord) -> anyhow::Result<()> {
+    write_atomic(&dir.join(files::RUN), format!("{}\n", serde_json::to_string_pretty(run)?).as_bytes())
+}
+
+/// All readable runs, oldest first, and the directories whose `run.json` is not.
+pub fn all(results: &Path) -> anyhow::Result<(Vec<(PathBuf, RunRecord)>, Vec<String>)> {
+    let entries = match std::fs::read_dir(results) {
+        Ok(e) => e,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((vec![], vec![])),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", results.display())),
+    };
+    let (mut runs, mut unreadable) = (vec![], vec![]);
+    for entry in entries {
+        let dir = entry?.path();
+        if !dir.join(files::RUN).exists() {
+            continue;
+        }
+        match bench_analysis::ingest::run_record(&dir) {
+            Ok(r) => runs.push((dir, r)),
+            Err(e) => unreadable.push(e.to_string()),
+        }
+    }
+    runs.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+    Ok((runs, unreadable))
+}
+
+/// A run by its directory, its id, the beginning or end of its id, or `last`.
+pub fn find(results: &Path, wanted: &str) -> anyhow::Result<(PathBuf, RunRecord)> {
+    let path = Path::new(wanted);
+    if path.join(files::RUN).exists() {
+        return Ok((path.into(), bench_analysis::ingest::run_record(path).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?));
+    }
+    let (mut runs, _) = all(results)?;
+    if wanted == "last" {
+        return runs.pop().ok_or_else(|| no_run(results, "there is no run yet"));
+    }
+    let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| r.id.starts_with(wanted) || r.id.ends_with(wanted)).collect();
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(no_run(results, &format!("no run is called {wanted}"))),
+        n => Err(no_run(results, &format!("{n} runs match {wanted}"))),
+    }
+}
+
+fn no_run(results: &Path, what: &str) -> anyhow::Error {
+    Failure::new(Exit::Usage, format!("{what} (in {})", results.display()))
+        .hint("`bench results ls` lists them; --results names another directory")
+        .into()
+}
+
+/// `SHA256SUMS` over everything else in the directory, for `sha256sum -c`.
+pub fn write_checksums(dir: &Path) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for f in crate::agent::list(dir)? {
+        if f.path != files::CHECKSUMS && f.path != files::JOURNAL && f.path != files::RUN {
+            text.push_str(&format!("{}  {}\n", f.sha256, f.path));
+        }
+    }
+    write_atomic(&dir.join(files::CHECKSUMS), text.as_bytes())
+}

@@ -1,0 +1,374 @@
+//! One run: reset the arm, make the load, follow it, wait for the tail, bring everything home, judge.
+
+use super::collect::Remote;
+use super::follow::{self, Ended};
+use super::recorder::Recorder;
+use super::results::{self, save};
+use super::{Session, gather, report, reset};
+use crate::cluster::{Container, Ref};
+use crate::config::manifests::labels;
+use crate::failure::Failure;
+use crate::load::job::{Harness, RESULTS_DIR, harness};
+use crate::metrics::Prometheus;
+use crate::report::{Event, LoadProgress};
+use crate::steps::{Ctx, arm, gateway};
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use bench_model::run::{RunRecord, RunState, Source, Times, files};
+use bench_model::summary::Summary;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Seconds of metrics before the load: what the windows of its first decisions look back on.
+const LEAD_S: f64 = 180.0;
+
+/// A run that has been brought home.
+pub struct Finished {
+    pub dir: PathBuf,
+    pub run: RunRecord,
+    pub summary: Summary,
+    pub tables: bench_model::tables::Tables,
+}
+
+/// Begins a run and stays with it to its end.
+pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow::Result<Finished> {
+    if let Some(bad) = skip_reset.iter().find(|s| !reset::STEPS.contains(&s.as_str())) {
+        return Err(Failure::new(Exit::Usage, format!("there is no reset step {bad:?}"))
+            .hint(format!("the steps are {}", reset::STEPS.join(", ")))
+            .into());
+    }
+    let id = results::new_id(&plan);
+    let dir = session.results.join(&id);
+    let ctx = session.ctx(plan, &dir.join(files::JOURNAL))?;
+    let mut record = new_record(&ctx, &id);
+    save(&dir, &record)?;
+    let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
+    results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
+    session.report.note(format!("run {id}"));
+    let outcome = begin_and_finish(&ctx, &dir, &mut record, skip_reset).await;
+    conclude(&ctx, &dir, record, outcome)
+}
+
+/// Takes a run up again whose load was begun: waits, collects, judges.
+pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> anyhow::Result<Finished> {
+    let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL))?;
+    let job = results::object_name("load", &record.id);
+    if follow::job(&ctx, &job).await?.is_none() {
+        return Err(Failure::new(Exit::Cluster, format!("the load of run {} is not in the cluster any more", record.id))
+            .hint(format!("what was collected before is in {}", dir.display()))
+            .into());
+    }
+    let outcome = async {
+        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+        let load = harness(&ctx.plan, &record.id, &job)?;
+        finish(&ctx, &dir.to_path_buf(), &mut record, &load, &prometheus).await
+    }
+    .await;
+    conclude(&ctx, dir, record, outcome)
+}
+
+fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Result<()>) -> anyhow::Result<Finished> {
+    if let Err(e) = &outcome {
+        record.state = if crate::failure::classify(e).0 == Exit::Interrupted { RunState::Interrupted } else { RunState::Failed };
+        record.failure = Some(format!("{e:#}"));
+        save(dir, &record)?;
+        ctx.report.note(format!("kept: {}", dir.display()));
+    }
+    outcome?;
+    record.state = RunState::Complete;
+    record.failure = None;
+    record.times.collected = Some(Utc::now());
+    save(dir, &record)?;
+    let reported = report::read(dir)?;
+    report::write_summary(dir, &reported.summary)?;
+    results::write_checksums(dir)?;
+    Ok(Finished { dir: dir.into(), run: record, summary: reported.summary, tables: reported.ingested.tables })
+}
+
+fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
+    let p = &ctx.plan;
+    RunRecord {
+        schema_version: bench_model::SCHEMA_VERSION,
+        id: id.into(),
+        bench_version: env!("CARGO_PKG_VERSION").into(),
+        source: Source::Measured,
+        arm: p.arm,
+        profile: p.profile.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
+        model: p.scenario.model.clone(),
+        namespace: p.scenario.namespace.clone(),
+        deployment: p.deployment(),
+        hashes: p.hashes.clone(),
+        state: RunState::Preparing,
+        failure: None,
+        times: Times { created: Some(Utc::now()), ..Times::default() },
+        reset: vec![],
+        images: std::collections::BTreeMap::new(),
+        nodes: p.facts.as_ref().map(|f| f.nodes.clone()).unwrap_or_default(),
+        clocks: vec![],
+        missing: vec![],
+        notes: p.notes.clone(),
+    }
+}
+
+async fn begin_and_finish(ctx: &Ctx, dir: &PathBuf, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
+    refuse_second_load(ctx).await?;
+    arm::refuse_foreign_hpa(ctx).await?;
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    let job = results::object_name("load", &record.id);
+    let load = harness(&ctx.plan, &record.id, &job)?;
+    for w in &load.rendered.warnings {
+        ctx.report.warn(w.clone());
+    }
+    write_manifests(ctx, dir, &load)?;
+    let begun = interruptible(begin(ctx, record, &load, &prometheus, skip)).await;
+    if let Err(e) = begun {
+        // Nothing has been measured yet: what was made for this run is of no use to anybody.
+        if let Err(left) = remove_run_objects(ctx, &record.id).await {
+            ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
+        }
+        return Err(e);
+    }
+    record.state = RunState::Loading;
+    save(dir, record)?;
+    finish(ctx, dir, record, &load, &prometheus).await
+}
+
+/// Recorder, reset, and the load's Job up to its running container.
+async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus, skip: &[String]) -> anyhow::Result<()> {
+    let recorder = ctx
+        .step("recorder", "records replicas, pods, autoscalers and events", Recorder::start(ctx, &record.id, &load.job, load.limit_s))
+        .await?;
+    record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
+    record.reset = reset::reset(ctx, prometheus, skip).await?;
+    let (_, at) = ctx
+        .step("load", &load.job, async {
+            ctx.apply_all(load.objects.clone()).await?;
+            if load.streams_tokenizer {
+                stream_tokenizer(ctx, &load.job).await?;
+            }
+            let (pod, at) = follow::started(ctx, &load.job).await?;
+            Ok(((pod.clone(), at), format!("container of {pod} started")))
+        })
+        .await?;
+    record.times.harness_started = Some(at);
+    Ok(())
+}
+
+/// Follows the load and brings everything home. Each part is tried even when one before it failed.
+async fn finish(ctx: &Ctx, dir: &PathBuf, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
+    let limit = ctx.limit(load.limit_s + 120);
+    let ended = interruptible(follow::follow(ctx, prometheus, &load.job, limit)).await?;
+    record.times.harness_started = record.times.harness_started.or(ended.started);
+    record.times.harness_ended = ended.finished;
+    record.state = RunState::Collecting;
+    save(dir, record)?;
+    let mut failed: Vec<String> = vec![];
+    let load_dir = dir.join(files::LOAD);
+    if let Err(e) = ctx.step("results", "the load's files", collect_load(ctx, &ended.pod, &load_dir)).await {
+        failed.push(format!("load: {e:#}"));
+    }
+    record.state = RunState::Settling;
+    save(dir, record)?;
+    let recorder = Recorder::of(ctx, &record.id);
+    match interruptible(settle(ctx, &recorder, prometheus)).await {
+        Ok(why) => ctx.report.note(format!("recording ended: {why}")),
+        Err(e) if crate::failure::classify(&e).0 == Exit::Interrupted => return Err(e),
+        Err(e) => failed.push(format!("recorder: {e:#}")),
+    }
+    let recording_ended = Utc::now();
+    record.times.recording_ended = Some(recording_ended);
+    let home = ctx.step("collect", "records, metrics, logs", async {
+        let (missing, samples) = bring_home(ctx, dir, record, &recorder, prometheus, recording_ended).await;
+        let seconds = (Utc::now() - recording_ended).num_milliseconds() as f64 / 1000.0;
+        Ok((missing, format!("{samples} samples; all on disk {seconds:.1} s after the recording's end")))
+    });
+    failed.extend(home.await?);
+    for what in &failed {
+        ctx.report.warn(format!("missing: {what}"));
+    }
+    record.missing = failed;
+    save(dir, record)?;
+    if let Err(e) = remove_run_objects(ctx, &record.id).await {
+        ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
+    }
+    judge(&ended, &load_dir)
+}
+
+/// Fetches records, metrics, logs; gives what is missing and how many samples there are.
+async fn bring_home(
+    ctx: &Ctx,
+    dir: &Path,
+    record: &mut RunRecord,
+    recorder: &Recorder,
+    prometheus: &Prometheus,
+    until: DateTime<Utc>,
+) -> (Vec<String>, usize) {
+    let mut failed = vec![];
+    record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
+    if let Err(e) = recorder.collect(ctx, dir).await {
+        failed.push(format!("events.jsonl: {e:#}"));
+    }
+    let from = record.times.harness_started.or(record.times.created).unwrap_or(until);
+    // Prometheus' clock decides which samples are inside.
+    let offset = record.clocks.iter().rev().find(|c| c.clock == "prometheus").map_or(0.0, |c| c.offset_s);
+    let seconds = |t: DateTime<Utc>| t.timestamp_millis() as f64 / 1000.0;
+    let samples = match gather::metrics(ctx, prometheus, dir, seconds(from) - LEAD_S, seconds(until) + offset).await {
+        Ok(n) => n,
+        Err(e) => {
+            failed.push(format!("metrics: {e:#}"));
+            0
+        }
+    };
+    failed.extend(gather::logs(ctx, dir).await);
+    match gather::images(&ctx.cluster, ctx.namespace()).await {
+        Ok(i) => record.images = i,
+        Err(e) => failed.push(format!("image ids: {e:#}")),
+    }
+    (failed, samples)
+}
+
+/// Waits for the recorder's own end, which needs nothing of bench.
+async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyhow::Result<String> {
+    let r = &ctx.plan.scenario.recording;
+    let limit = Duration::from_secs(u64::from(r.tail_limit_s) + 60);
+    let begun = tokio::time::Instant::now();
+    loop {
+        match recorder.done(ctx).await {
+            Ok(Some(why)) => return Ok(why),
+            Ok(None) => {}
+            Err(e) if begun.elapsed() >= limit => return Err(e),
+            Err(_) => {}
+        }
+        if begun.elapsed() >= limit {
+            recorder.stop(ctx).await?;
+            return Ok("stopped by bench: its own limit has passed".into());
+        }
+        let mut p = LoadProgress { phase: "settling".into(), ..LoadProgress::default() };
+        follow::cluster_state(ctx, prometheus, &mut p).await;
+        ctx.report.emit(Event::Load(p));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+async fn collect_load(ctx: &Ctx, pod: &str, into: &Path) -> anyhow::Result<((), String)> {
+    let remote = Remote { at: Container::new(ctx.namespace(), pod, "keeper"), dir: RESULTS_DIR.into(), bench: None };
+    let listed = match remote.list(&ctx.cluster).await {
+        Ok(l) => l,
+        Err(e) => {
+            // Without the keeper the log is all that is left.
+            let log = ctx.cluster.logs(&Container::new(ctx.namespace(), pod, "guidellm"), 20_000, false).await;
+            if let Ok(text) = log {
+                results::write_atomic(&into.join("container.log"), text.as_bytes())?;
+            }
+            return Err(e.context("the keeper does not answer"));
+        }
+    };
+    let mut bytes = 0;
+    for file in &listed {
+        bytes += remote.fetch(&ctx.cluster, file, into).await?;
+    }
+    remote.acknowledge(&ctx.cluster).await?;
+    Ok(((), format!("{} files, {:.1} MB, checksums agree", listed.len(), bytes as f64 / 1e6)))
+}
+
+/// What guidellm's end means. Its results have been judged by nobody yet.
+fn judge(ended: &Ended, load_dir: &Path) -> anyhow::Result<()> {
+    let tail = |n: usize| -> Vec<String> {
+        let mut logs: Vec<PathBuf> = vec![load_dir.join("stderr.log"), load_dir.join("container.log")];
+        logs.extend((0..64).map(|k| load_dir.join(format!("rate-{k}/stderr.log"))));
+        let text: String = logs.iter().filter_map(|p| std::fs::read_to_string(p).ok()).collect();
+        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(n)..].iter().map(|l| format!("guidellm: {l}")).collect()
+    };
+    let failure = match (ended.code, ended.reason.as_str()) {
+        (Some(0), _) => return Ok(()),
+        (_, "OOMKilled") => Failure::new(Exit::Invalid, "guidellm was killed for its memory (OOMKilled); the results end there")
+            .hint("give it more: --set load.guidellm.resources.limits.memory=8Gi"),
+        (Some(124), _) => Failure::new(Exit::TimedOut, "guidellm hung and was ended by its time limit")
+            .hint("a worker that was killed makes it hang; --set load.guidellm.overhead_s=… gives it longer"),
+        (None, why) => Failure::new(Exit::Invalid, format!("the load is lost: {why}"))
+            .hint("its pod was deleted or evicted; records and metrics were collected all the same"),
+        (Some(code), _) => Failure::new(Exit::Invalid, format!("guidellm failed with exit code {code}")),
+    };
+    Err(failure.evidence(tail(6)).into())
+}
+
+/// Ends early and cleanly on Ctrl-C; the cluster goes on by itself.
+async fn interruptible<T>(act: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        result = act => result,
+        _ = tokio::signal::ctrl_c() => {
+            // A second Ctrl-C ends the process at once.
+            tokio::spawn(async {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                }
+            });
+            Err(Failure::new(Exit::Interrupted, "interrupted; a load that has begun goes on in the cluster")
+                .hint("bench resume last   waits for it and collects it;   bench teardown   ends it")
+                .into())
+        }
+    }
+}
+
+/// Two loads on one stack measure each other.
+async fn refuse_second_load(ctx: &Ctx) -> anyhow::Result<()> {
+    for job in ctx.cluster.list("Job", Some(ctx.namespace()), &format!("app.kubernetes.io/name=llmd-bench-harness,{}={}", labels::STACK, ctx.namespace())).await? {
+        let active = job.pointer("/status/active").and_then(Value::as_u64).unwrap_or(0) > 0;
+        let run = crate::steps::label(&job, labels::RUN).unwrap_or("unknown");
+        if active {
+            return Err(Failure::new(Exit::Cluster, format!("run {run} is at work in namespace {}", ctx.namespace()))
+                .hint(format!("bench resume {run}   waits for it and collects it"))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Deletes Jobs, pods and ConfigMaps of one run.
+pub async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
+    let selector = format!("{}={run}", labels::RUN);
+    for kind in ["Job", "Pod", "ConfigMap"] {
+        for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
+            let name = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), None).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Each object as applied, into `manifests/`.
+fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> {
+    let mut objects = super::plan::objects(&Plan { profile: None, ..(*ctx.plan).clone() })?;
+    objects.extend(load.objects.iter().cloned());
+    for o in objects {
+        let r = Ref::of(&o)?;
+        let yaml = serde_yaml::to_string(&o).context("cannot write a manifest as YAML")?;
+        let name = format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name);
+        results::write_atomic(&dir.join(files::MANIFESTS).join(name), yaml.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Puts a local tokenizer into the load's pod; a ConfigMap cannot hold a real one.
+async fn stream_tokenizer(ctx: &Ctx, job: &str) -> anyhow::Result<()> {
+    let from = PathBuf::from(&ctx.plan.scenario.load.guidellm.tokenizer.path);
+    let (pod, _) = follow::started(ctx, job).await?;
+    let at = Container::new(ctx.namespace(), &pod, "keeper");
+    let entries = std::fs::read_dir(&from).map_err(|e| {
+        Failure::new(Exit::Usage, format!("the tokenizer's directory {}: {e}", from.display())).hint("load.guidellm.tokenizer.path names it")
+    })?;
+    for entry in entries {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|_| path.is_file()) else { continue };
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let script = format!("head -c {} >\"/tokenizer/$1\"", bytes.len());
+        ctx.cluster.exec_stream(&at, &["sh", "-c", &script, "sh", name], Some(&bytes), Duration::from_secs(60), |_| Ok(())).await?;
+    }
+    ctx.cluster.exec(&at, &["touch", "/tokenizer/READY"]).await?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Stands a stack up under an arm. Standing up again changes nothing.
+
+use super::Session;
+use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, record};
+use bench_model::plan::{Arm, Plan};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
+pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
+    super::plan::buildable(&plan)?;
+    let ctx = session.stack_ctx(plan)?;
+    ctx.step("namespace", ctx.namespace(), namespace::ensure(&ctx)).await?;
+    arm::refuse_foreign_hpa(&ctx).await?;
+    ctx.step("record", "the stack's record in the cluster", record::write(&ctx, "standing-up")).await?;
+    ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(&ctx)).await?;
+    ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(&ctx)).await?;
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(&ctx, ctx.limit(90))).await?;
+    ctx.step("recorder-rights", "read-only ServiceAccount of the recorder", async {
+        let t = ctx.apply_all(crate::config::manifests::objects(&ctx.plan, "agent-rbac.yaml", Value::Null)?).await?;
+        Ok(((), t.to_string()))
+    })
+    .await?;
+    let prometheus = ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(&ctx)).await?;
+    if matches!(ctx.plan.arm, Arm::Wva | Arm::Hpa) {
+        ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
+    }
+    arm::ensure(&ctx, &prometheus).await?;
+    ctx.step("record", "the stack is up", record::write(&ctx, "up")).await?;
+    Ok(ctx)
+}
+
+/// Seconds that standing up may take at most, told before it begins.
+pub fn longest(plan: &Plan) -> Duration {
+    Duration::from_secs(u64::from(plan.scenario.model_server.start_timeout_s) + 900)
+}

@@ -1,0 +1,98 @@
+//! What is up, which arm, how many replicas, what the metrics say.
+
+use super::follow;
+use crate::cluster::Cluster;
+use crate::config::manifests::labels;
+use crate::metrics::Prometheus;
+use crate::report::LoadProgress;
+use crate::steps::{Ctx, arm, model_server};
+use bench_model::plan::Arm;
+use serde::Serialize;
+use serde_json::Value;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub namespace: String,
+    pub scenario: String,
+    pub model: String,
+    pub arm: Arm,
+    pub deployment: String,
+    /// `standing-up`, `swapping`, `up`.
+    pub phase: String,
+    pub live: LoadProgress,
+    /// Name, current, desired replicas and whether it acts.
+    pub hpas: Vec<HpaStatus>,
+    /// Run whose load is at work.
+    pub running: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HpaStatus {
+    pub name: String,
+    pub current: u64,
+    pub desired: u64,
+    pub active: bool,
+    /// metric: average value / target
+    pub metrics: Vec<String>,
+}
+
+pub async fn status(ctx: &Ctx) -> anyhow::Result<Status> {
+    let plan = &ctx.plan;
+    let mut live = LoadProgress { phase: "now".into(), ..LoadProgress::default() };
+    match Prometheus::discover(&ctx.cluster, &plan.scenario.monitoring.prometheus).await {
+        Ok(p) => follow::cluster_state(ctx, &p, &mut live).await,
+        Err(e) => {
+            ctx.report.warn(format!("no live metrics: {e:#}"));
+            if let Some(r) = model_server::replicas(ctx).await? {
+                (live.replicas, live.ready) = (Some(r.desired), Some(r.ready));
+            }
+        }
+    }
+    let hpas = arm::hpas(ctx).await?.iter().map(hpa).collect();
+    Ok(Status {
+        namespace: plan.namespace().into(),
+        scenario: plan.scenario.name.clone(),
+        model: plan.scenario.model.clone(),
+        arm: plan.arm,
+        deployment: plan.deployment(),
+        phase: phase(&ctx.cluster, plan.namespace()).await?,
+        live,
+        hpas,
+        running: running(&ctx.cluster, plan.namespace()).await?,
+    })
+}
+
+fn hpa(h: &Value) -> HpaStatus {
+    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let count = |p: &str| h.pointer(p).and_then(Value::as_u64).unwrap_or(0);
+    let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
+    let current = h.pointer("/status/currentMetrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let targets = h.pointer("/spec/metrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let value = |name: &str| current.iter().find(|m| text(m, "/external/metric/name") == name).map_or("?".into(), |m| text(m, "/external/current/averageValue"));
+    HpaStatus {
+        name: text(h, "/metadata/name"),
+        current: count("/status/currentReplicas"),
+        desired: count("/status/desiredReplicas"),
+        active: conditions.into_iter().flatten().any(|c| c["type"] == "ScalingActive" && c["status"] == "True"),
+        metrics: targets
+            .iter()
+            .map(|m| {
+                let name = text(m, "/external/metric/name");
+                format!("{name} {} / {}", value(&name), text(m, "/external/target/averageValue"))
+            })
+            .collect(),
+    }
+}
+
+async fn phase(cluster: &Cluster, namespace: &str) -> anyhow::Result<String> {
+    let r = crate::cluster::Ref::new("ConfigMap", namespace, crate::steps::record::NAME);
+    let found = cluster.get(&r).await?;
+    Ok(found.and_then(|o| Some(o.pointer("/data/phase")?.as_str()?.to_string())).unwrap_or_default())
+}
+
+/// Run whose load is active in a namespace.
+async fn running(cluster: &Cluster, namespace: &str) -> anyhow::Result<Option<String>> {
+    let jobs = cluster.list("Job", Some(namespace), "app.kubernetes.io/name=llmd-bench-harness").await?;
+    let active = jobs.iter().find(|j| j.pointer("/status/active").and_then(Value::as_u64).unwrap_or(0) > 0);
+    Ok(active.and_then(|j| crate::steps::label(j, labels::RUN)).map(String::from))
+}

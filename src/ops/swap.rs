@@ -1,0 +1,28 @@
+//! Puts the stack that is up under another arm.
+
+use super::Session;
+use crate::metrics::Prometheus;
+use crate::steps::{Ctx, adapter, arm, record};
+use bench_model::plan::{Arm, Plan};
+
+pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx> {
+    let facts = stack.facts.clone();
+    let notes = stack.notes.clone();
+    let plan = Plan::new(stack.scenario, None, to, facts, notes);
+    let ctx = session.stack_ctx(plan)?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    arm::refuse_foreign_hpa(&ctx).await?;
+    if matches!(to, Arm::Wva | Arm::Hpa) {
+        ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
+    }
+    ctx.step("record", "the arm is being swapped", record::write(&ctx, "swapping")).await?;
+    arm::ensure(&ctx, &prometheus).await?;
+    ctx.step("record", &format!("arm {to}"), record::write(&ctx, "up")).await?;
+    if to == Arm::Hpa {
+        ctx.report.note(format!(
+            "the HPA selects metrics of namespace {}; the published text names three different ones (llm-d-autoscaler, llmdbench, llm-d-test-exp)",
+            ctx.namespace()
+        ));
+    }
+    Ok(ctx)
+}

@@ -1,0 +1,200 @@
+//! What a running command tells: one event type, rendered for people or as JSON lines. No logic.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// One thing worth telling, in the order in which it happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A step began.
+    StepBegun { step: String, detail: String },
+    /// A step ended well.
+    StepDone { step: String, outcome: String, seconds: f64 },
+    StepSkipped { step: String, why: String },
+    StepFailed { step: String, error: String, seconds: f64 },
+    /// Worth knowing.
+    Note { text: String },
+    /// Worth acting on; says which option helps.
+    Warning { text: String },
+    /// The load as it runs.
+    Load(LoadProgress),
+    /// A verdict of preflight.
+    Check { name: String, ok: bool, detail: String, remedy: Option<String> },
+}
+
+/// Live figures; what is not known yet is absent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LoadProgress {
+    pub phase: String,
+    pub rate: Option<f64>,
+    pub rate_index: usize,
+    pub rates: usize,
+    pub left_s: Option<f64>,
+    pub successful: Option<u64>,
+    pub errored: Option<u64>,
+    pub replicas: Option<u32>,
+    pub ready: Option<u32>,
+    pub desired: Option<u32>,
+    pub waiting: Option<f64>,
+    /// Mean KV usage over pods, 0..1.
+    pub kv: Option<f64>,
+}
+
+/// How to render.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    Human,
+    /// One JSON object a line on standard output.
+    Json,
+}
+
+struct Inner {
+    output: Output,
+    bars: Option<MultiProgress>,
+    current: Option<(ProgressBar, Instant)>,
+    last_plain: Option<Instant>,
+}
+
+/// The reporter; cheap to clone, safe to share.
+#[derive(Clone)]
+pub struct Reporter(Arc<Mutex<Inner>>);
+
+impl Reporter {
+    /// Bars on a terminal, plain lines elsewhere, JSON lines when asked.
+    pub fn new(output: Output) -> Self {
+        let terminal = std::io::stderr().is_terminal() && output == Output::Human;
+        Self(Arc::new(Mutex::new(Inner { output, bars: terminal.then(MultiProgress::new), current: None, last_plain: None })))
+    }
+
+    pub fn output(&self) -> Output {
+        self.0.lock().map_or(Output::Human, |i| i.output)
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.emit(Event::Note { text: text.into() });
+    }
+
+    pub fn warn(&self, text: impl Into<String>) {
+        self.emit(Event::Warning { text: text.into() });
+    }
+
+    /// Tells it. A terminal that is gone is no reason to stop a run, so write errors are dropped.
+    #[expect(clippy::needless_pass_by_value, reason = "events are made to be told once")]
+    pub fn emit(&self, event: Event) {
+        let Ok(mut inner) = self.0.lock() else { return };
+        if inner.output == Output::Json {
+            if let Ok(line) = serde_json::to_string(&event) {
+                let mut out = std::io::stdout().lock();
+                let _ = writeln!(out, "{line}");
+                let _ = out.flush();
+            }
+            return;
+        }
+        inner.human(&event);
+    }
+}
+
+impl Inner {
+    fn line(&self, text: &str) {
+        match &self.bars {
+            Some(b) => {
+                let _ = b.println(text);
+            }
+            None => {
+                let _ = writeln!(std::io::stderr().lock(), "{text}");
+            }
+        }
+    }
+
+    fn spinner(&mut self, text: String) {
+        let Some(bars) = &self.bars else { return };
+        let bar = match &self.current {
+            Some((bar, _)) => bar.clone(),
+            None => {
+                let bar = bars.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(Duration::from_millis(120));
+                self.current = Some((bar.clone(), Instant::now()));
+                bar
+            }
+        };
+        bar.set_message(text);
+    }
+
+    fn clear(&mut self) {
+        if let Some((bar, _)) = self.current.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn human(&mut self, event: &Event) {
+        match event {
+            Event::StepBegun { step, detail } => {
+                self.clear();
+                if self.bars.is_some() {
+                    self.spinner(format!("{step}  {detail}"));
+                }
+            }
+            Event::StepDone { step, outcome, seconds } => {
+                self.clear();
+                self.line(&format!("  ok {step:<18} {outcome}  ({seconds:.1} s)"));
+            }
+            Event::StepSkipped { step, why } => self.line(&format!("   - {step:<18} skipped: {why}")),
+            Event::StepFailed { step, error, seconds } => {
+                self.clear();
+                self.line(&format!("FAIL {step:<18} {error}  ({seconds:.1} s)"));
+            }
+            Event::Note { text } => self.line(&format!("     {text}")),
+            Event::Warning { text } => self.line(&format!("warning: {text}")),
+            Event::Check { name, ok, detail, remedy } => {
+                self.line(&format!("{} {name:<30} {detail}", if *ok { "  ok" } else { "FAIL" }));
+                if let Some(r) = remedy.as_ref().filter(|_| !ok) {
+                    self.line(&format!("     {:<30} -> {r}", ""));
+                }
+            }
+            Event::Load(p) => {
+                let text = p.to_string();
+                if self.bars.is_some() {
+                    self.spinner(text);
+                } else if self.last_plain.is_none_or(|t| t.elapsed() >= Duration::from_secs(15)) {
+                    self.last_plain = Some(Instant::now());
+                    self.line(&format!("  .. {text}"));
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for LoadProgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.phase)?;
+        if let Some(r) = self.rate {
+            write!(f, " {r} req/s ({}/{})", self.rate_index + 1, self.rates)?;
+        }
+        if let Some(s) = self.left_s {
+            write!(f, ", {:.0} s left", s.max(0.0))?;
+        }
+        if let (Some(ok), Some(bad)) = (self.successful, self.errored) {
+            write!(f, " | {ok} ok, {bad} failed")?;
+        }
+        if let (Some(ready), Some(n)) = (self.ready, self.replicas) {
+            write!(f, " | replicas {ready}/{n} ready")?;
+        }
+        if let Some(d) = self.desired {
+            write!(f, ", {d} wanted")?;
+        }
+        if let Some(w) = self.waiting {
+            write!(f, " | {w:.0} waiting")?;
+        }
+        if let Some(kv) = self.kv {
+            write!(f, ", KV {:.0} %", kv * 100.0)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! The arm: the one autoscaler that acts on the Deployment, and the proof that it is alive.
+
+use super::{Ctx, adapter, is_ours, wva};
+use crate::cluster::{Poll, Ref, wait_for};
+use crate::config::manifests::{self, WVA_GAUGE, WVA_HPA};
+use crate::failure::Failure;
+use crate::metrics::Prometheus;
+use bench_model::exit::Exit;
+use bench_model::plan::Arm;
+use serde_json::Value;
+use std::time::Duration;
+
+fn text<'a>(v: &'a Value, path: &str) -> &'a str {
+    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn va(ctx: &Ctx) -> Ref {
+    Ref::new("VariantAutoscaling", ctx.namespace(), &ctx.plan.deployment())
+}
+
+/// Every HPA that targets our Deployment.
+pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
+    let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
+    all.retain(|h| text(h, "/spec/scaleTargetRef/kind") == "Deployment" && text(h, "/spec/scaleTargetRef/name") == ctx.plan.deployment());
+    Ok(all)
+}
+
+/// # Errors
+/// Exit 6 with the name when somebody else's HPA scales our Deployment.
+pub async fn refuse_foreign_hpa(ctx: &Ctx) -> anyhow::Result<()> {
+    for h in hpas(ctx).await? {
+        if !is_ours(&h, ctx.namespace()) {
+            let name = text(&h, "/metadata/name");
+            return Err(Failure::new(Exit::Cluster, format!("HPA {name} of somebody else scales Deployment {}", ctx.plan.deployment()))
+                .hint(format!("two autoscalers on one Deployment measure nothing; remove it: kubectl -n {} delete hpa {name}", ctx.namespace()))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Deletes our HPAs; gives their names.
+pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    refuse_foreign_hpa(ctx).await?;
+    let mut gone = vec![];
+    for h in hpas(ctx).await? {
+        let name = text(&h, "/metadata/name").to_string();
+        ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), &name), ctx.limit(60)).await?;
+        gone.push(name);
+    }
+    Ok(gone)
+}
+
+/// Deletes our VariantAutoscaling; `false` when there was none (or no such kind).
+pub async fn delete_va(ctx: &Ctx) -> anyhow::Result<bool> {
+    Ok(ctx.cluster.delete_and_wait(&va(ctx), ctx.limit(60)).await?)
+}
+
+/// The VariantAutoscaling, and WVA's first decision about it: one gauge series that says the present number.
+pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -> anyhow::Result<((), String)> {
+    let tally = ctx.apply_all(manifests::variant_autoscaling(&ctx.plan)?).await?;
+    let limit = ctx.limit(u64::from(ctx.plan.scenario.wva.interval_s) * 3 + 120);
+    let wanted = wait_for("WVA's decision", limit, Duration::from_secs(1), async || {
+        let Some(object) = ctx.cluster.get(&va(ctx)).await? else { return Ok(Poll::Not("the VariantAutoscaling is gone".into())) };
+        let n = object.pointer("/status/desiredOptimizedAlloc/numReplicas").and_then(Value::as_u64);
+        Ok(match n {
+            Some(n) if n > 0 => Poll::Done(n),
+            _ => Poll::Not("its status has no desired number yet: WVA has seen no metrics of the pods, or it does not run".into()),
+        })
+    })
+    .await?;
+    let gauge = format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment());
+    wait_for("exactly one series of WVA's gauge", ctx.limit(120), Duration::from_secs(1), async || {
+        let rows = prometheus.query(&ctx.cluster, &gauge).await?;
+        Ok(match rows.as_slice() {
+            [] => Poll::Not(format!("Prometheus has no {gauge}: is WVA's ServiceMonitor scraped?")),
+            [one] if expected.is_none_or(|e| one.value == f64::from(e)) => Poll::Done(()),
+            [one] => Poll::Not(format!("it says {} replicas", one.value)),
+            // An HPA adds them up.
+            many => Poll::Not(format!("{} series: an old one is not gone yet", many.len())),
+        })
+    })
+    .await?;
+    Ok(((), format!("{tally}; WVA wants {wanted}")))
+}
+
+/// The arm's HPA, alone on its Deployment and with metrics.
+pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
+    refuse_foreign_hpa(ctx).await?;
+    let own = manifests::hpa_name(&ctx.plan);
+    for h in hpas(ctx).await? {
+        let name = text(&h, "/metadata/name");
+        if name != own {
+            ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), name), ctx.limit(60)).await?;
+        }
+    }
+    match ctx.plan.arm {
+        Arm::Wva => drop(adapter::served(ctx, WVA_GAUGE, &format!("variant_name={}", ctx.plan.deployment())).await?),
+        Arm::Hpa => {
+            for m in &ctx.plan.scenario.hpa.metrics {
+                adapter::served(ctx, &m.name, &format!("namespace={}", ctx.namespace())).await?;
+            }
+        }
+        Arm::Static(_) | Arm::None => return Ok(((), "no HPA".into())),
+    }
+    let tally = ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
+    let r = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), own);
+    wait_for(&format!("HPA {own} to be active"), ctx.limit(120), Duration::from_millis(500), async || {
+        let Some(h) = ctx.cluster.get(&r).await? else { return Ok(Poll::Not("it is gone".into())) };
+        let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
+        let active = conditions.into_iter().flatten().find(|c| c["type"] == "ScalingActive");
+        let metrics = h.pointer("/status/currentMetrics").and_then(Value::as_array).map_or(0, Vec::len);
+        Ok(match active {
+            Some(c) if c["status"] == "True" && metrics > 0 => Poll::Done(()),
+            Some(c) => Poll::Not(format!("ScalingActive is {}: {}", c["status"], text(c, "/message"))),
+            None => Poll::Not("its controller has not looked at it yet".into()),
+        })
+    })
+    .await?;
+    Ok(((), format!("{own} {tally}, active")))
+}
+
+/// Brings the arm up from whatever is there: standup's last act, and swap's.
+pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+    refuse_foreign_hpa(ctx).await?;
+    let arm = ctx.plan.arm;
+    if arm == Arm::Wva {
+        ctx.step("wva", "Workload-Variant-Autoscaler", wva::ensure(ctx, prometheus)).await?;
+        ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
+    } else {
+        ctx.step("no-wva", "nothing of WVA acts on this model", withdraw_wva(ctx, prometheus)).await?;
+    }
+    match arm {
+        Arm::Wva | Arm::Hpa => ctx.step("hpa", &format!("HPA {}", manifests::hpa_name(&ctx.plan)), ensure_hpa(ctx)).await?,
+        Arm::Static(n) => {
+            ctx.step("static", &format!("{n} replicas, no autoscaler"), async {
+                delete_hpas(ctx).await?;
+                super::model_server::scale(ctx, n).await?;
+                let r = super::model_server::settle(ctx, Some(n)).await?;
+                Ok(((), format!("{} ready", r.ready)))
+            })
+            .await?;
+        }
+        Arm::None => drop(delete_hpas(ctx).await?),
+    }
+    Ok(())
+}
+
+/// WVA's HPA goes first, then the VariantAutoscaling; then the controller forgets its gauge by a restart.
+async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    let hpa = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), WVA_HPA);
+    let had_hpa = match ctx.cluster.get(&hpa).await? {
+        Some(h) if is_ours(&h, ctx.namespace()) => ctx.cluster.delete_and_wait(&hpa, ctx.limit(60)).await?,
+        _ => false,
+    };
+    if !delete_va(ctx).await? && !had_hpa {
+        return Ok(((), "there was nothing".into()));
+    }
+    wva::restart(ctx).await?;
+    let gauge = format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment());
+    wait_for("WVA's gauge for this model to be gone", ctx.limit(120), Duration::from_secs(1), async || {
+        let n = prometheus.query(&ctx.cluster, &gauge).await?.len();
+        Ok(if n == 0 { Poll::Done(()) } else { Poll::Not(format!("{n} series are still there")) })
+    })
+    .await?;
+    Ok(((), "VariantAutoscaling and its HPA removed, controller restarted".into()))
+}

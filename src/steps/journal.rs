@@ -1,0 +1,122 @@
+//! The journal: each step begun and ended, on disk before the next thing happens.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+/// One line of `journal.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Counts from 1 without holes.
+    pub seq: u64,
+    pub t: DateTime<Utc>,
+    pub step: String,
+    /// `begun`, `done`, `failed`, `skipped`.
+    pub state: String,
+    pub detail: String,
+    /// First 8 digits of SHA-256 over the other fields: a torn or edited line shows.
+    pub sum: String,
+}
+
+impl Entry {
+    fn checksum(&self) -> String {
+        let text = format!("{}|{}|{}|{}|{}", self.seq, self.t.to_rfc3339(), self.step, self.state, self.detail);
+        bench_model::names::sha256_hex(text.as_bytes())[..8].to_string()
+    }
+}
+
+/// An open journal; appends only.
+pub struct Journal {
+    file: File,
+    seq: u64,
+}
+
+impl Journal {
+    /// Opens or begins one; a torn last line is cut off.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        }
+        let (entries, whole) = read(path)?;
+        let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
+        file.set_len(whole)?;
+        Ok(Self { file, seq: entries.last().map_or(0, |e| e.seq) })
+    }
+
+    /// Appends one entry and waits until it is on the disk.
+    pub fn write(&mut self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
+        self.seq += 1;
+        let mut e = Entry {
+            seq: self.seq,
+            t: Utc::now(),
+            step: step.into(),
+            state: state.into(),
+            detail: detail.into(),
+            sum: String::new(),
+        };
+        e.sum = e.checksum();
+        let line = format!("{}\n", serde_json::to_string(&e)?);
+        self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).context("cannot write the journal")
+    }
+}
+
+/// All whole entries and how many bytes they take. A missing file is an empty journal.
+pub fn read(path: &Path) -> anyhow::Result<(Vec<Entry>, u64)> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(t) => t,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((vec![], 0)),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut entries: Vec<Entry> = vec![];
+    let mut whole = 0;
+    for line in text.split_inclusive('\n') {
+        let parsed = serde_json::from_str::<Entry>(line).ok().filter(|e| line.ends_with('\n') && e.sum == e.checksum());
+        match parsed {
+            Some(e) => {
+                whole += line.len();
+                entries.push(e);
+            }
+            // Only the very end may be torn; damage before it is not ours to cut.
+            None if whole + line.len() == text.len() => break,
+            None => anyhow::bail!("{}: entry {} is damaged", path.display(), entries.len() + 1),
+        }
+    }
+    Ok((entries, whole as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> std::path::PathBuf {
+        let dir = std::env::temp_dir().join(format!("llmd-bench-journal-{}-{name}", std::process::id()));
+        std::fs::remove_dir_all(&dir).ok();
+        std::fs::create_dir_all(&dir).unwrap();
+        dir.join("journal.jsonl")
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_and_counting_goes_on() {
+        let path = scratch("torn");
+        Journal::open(&path).unwrap().write("a", "begun", "").unwrap();
+        let mut f = OpenOptions::new().append(true).open(&path).unwrap();
+        f.write_all(b"{\"seq\":2,\"t\":\"20").unwrap();
+        Journal::open(&path).unwrap().write("a", "done", "x").unwrap();
+        let (entries, _) = read(&path).unwrap();
+        assert_eq!(entries.iter().map(|e| (e.seq, e.state.as_str())).collect::<Vec<_>>(), [(1, "begun"), (2, "done")]);
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_an_error() {
+        let path = scratch("damaged");
+        let mut j = Journal::open(&path).unwrap();
+        j.write("a", "begun", "").unwrap();
+        j.write("a", "done", "").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap().replacen("\"a\"", "\"b\"", 1);
+        std::fs::write(&path, text).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("entry 1 is damaged"));
+    }
+}

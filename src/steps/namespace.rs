@@ -1,0 +1,53 @@
+//! The namespace of the stack: made when absent, and only then removed at teardown.
+
+use super::{Ctx, is_ours};
+use crate::cluster::{Poll, Ref, wait_for};
+use crate::config::manifests::own;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
+    ensure_named(ctx, ctx.namespace()).await
+}
+
+/// Makes a namespace unless it exists, whoever made it.
+pub async fn ensure_named(ctx: &Ctx, name: &str) -> anyhow::Result<((), String)> {
+    let r = Ref::new("Namespace", "", name);
+    if let Some(found) = ctx.cluster.get(&r).await? {
+        if found.pointer("/metadata/deletionTimestamp").is_none() {
+            return Ok(((), format!("{name} is there")));
+        }
+        // The last teardown may still be at it.
+        wait_for(&format!("the old namespace {name} to be gone"), ctx.limit(120), Duration::from_secs(1), async || {
+            Ok(match ctx.cluster.get(&r).await? {
+                None => Poll::Done(()),
+                Some(o) => Poll::Not(stuck(&o)),
+            })
+        })
+        .await?;
+    }
+    let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    own(&mut object, ctx.namespace());
+    ctx.cluster.create(&object).await?;
+    Ok(((), format!("{name} created")))
+}
+
+/// Why a namespace does not end.
+fn stuck(namespace: &Value) -> String {
+    let conditions = namespace.pointer("/status/conditions").and_then(Value::as_array);
+    let said: Vec<&str> =
+        conditions.into_iter().flatten().filter(|c| c["status"] == "True").filter_map(|c| c["message"].as_str()).collect();
+    if said.is_empty() { "it is terminating".into() } else { said.join("; ") }
+}
+
+/// Removes the namespace when this stack made it.
+pub async fn remove(ctx: &Ctx, name: &str) -> anyhow::Result<Option<String>> {
+    let r = Ref::new("Namespace", "", name);
+    match ctx.cluster.get(&r).await? {
+        Some(o) if is_ours(&o, ctx.namespace()) => {
+            ctx.cluster.delete_and_wait(&r, ctx.limit(180)).await?;
+            Ok(Some(format!("namespace {name}")))
+        }
+        _ => Ok(None),
+    }
+}

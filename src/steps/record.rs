@@ -1,0 +1,92 @@
+//! The stack's record in the cluster: a ConfigMap with the resolved plan, which owns all namespaced objects of the
+//! stack. Any machine that may read it can go on.
+
+use super::{Ctx, is_ours};
+use crate::cluster::{Cluster, Ref};
+use crate::config::manifests::{labels, own};
+use crate::failure::Failure;
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use serde_json::{Value, json};
+
+/// Name of the record.
+pub const NAME: &str = "llmd-bench-stack";
+
+fn at(namespace: &str) -> Ref {
+    Ref::new("ConfigMap", namespace, NAME)
+}
+
+/// Writes the plan and the phase.
+pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
+    let r = at(ctx.namespace());
+    if let Some(found) = ctx.cluster.get(&r).await?
+        && !is_ours(&found, ctx.namespace())
+    {
+        return Err(Failure::new(Exit::Cluster, format!("{r} exists but is not bench's")).hint("choose another namespace with -p").into());
+    }
+    // The arm's state changes with every swap; the record must say what is there now.
+    let mut plan = (*ctx.plan).clone();
+    plan.profile = None;
+    let text = serde_yaml::to_string(&plan).context("cannot write the plan as YAML")?;
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": ctx.namespace()},
+        "data": {"plan.yaml": text, "phase": phase, "arm": ctx.plan.arm},
+    });
+    own(&mut object, ctx.namespace());
+    let (applied, _) = ctx.cluster.apply(&object).await?;
+    Ok(((), format!("{NAME} {}", format!("{applied:?}").to_lowercase())))
+}
+
+/// Owner reference for objects in the stack's namespace; `None` before the record exists.
+pub async fn owner(ctx: &Ctx) -> anyhow::Result<Option<Value>> {
+    let found = ctx.cluster.get(&at(ctx.namespace())).await?;
+    Ok(found.and_then(|o| o.pointer("/metadata/uid").cloned()).map(|uid| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "uid": uid})
+    }))
+}
+
+/// The stack in a namespace, or the only one in the cluster.
+///
+/// # Errors
+/// Exit 6 when there is none, or when there are several and none was named.
+pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<Plan> {
+    let found = match namespace {
+        Some(ns) => cluster.get(&at(ns)).await?.into_iter().collect(),
+        None => all(cluster).await?,
+    };
+    let object = match found.as_slice() {
+        [one] => one,
+        [] => {
+            let where_ = namespace.map_or("in the cluster".into(), |n| format!("in namespace {n}"));
+            return Err(Failure::new(Exit::Cluster, format!("no stack of bench is up {where_}"))
+                .hint("stand one up: bench standup -c simulated --wva")
+                .into());
+        }
+        many => {
+            let names: Vec<&str> = many.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()).collect();
+            return Err(Failure::new(Exit::Cluster, format!("several stacks are up: {}", names.join(", ")))
+                .hint("name one with -p NAMESPACE")
+                .into());
+        }
+    };
+    let text = object.pointer("/data/plan.yaml").and_then(Value::as_str).unwrap_or_default();
+    serde_yaml::from_str(text).map_err(|e| {
+        let name = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+        Failure::new(Exit::Cluster, format!("the stack's record in namespace {name} cannot be read: {e}"))
+            .hint("it was written by another version of bench; `bench standup` writes it anew")
+            .into()
+    })
+}
+
+/// All records that this user can see; only the context's namespace when listing everywhere is forbidden.
+async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
+    let selector = format!("{}={}", labels::MANAGED_BY, labels::BENCH);
+    let mut list = match cluster.list("ConfigMap", None, &selector).await {
+        Err(e) if e.is_forbidden() => cluster.list("ConfigMap", Some(&cluster.default_namespace), &selector).await?,
+        other => other?,
+    };
+    list.retain(|o| o.pointer("/metadata/name").and_then(Value::as_str) == Some(NAME));
+    Ok(list)
+}

@@ -1,0 +1,180 @@
+//! The Workload-Variant-Autoscaler: bench's own release, or somebody's that is used with marked settings.
+
+use super::adapter::{deployment_ready, restart as replace_pods, save, saved, write_key};
+use super::{Ctx, namespace};
+use crate::cluster::{Chart, ClusterError, HelmOutcome, Ref, Release};
+use crate::config::manifests;
+use crate::failure::Failure;
+use crate::metrics::Prometheus;
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::scenario::Provision;
+use serde_json::json;
+
+/// Fixed by the chart of v0.4.2.
+const CONTROLLER: &str = "workload-variant-autoscaler-controller-manager";
+const CONTROLLER_PODS: &str = "control-plane=controller-manager,app.kubernetes.io/name=workload-variant-autoscaler";
+const MAIN_CONFIG: &str = "workload-variant-autoscaler-variantautoscaling-config";
+const CAPACITY_CONFIG: &str = "capacity-scaling-config";
+const INTERVAL: &str = "GLOBAL_OPT_INTERVAL";
+
+/// Whose release it is.
+enum Whose {
+    None,
+    Ours(Release),
+    Foreign(Release),
+}
+
+async fn whose(ctx: &Ctx) -> anyhow::Result<Whose> {
+    let w = &ctx.plan.scenario.wva;
+    let Some(found) = ctx.cluster.helm().find(&w.release).await?.into_iter().next() else { return Ok(Whose::None) };
+    // Bench makes the release's namespace itself and marks it; a release elsewhere is somebody else's.
+    let ns = ctx.cluster.get(&Ref::new("Namespace", "", &found.namespace)).await?;
+    let ours = ns.is_some_and(|n| super::is_ours(&n, ctx.namespace()));
+    Ok(if ours { Whose::Ours(found) } else { Whose::Foreign(found) })
+}
+
+/// Namespace in which the controller runs.
+pub async fn controller_namespace(ctx: &Ctx) -> anyhow::Result<String> {
+    Ok(match whose(ctx).await? {
+        Whose::Ours(r) | Whose::Foreign(r) => r.namespace,
+        Whose::None => ctx.plan.scenario.wva.namespace.clone(),
+    })
+}
+
+pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    let w = &ctx.plan.scenario.wva;
+    let said = match (whose(ctx).await?, w.mode) {
+        (Whose::Foreign(r), Provision::Install) => {
+            return Err(Failure::new(
+                Exit::Cluster,
+                format!("another WVA is installed: release {} in namespace {} ({})", r.name, r.namespace, r.chart),
+            )
+            .hint("its cluster-wide names allow only one. Remove it, or use it: --set wva.mode=existing")
+            .into());
+        }
+        (Whose::Foreign(r), _) => use_foreign(ctx, &r).await?,
+        (Whose::None, Provision::Existing) => {
+            return Err(Failure::new(Exit::Cluster, "no WVA is installed, and the scenario says that one exists")
+                .hint("let bench install it: --set wva.mode=install")
+                .into());
+        }
+        (Whose::None | Whose::Ours(_), _) => install(ctx, prometheus).await?,
+    };
+    let ns = controller_namespace(ctx).await?;
+    deployment_ready(ctx, &ns, CONTROLLER).await?;
+    Ok(((), said))
+}
+
+async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
+    let w = &ctx.plan.scenario.wva;
+    if prometheus.at.scheme != "https" {
+        return Err(Failure::new(Exit::Cluster, format!("WVA refuses Prometheus without TLS: {}", prometheus.url()))
+            .hint("give Prometheus a web TLS certificate, and --set monitoring.prometheus.scheme=https")
+            .into());
+    }
+    namespace::ensure_named(ctx, &w.namespace).await?;
+    let ca = prometheus.ca(&ctx.cluster).await?;
+    let values = manifests::wva_values(&ctx.plan, &prometheus.url(), &prometheus.at.namespace, &ca);
+    let chart =
+        Chart { release: &w.release, namespace: &w.namespace, reference: &w.chart, version: &w.chart_version, values: &values };
+    let outcome = ctx.cluster.helm().install(&chart).await.map_err(|e| match e {
+        ClusterError::Helm(text) => anyhow::Error::new(
+            Failure::new(Exit::Cluster, format!("helm: {text}")).hint(format!(
+                "the chart is {} {}; a local copy is used with --set wva.chart=DIR (or BENCH_SET='wva.chart=DIR')",
+                w.chart, w.chart_version
+            )),
+        ),
+        other => other.into(),
+    })?;
+    let what = match outcome {
+        HelmOutcome::Installed => "installed",
+        HelmOutcome::Upgraded => "upgraded",
+        HelmOutcome::Unchanged => "unchanged",
+        HelmOutcome::Repaired => "repaired after an interrupted install",
+    };
+    Ok(format!("release {} {what} in {}", w.release, w.namespace))
+}
+
+/// Key of our override in somebody else's `capacity-scaling-config`.
+fn override_key(ctx: &Ctx) -> String {
+    format!("llmd-bench-{}", ctx.namespace())
+}
+
+/// Our thresholds as an override for our model, and our interval; both are put back at teardown.
+async fn use_foreign(ctx: &Ctx, r: &Release) -> anyhow::Result<String> {
+    let w = &ctx.plan.scenario.wva;
+    let t = &w.thresholds;
+    // All four: v0.4.2 validates an override before it is merged, and drops a partial one in silence.
+    let text = format!(
+        "model_id: {}\nnamespace: {}\nkvCacheThreshold: {}\nqueueLengthThreshold: {}\nkvSpareTrigger: {}\nqueueSpareTrigger: {}\n",
+        ctx.plan.scenario.model,
+        ctx.namespace(),
+        t.kv_cache_threshold,
+        t.queue_length_threshold,
+        t.kv_spare_trigger,
+        t.queue_spare_trigger
+    );
+    let mut changed = vec![];
+    let capacity = Ref::new("ConfigMap", &r.namespace, CAPACITY_CONFIG);
+    let found = ctx.cluster.get(&capacity).await?.with_context(|| format!("{capacity} is missing"))?;
+    let key = override_key(ctx);
+    if found["data"][&key].as_str() != Some(&text) {
+        write_key(ctx, &capacity, &found, &key, &text).await?;
+        changed.push("thresholds for this model added");
+    }
+    let main = Ref::new("ConfigMap", &r.namespace, MAIN_CONFIG);
+    let found = ctx.cluster.get(&main).await?.with_context(|| format!("{main} is missing"))?;
+    let before = found["data"][INTERVAL].as_str().unwrap_or_default();
+    let wanted = format!("{}s", w.interval_s);
+    if before != wanted {
+        save(ctx, "wva-interval", &main, INTERVAL, before).await?;
+        write_key(ctx, &main, &found, INTERVAL, &wanted).await?;
+        changed.push("interval set");
+    }
+    let what = if changed.is_empty() { "unchanged".into() } else { changed.join(", ") };
+    Ok(format!("release {} of {} is used, {what}", r.name, r.namespace))
+}
+
+/// Replaces the controller's pods: its loops and gauges outlive a VariantAutoscaling.
+pub async fn restart(ctx: &Ctx) -> anyhow::Result<()> {
+    let ns = controller_namespace(ctx).await?;
+    replace_pods(ctx, &ns, CONTROLLER, CONTROLLER_PODS).await
+}
+
+/// Selector and namespace of the controller's pods, for logs.
+pub async fn controller_pods(ctx: &Ctx) -> anyhow::Result<(String, &'static str)> {
+    Ok((controller_namespace(ctx).await?, CONTROLLER_PODS))
+}
+
+/// Uninstalls our release, or takes our settings out of somebody else's.
+pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    let mut done = vec![];
+    match whose(ctx).await? {
+        Whose::None => {}
+        Whose::Ours(r) => {
+            ctx.cluster.helm().uninstall(&r.name, &r.namespace).await?;
+            done.push(format!("release {} of {}", r.name, r.namespace));
+            done.extend(namespace::remove(ctx, &r.namespace).await?);
+        }
+        Whose::Foreign(r) => {
+            let capacity = Ref::new("ConfigMap", &r.namespace, CAPACITY_CONFIG);
+            let key = override_key(ctx);
+            if ctx.cluster.get(&capacity).await?.is_some_and(|o| o["data"].get(&key).is_some()) {
+                ctx.cluster.merge_patch(&capacity, None, &json!({"data": {key: null}})).await?;
+                done.push(format!("override taken out of {capacity}"));
+            }
+            if let Some(before) = saved(ctx, "wva-interval").await? {
+                let main = Ref::new("ConfigMap", &r.namespace, MAIN_CONFIG);
+                let found = ctx.cluster.get(&main).await?;
+                // Only our own value is taken back; a newer change by somebody else stays.
+                let ours = format!("{}s", ctx.plan.scenario.wva.interval_s);
+                if let Some(o) = found.filter(|o| o["data"][INTERVAL].as_str() == Some(&ours)) {
+                    write_key(ctx, &main, &o, INTERVAL, &before).await?;
+                    done.push(format!("{INTERVAL} of {main} is {before} again"));
+                }
+            }
+        }
+    }
+    Ok(done)
+}
