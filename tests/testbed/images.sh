@@ -2,6 +2,7 @@
 # Images that the testbed lacks, put into its store. Each is made once and kept.
 #   tests/testbed/images.sh [haproxy] [guidellm-0.5] [bench=BINARY REF]...
 # BENCH_TESTBED is the testbed's directory.
+# shellcheck disable=SC2034 # IMAGE_FLAGS is read by the testbed's image()
 set -euo pipefail
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 BENCH_TESTBED="${BENCH_TESTBED:-$REPO/../shared/testbed}"
