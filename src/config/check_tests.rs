@@ -1,1 +1,102 @@
-//! Tests.
+use crate::config::scenario::{ScenarioArgs, load};
+use crate::config::{ConfigError, Lookup};
+
+fn loaded(set: &[&str]) -> Result<crate::config::scenario::LoadedScenario, ConfigError> {
+    let lookup = Lookup { config_dir: None, current_dir: "/nonexistent".into() };
+    load(&lookup, &ScenarioArgs { name: "simulated".into(), set: set.iter().map(ToString::to_string).collect(), ..ScenarioArgs::default() })
+}
+
+/// One assignment, and what the finding says.
+#[track_caller]
+fn refused(set: &[&str], key: &str, words: &str) {
+    match loaded(set) {
+        Err(ConfigError::Invalid(problems)) => {
+            let p = problems.iter().find(|p| p.key == key && p.message.contains(words));
+            let p = p.unwrap_or_else(|| panic!("{set:?}: {problems:#?}"));
+            assert!(!p.remedy.is_empty());
+        }
+        other => panic!("{set:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["schema_version=2"], "schema_version", "no version"),
+        (&["namespace=Llm"], "namespace", "contains 'L'"),
+        (&["namespace=a,b"], "namespace", "contains ','"),
+        (&["wva.release=x_y"], "wva.release", "contains '_'"),
+        (&["model="], "model", "no model name"),
+        (&["model=_ab_"], "model", "contains '_'"),
+        (&["model_server.image.name=a/b"], "model_server.image.name", "neither tag nor digest"),
+        (&["gateway.image.name=haproxy:latest"], "gateway.image.name", "another image tomorrow"),
+        (&["recording.agent_image=bench"], "recording.agent_image", "neither tag"),
+        (&["gateway.port=0"], "gateway.port", "no port"),
+        (&["model_server.resources.limits.cpu=lots"], "model_server.resources.limits.cpu", "no Kubernetes quantity"),
+        (&["model_server.resources.requests.memory=1Ti"], "model_server.resources.requests.memory", "above the limit"),
+        (&["model_server.args=[--port, \"1\"]"], "model_server.args[0]", "bench sets --port itself"),
+        (&["monitoring.prometheus.scheme=ftp"], "monitoring.prometheus.scheme", "neither http nor https"),
+        (&["monitoring.scrape_interval_s=0"], "monitoring.scrape_interval_s", "0 seconds"),
+        (&["scheduler.enabled=true"], "scheduler.enabled", "Gateway API"),
+        (&["wva.thresholds.kv_spare_trigger=0"], "wva.thresholds.kv_spare_trigger", "cannot be configured"),
+        (&["wva.thresholds.queue_spare_trigger=-1"], "wva.thresholds.queue_spare_trigger", "negative"),
+        (&["wva.thresholds.kv_cache_threshold=80"], "wva.thresholds.kv_cache_threshold", "above 1"),
+        (&["wva.thresholds.kv_cache_threshold=0.2"], "wva.thresholds.kv_spare_trigger", "above kv_cache_threshold, 0.2"),
+        (&["wva.accelerator=A"], "wva.accelerator", "two characters"),
+        (&["wva.accelerator=A 100"], "wva.accelerator", "label"),
+        (&["wva.variant_cost=cheap"], "wva.variant_cost", "no cost"),
+        (&["wva.interval_s=0"], "wva.interval_s", "0 seconds"),
+        (&["scaling.min_replicas=0"], "scaling.min_replicas", "scales to zero"),
+        (&["scaling.min_replicas=5"], "scaling.min_replicas", "above max_replicas, 4"),
+        (&["reset.start_replicas=9"], "reset.start_replicas", "is not between"),
+        (&["scaling.scale_up.stabilization_window_s=3601"], "scaling.scale_up.stabilization_window_s", "0 to 3600"),
+        (&["scaling.scale_up.policies=[]"], "scaling.scale_up.policies", "no policy"),
+        (&["scaling.scale_down.policies[0].period_s=1801"], "scaling.scale_down.policies[0].period_s", "1 to 1800"),
+        (&["scaling.scale_down.policies[0].value=0"], "scaling.scale_down.policies[0].value", "lets nothing change"),
+        (&["hpa.metrics=[]"], "hpa.metrics", "no metric"),
+        (&["hpa.metrics[0].average_value=0"], "hpa.metrics[0].average_value", "no quantity above 0"),
+        (&["hpa.metrics[0].name=a-b"], "hpa.metrics[0].name", "no Prometheus metric"),
+        (&["hpa.name=vllm-deployment-hpa"], "hpa.name", "WVA's chart"),
+        (&["load.guidellm.version=0.6.1"], "load.guidellm.version", "silently sends chat requests"),
+        (&["load.guidellm.version=0.5.4"], "load.guidellm.version", "not the version of the image"),
+        (&["load.guidellm.tokenizer.source=directory"], "load.guidellm.tokenizer.path", "needs a directory"),
+        (&["load.guidellm.tokenizer={source: pvc, path: /x}"], "load.guidellm.tokenizer.claim", "both claim and path"),
+        (&["load.guidellm.request_timeout_s=0"], "load.guidellm.request_timeout_s", "every request would fail"),
+    ];
+    for (set, key, words) in cases {
+        refused(set, key, words);
+    }
+}
+
+#[test]
+fn all_findings_come_at_once_with_their_places() {
+    let e = loaded(&["scaling.min_replicas=0", "wva.interval_s=0"]).expect_err("two faults").to_string();
+    assert!(e.contains("--set scaling.min_replicas=0: `scaling.min_replicas`: 0 replicas"), "{e}");
+    assert!(e.contains("--set wva.interval_s=0: `wva.interval_s`"), "{e}");
+}
+
+#[test]
+fn the_doubtful_is_warned_about() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["scaling.min_replicas=2", "reset.start_replicas=2"], "freeze"),
+        (&["load.mode=per-rate"], "lengths of a per-rate run"),
+        (&["load.guidellm.overhead_s=30"], "taken for hung"),
+    ];
+    for (set, words) in cases {
+        let l = loaded(set).unwrap_or_else(|e| panic!("{e}"));
+        assert!(l.warnings.iter().any(|w| w.contains(words)), "{set:?}: {:?}", l.warnings);
+    }
+}
+
+#[test]
+fn a_plain_edge_is_allowed() {
+    let set = [
+        "scaling.scale_up.stabilization_window_s=3600",
+        "scaling.scale_up.policies[0].period_s=1800",
+        "scaling.scale_down.policies=[]",
+        "scaling.scale_down.select_policy=Disabled",
+        "wva.thresholds.kv_cache_threshold=0.3",
+        "scaling.max_replicas=1",
+    ];
+    assert!(loaded(&set).is_ok_and(|l| l.warnings.is_empty()));
+}

@@ -1,6 +1,6 @@
 //! From the tree to typed values: a serde deserializer whose errors know the place and the path.
 
-use super::error::{ConfigError, nearest};
+use super::error::{ConfigError, UnknownKey, nearest};
 use super::path::join;
 use super::tree::{At, Entry, Node, Value};
 use serde::de::value::StrDeserializer;
@@ -38,20 +38,19 @@ impl Error {
 
     fn into_config(self, root: &Node) -> ConfigError {
         let (at, path) = self.stamp.map_or_else(|| (root.at.clone(), String::new()), |b| *b);
-        let at = Box::new(at);
         match self.what {
-            What::Message(message) => ConfigError::Value { at, key: path, message, nearest: None },
+            What::Message(message) => ConfigError::Value { at: Box::new(at), key: path, message, nearest: None },
             What::Word { word, valid } => ConfigError::Value {
-                at,
+                at: Box::new(at),
                 key: path,
                 message: format!("`{word}` is none of: {}", valid.join(", ")),
                 nearest: nearest(&word, valid.iter().map(String::as_str)),
             },
             What::UnknownKey { key, valid } => {
                 let nearest = nearest(&key, valid.iter().map(String::as_str));
-                ConfigError::UnknownKey { at, table: path, key, nearest, valid, remedy: None }
+                ConfigError::UnknownKey(Box::new(UnknownKey { at, table: path, key, nearest, valid, remedy: None }))
             }
-            What::MissingKey(key) => ConfigError::MissingKey { at, key: join(&path, &key), remedy: "set it there".into() },
+            What::MissingKey(key) => ConfigError::MissingKey { at: Box::new(at), key: join(&path, &key), remedy: "set it there".into() },
         }
     }
 }

@@ -21,8 +21,8 @@ pub enum ConfigError {
     #[error("{}", broken(at, reasons, corrected))]
     Broken { at: Box<At>, reasons: Vec<String>, corrected: String },
 
-    #[error("{}", unknown_key(at, table, key, nearest.as_deref(), valid, remedy.as_deref()))]
-    UnknownKey { at: Box<At>, table: String, key: String, nearest: Option<String>, valid: Vec<String>, remedy: Option<String> },
+    #[error("{0}")]
+    UnknownKey(Box<UnknownKey>),
 
     #[error("{at}: `{key}` is missing\n  why:  it has no default\n  do:   {remedy}")]
     MissingKey { at: Box<At>, key: String, remedy: String },
@@ -49,6 +49,27 @@ pub enum ConfigError {
     /// A file that is understood, and not supported.
     #[error("{at}: {message}\n  why:  {why}\n  do:   {remedy}")]
     Unsupported { at: Box<At>, message: String, why: String, remedy: String },
+}
+
+/// A key that nothing reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownKey {
+    pub at: At,
+    /// Dotted path of the table; empty for the top level.
+    pub table: String,
+    pub key: String,
+    pub nearest: Option<String>,
+    pub valid: Vec<String>,
+    pub remedy: Option<String>,
+}
+
+impl std::fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = if self.table.is_empty() { String::new() } else { format!(" in `{}`", self.table) };
+        write!(f, "{}: unknown key `{}`{place}{}", self.at, self.key, did_you_mean(self.nearest.as_deref()))?;
+        write!(f, "\n  valid keys{place}: {}", self.valid.join(", "))?;
+        self.remedy.iter().try_for_each(|remedy| write!(f, "\n  do:   {remedy}"))
+    }
 }
 
 /// One finding of the validation.
@@ -94,16 +115,6 @@ fn not_found(kind: &str, name: &str, nearest: Option<&str>, known: &[String], lo
     s
 }
 
-fn unknown_key(at: &At, table: &str, key: &str, nearest: Option<&str>, valid: &[String], remedy: Option<&str>) -> String {
-    let place = if table.is_empty() { String::new() } else { format!(" in `{table}`") };
-    let mut s = format!("{at}: unknown key `{key}`{place}{}", did_you_mean(nearest));
-    let _ = write!(s, "\n  valid keys{place}: {}", valid.join(", "));
-    if let Some(remedy) = remedy {
-        let _ = write!(s, "\n  do:   {remedy}");
-    }
-    s
-}
-
 fn wrong_value(at: &At, key: &str, message: &str, nearest: Option<&str>) -> String {
     format!("{at}: `{key}`: {message}{}", did_you_mean(nearest))
 }
@@ -113,7 +124,7 @@ fn problems(list: &[Problem]) -> String {
 }
 
 fn broken(at: &At, reasons: &[String], corrected: &str) -> String {
-    let mut s = format!("{at}: this is not valid YAML");
+    let mut s = format!("{at}: this file cannot be read as it stands");
     for reason in reasons {
         let _ = write!(s, "\n  why:  {reason}");
     }

@@ -61,11 +61,13 @@ pub(crate) fn unsupported_profile(profile: &str, root: &Node) -> ConfigError {
 /// Adds to an unknown key what guidellm does with it, if it is one of its own.
 pub(crate) fn explain(e: ConfigError) -> ConfigError {
     match e {
-        ConfigError::UnknownKey { at, table, key, nearest, valid, .. } => {
-            let remedy = remedy(&table, &key);
-            let nearest = if remedy.is_some() { None } else { nearest };
-            let remedy = remedy.map_or("guidellm would ignore it in silence: correct it or take it out", |r| r);
-            ConfigError::UnknownKey { at, table, key, nearest, valid, remedy: Some(remedy.into()) }
+        ConfigError::UnknownKey(mut unknown) => {
+            let remedy = remedy(&unknown.table, &unknown.key);
+            if remedy.is_some() {
+                unknown.nearest = None;
+            }
+            unknown.remedy = Some(remedy.unwrap_or("guidellm would ignore it in silence: correct it or take it out").into());
+            ConfigError::UnknownKey(unknown)
         }
         ConfigError::MissingKey { at, key, .. } => {
             let remedy = match key.as_str() {

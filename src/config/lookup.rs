@@ -146,3 +146,27 @@ fn read(path: &Path) -> Result<Found, ConfigError> {
     let name = file.split('.').next().unwrap_or_default().to_string();
     Ok(Found { name, source: path.display().to_string(), text })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tokenizer_is_small_and_knows_every_byte() {
+        let [(_, tokenizer), (_, config)] = TOKENIZER;
+        assert!(tokenizer.len() + config.len() < 150_000);
+        let t: serde_json::Value = serde_json::from_slice(tokenizer).expect("JSON");
+        let vocabulary = t["model"]["vocab"].as_object().expect("a vocabulary");
+        assert_eq!(vocabulary.len(), 2000);
+        // The end mark and 256 bytes before the first merge.
+        assert_eq!(vocabulary.len() - t["model"]["merges"].as_array().map_or(0, Vec::len), 257);
+        let c: serde_json::Value = serde_json::from_slice(config).expect("JSON");
+        assert_eq!(c["tokenizer_class"], "PreTrainedTokenizerFast");
+    }
+
+    #[test]
+    fn a_path_is_read_as_it_is_and_its_absence_is_told() {
+        let e = Lookup::default().find(Kind::Profile, "no/such/file.yaml", &[]).expect_err("absent").to_string();
+        assert!(e.starts_with("cannot read no/such/file.yaml\n  why:"), "{e}");
+    }
+}

@@ -18,6 +18,6 @@ mod tokens;
 mod tree;
 pub(crate) mod values;
 
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, UnknownKey};
 pub use lookup::{Known, Lookup, TOKENIZER};
 pub use tree::At;

@@ -2,7 +2,7 @@
 
 use super::check_profile;
 use super::de::from_tree;
-use super::error::{ConfigError, nearest};
+use super::error::{ConfigError, UnknownKey, nearest};
 use super::foreign;
 use super::lookup::{Found, Kind, Known, Lookup};
 use super::path::{assignment, flag_value, set, split_outside};
@@ -202,14 +202,14 @@ fn known_key(path: &str, shown: &str) -> Result<(), ConfigError> {
     let mut valid: Vec<String> = top.iter().filter(|k| **k != "data").map(ToString::to_string).collect();
     valid.extend(DATA_KEYS.iter().map(|k| format!("data.{k}")));
     let near = DATA_KEYS.contains(&path).then(|| format!("data.{path}")).or_else(|| nearest(path, valid.iter().map(String::as_str)));
-    Err(ConfigError::UnknownKey {
-        at: Box::new(At::flag(shown)),
+    Err(ConfigError::UnknownKey(Box::new(UnknownKey {
+        at: At::flag(shown),
         table: String::new(),
         key: path.into(),
         nearest: near,
         valid,
         remedy: Some("name the key in full; nothing is matched by its part".into()),
-    })
+    })))
 }
 
 fn typed(raw: &Raw, root: &Node, args: &ProfileArgs, context: &Context, name: &str) -> Result<(Profile, Vec<String>), ConfigError> {

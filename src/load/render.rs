@@ -96,7 +96,7 @@ pub fn render(r: &Request<'_>) -> Result<Rendered, RenderError> {
     let dialect = dialect(&r.guidellm.version)?;
     let all = r.profile.rates.len();
     let parts: Vec<Range<usize>> = match r.mode {
-        LoadMode::Continuous => vec![0..all],
+        LoadMode::Continuous => std::iter::once(0..all).collect(),
         LoadMode::PerRate => (0..all).map(|k| k..k + 1).collect(),
     };
     let mut out = Rendered { dialect, files: Vec::new(), processes: Vec::new(), env: env(r.guidellm), warnings: warnings(r, dialect) };
