@@ -174,6 +174,16 @@ fn every_missing_part_is_told_and_the_rest_is_read() {
 }
 
 #[test]
+fn the_agents_last_record_ends_the_recording_of_a_killed_driver() {
+    let dir = whole("killed");
+    let end = "\"recording_ended\": \"2026-11-23T20:41:00Z\"";
+    dir.put("run.json", String::from_utf8(fixture("run/run.json")).unwrap().replace(end, "\"recording_ended\": null"));
+    let ended = |d: &Dir| run_dir(&d.0).unwrap().run.times.recording_ended.unwrap().timestamp_millis();
+    assert_eq!(ended(&dir), ((START + 70.0) * 1000.0) as i64);
+    assert_eq!(ended(&whole("unkilled")), 1_795_466_460_000, "what the driver wrote wins");
+}
+
+#[test]
 fn only_run_json_is_needed() {
     let dir = Dir::new("norun");
     assert!(matches!(run_dir(&dir.0), Err(Error::Read { .. })));

@@ -65,7 +65,7 @@ pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
 /// # Errors
 /// Only when `run.json` cannot be read: all else is told in [`Ingested::problems`].
 pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
-    let run = run_record(dir)?;
+    let mut run = run_record(dir)?;
     let mut problems = Vec::new();
     let plan = dir.join(files::PLAN);
     let plan_yaml = std::fs::read_to_string(&plan).map_err(|e| problems.push(Error::read(&plan, e).to_string())).ok();
@@ -77,6 +77,8 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
     match events::read_file(&dir.join(files::EVENTS), &run.deployment) {
         Ok(seen) => {
             problems.extend(seen.problems);
+            // A driver that was killed did not write down what the agent's file still tells.
+            run.times.recording_ended = run.times.recording_ended.or(seen.last);
             tables.replicas = seen.replicas;
             tables.pods = seen.pods;
             tables.decisions = seen.decisions;

@@ -30,6 +30,9 @@ pub const CAP_REACHED: f64 = 0.98;
 /// Clocks may differ by this many seconds beyond their uncertainty before it is told.
 pub const MAX_SKEW_S: f64 = 1.0;
 
+/// The agent may have had nothing to write for this many seconds at the end of the load.
+pub const SILENCE_S: f64 = 60.0;
+
 /// Every finding, worst first, and the worst of their verdicts.
 pub fn judge(run: &RunRecord, tables: &Tables, guidellm_version: &str, settings: &Settings) -> Validity {
     let mut findings = load::findings(tables, guidellm_version, settings);

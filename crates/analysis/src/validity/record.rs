@@ -1,6 +1,6 @@
 //! Was what happened seen, and did only what was planned act?
 
-use super::{MAX_SKEW_S, finding};
+use super::{MAX_SKEW_S, SILENCE_S, finding};
 use crate::summary::load_span;
 use crate::{Settings, gaps};
 use bench_model::plan::Arm;
@@ -47,13 +47,19 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
     out
 }
 
-/// Without replicas over time an autoscaler cannot be judged; a fixed fleet can.
+/// Without replicas over the whole load an autoscaler cannot be judged; a fixed fleet can.
 fn replicas(run: &RunRecord, tables: &Tables) -> Option<Finding> {
-    if !tables.replicas.is_empty() {
-        return None;
-    }
     let verdict = if matches!(run.arm, Arm::Wva | Arm::Hpa) { Verdict::Invalid } else { Verdict::Valid };
-    Some(finding(verdict, "no-replicas", format!("there is no record of the replicas of {}", run.deployment)))
+    if tables.replicas.is_empty() {
+        return Some(finding(verdict, "no-replicas", format!("there is no record of the replicas of {}", run.deployment)));
+    }
+    let (_, end) = load_span(tables)?;
+    #[allow(clippy::cast_precision_loss)]
+    let lacking = end - run.times.recording_ended?.timestamp_millis() as f64 / 1000.0;
+    (lacking > SILENCE_S).then(|| {
+        let message = format!("the record of replicas ends {lacking:.0} s before the load does: what they did then is not known");
+        finding(verdict, "short-record", message)
+    })
 }
 
 /// Two HPAs on one Deployment, or any in an arm that has none, fight over `spec.replicas`.

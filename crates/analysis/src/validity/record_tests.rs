@@ -27,6 +27,20 @@ fn an_autoscaler_without_a_record_of_replicas_cannot_be_judged() {
 }
 
 #[test]
+fn the_record_must_reach_the_end_of_the_load() {
+    // The load ends at 160.
+    let ending = |t: i64| {
+        let mut r = run();
+        r.times.recording_ended = DateTime::from_timestamp(t, 0);
+        r
+    };
+    assert_eq!(codes(&ending(100), &good(), &settings(&good())).1, Vec::<String>::new());
+    assert_eq!(codes(&ending(99), &good(), &settings(&good())), only(Verdict::Invalid, "short-record"));
+    let fixed = RunRecord { arm: Arm::None, ..ending(99) };
+    assert_eq!(codes(&fixed, &good(), &settings(&good())), only(Verdict::Valid, "short-record"));
+}
+
+#[test]
 fn gaps_and_missing_parts_are_told_and_do_not_judge() {
     let mut t = good();
     t.gaps = vec![Gap { kind: "watch".into(), from: 110.0, to: 113.0, detail: String::new() }];

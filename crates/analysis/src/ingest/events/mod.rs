@@ -25,8 +25,8 @@ pub struct Seen {
     pub events: Vec<Event>,
     /// Of kind `watch`.
     pub gaps: Vec<Gap>,
-    /// Time of the last record, epoch seconds.
-    pub last: Option<f64>,
+    /// Time of the last record.
+    pub last: Option<DateTime<Utc>>,
     pub problems: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn read(mut reader: impl BufRead, deployment: &str) -> std::io::Result<Seen>
             }
         };
         let t = seconds(record.t);
-        seen.last = Some(seen.last.map_or(t, |l: f64| l.max(t)));
+        seen.last = seen.last.max(Some(record.t));
         match (record.what, record.kind.as_str()) {
             (What::Gap, kind) => seen.gaps.push(gap(t, kind, &record)),
             (What::Agent, _) => {}
