@@ -39,7 +39,8 @@ impl Cluster {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Runs a command; stdin is sent whole, stdout goes to `sink` piece by piece.
+    /// Runs a command; stdin is sent whole but never closed (the command must count, as `head -c` does), stdout goes to
+    /// `sink` piece by piece.
     ///
     /// # Errors
     /// When the command fails, cannot start, or is silent for `stall`.
@@ -53,7 +54,7 @@ impl Cluster {
     ) -> Result<String, ClusterError> {
         let fail = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
         let params =
-            AttachParams::default().container(&at.container).stdin(stdin.is_some()).stdout(true).stderr(true).max_stdout_buf_size(1 << 20);
+            AttachParams::default().container(&at.container).stdin(stdin.is_some()).stdout(true).stderr(true).max_stdin_buf_size(1 << 16).max_stdout_buf_size(1 << 20);
         let mut process = tokio::time::timeout(stall, self.pods(&at.namespace).exec(&at.pod, command.iter().copied(), &params))
             .await
             .map_err(|_| fail(format!("no answer for {} s", stall.as_secs())))?
@@ -62,11 +63,12 @@ impl Cluster {
         let mut stderr = String::new();
         let mut out = process.stdout().ok_or_else(|| fail("no stdout".into()))?;
         let mut err = process.stderr().ok_or_else(|| fail("no stderr".into()))?;
-        let writer = process.stdin();
+        let mut writer = process.stdin();
+        // The stream is left open: its end overtakes the last bytes on some servers. The command must know how much to read.
         let feed = async {
-            if let (Some(mut w), Some(bytes)) = (writer, stdin) {
+            if let (Some(w), Some(bytes)) = (&mut writer, stdin) {
                 w.write_all(bytes).await?;
-                w.shutdown().await?;
+                w.flush().await?;
             }
             std::io::Result::Ok(())
         };

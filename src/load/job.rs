@@ -11,6 +11,8 @@ const BENCH_DIR: &str = "/bench";
 /// Where the harness leaves its results.
 pub const RESULTS_DIR: &str = "/results";
 const GATE_PORT: u16 = 8631;
+/// Seconds before the end of a rate at which the next rate's process is started: longer than guidellm takes to get ready.
+const AHEAD_S: u64 = 90;
 /// Seconds that the keeper holds results nobody fetches.
 const KEEP_S: u32 = 24 * 3600;
 
@@ -79,7 +81,9 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     }
     let rates = rendered.processes.iter().map(|p| p.rates.len() as u64).max().unwrap_or(1);
     let process_limit = rates * u64::from(profile.max_seconds) + u64::from(g.overhead_s) * rates;
-    let limit_s = process_limit * rendered.processes.len() as u64;
+    // A process that is held back at the gate does not use up its own time (harness.sh).
+    let ahead = if per_rate { AHEAD_S } else { 0 };
+    let limit_s = (process_limit + ahead) * rendered.processes.len() as u64;
     let mut env = json!({
         "RESULTS": RESULTS_DIR,
         "BENCH": BENCH_DIR,
@@ -93,6 +97,7 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     });
     if per_rate {
         env["GATE_PORT"] = json!(GATE_PORT.to_string());
+        env["AHEAD_S"] = json!(AHEAD_S.to_string());
     }
     if g.workers > 0 {
         env["GUIDELLM__MAX_WORKER_PROCESSES"] = json!(g.workers.to_string());

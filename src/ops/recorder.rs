@@ -127,7 +127,7 @@ impl Recorder {
         }
         let dir = DIR;
         let script = format!(
-            "head -c {} >{dir}/bench.part && echo {}  {dir}/bench.part | sha256sum -c >/dev/null && chmod 755 {dir}/bench.part && mv {dir}/bench.part {dir}/bench",
+            "head -c {} >{dir}/bench.part && echo '{}  {dir}/bench.part' | sha256sum -c >/dev/null && chmod 755 {dir}/bench.part && mv {dir}/bench.part {dir}/bench",
             bytes.len(),
             bench_model::names::sha256_hex(&bytes)
         );

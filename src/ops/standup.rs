@@ -26,7 +26,7 @@ pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
         ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
     }
     arm::ensure(&ctx, &prometheus).await?;
-    ctx.step("record", "the stack is up", record::write(&ctx, "up")).await?;
+    ctx.step("record", "the stack is up", record::write(&ctx, record::UP)).await?;
     Ok(ctx)
 }
 

@@ -17,7 +17,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     }
     ctx.step("record", "the arm is being swapped", record::write(&ctx, "swapping")).await?;
     arm::ensure(&ctx, &prometheus).await?;
-    ctx.step("record", &format!("arm {to}"), record::write(&ctx, "up")).await?;
+    ctx.step("record", &format!("arm {to}"), record::write(&ctx, record::UP)).await?;
     if to == Arm::Hpa {
         ctx.report.note(format!(
             "the HPA selects metrics of namespace {}; the published text names three different ones (llm-d-autoscaler, llmdbench, llm-d-test-exp)",

@@ -10,6 +10,9 @@ use bench_model::exit::Exit;
 use bench_model::plan::Plan;
 use serde_json::{Value, json};
 
+/// Phase of a stack whose arm is alive.
+pub const UP: &str = "up";
+
 /// Name of the record.
 pub const NAME: &str = "llmd-bench-stack";
 
@@ -20,8 +23,9 @@ fn at(namespace: &str) -> Ref {
 /// Writes the plan and the phase.
 pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     let r = at(ctx.namespace());
-    if let Some(found) = ctx.cluster.get(&r).await?
-        && !is_ours(&found, ctx.namespace())
+    let found = ctx.cluster.get(&r).await?;
+    if let Some(found) = &found
+        && !is_ours(found, ctx.namespace())
     {
         return Err(Failure::new(Exit::Cluster, format!("{r} exists but is not bench's")).hint("choose another namespace with -p").into());
     }
@@ -29,6 +33,11 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     let mut plan = (*ctx.plan).clone();
     plan.profile = None;
     let text = serde_yaml::to_string(&plan).context("cannot write the plan as YAML")?;
+    // A stack that is up as planned stays "up" while its steps look whether it still is.
+    let held = |key: &str| found.as_ref().and_then(|f| f["data"][key].as_str()).unwrap_or_default();
+    if held("plan.yaml") == text && held("phase") == UP {
+        return Ok(((), format!("{NAME} unchanged")));
+    }
     let mut object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": NAME, "namespace": ctx.namespace()},

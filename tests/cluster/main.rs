@@ -1,0 +1,8 @@
+//! Black-box tests on a real cluster: the commands of the README, and what they left in the cluster and on the disk.
+//!
+//! `BENCH_TEST_KUBECONFIG` names a cluster whose state may be changed; without it every test here is ignored.
+//! They share one cluster and one namespace, so they run one after the other: `--test-threads=1`.
+
+mod failures;
+mod published;
+mod support;

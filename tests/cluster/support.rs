@@ -1,0 +1,105 @@
+//! Running `bench` and `kubectl`, and looking at what they did.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A workplace for one test: its own results directory.
+pub struct Place {
+    pub dir: PathBuf,
+    pub kubeconfig: PathBuf,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text) || self.stdout.contains(text), "no {text:?} in\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl Place {
+    pub fn new(name: &str) -> Self {
+        let kubeconfig = std::env::var_os("BENCH_TEST_KUBECONFIG").expect("BENCH_TEST_KUBECONFIG names the cluster for tests");
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::remove_dir_all(&dir).ok();
+        std::fs::create_dir_all(&dir).unwrap();
+        Self { dir, kubeconfig: kubeconfig.into() }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_bench"));
+        c.args(args).current_dir(&self.dir).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
+        c
+    }
+
+    /// Runs `bench` to its end and shows what it told, so that a CI log reads like a terminal.
+    pub fn bench(&self, args: &[&str]) -> Done {
+        eprintln!("$ bench {}", args.join(" "));
+        let done = done(self.command(args).output().expect("bench starts"));
+        eprint!("{}{}", done.stderr, done.stdout);
+        eprintln!("[exit {}]", done.code);
+        done
+    }
+
+    pub fn kubectl(&self, args: &[&str]) -> Done {
+        done(Command::new("kubectl").args(args).env("KUBECONFIG", &self.kubeconfig).output().expect("kubectl starts"))
+    }
+
+    /// An object or a list as JSON; null when it is not there.
+    pub fn get(&self, args: &[&str]) -> Value {
+        let mut all = vec!["get", "-o", "json"];
+        all.extend(args);
+        let d = self.kubectl(&all);
+        if d.code == 0 { serde_json::from_str(&d.stdout).expect("kubectl writes JSON") } else { Value::Null }
+    }
+
+    /// Run directories, oldest first.
+    pub fn runs(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.dir.join("results")).into_iter().flatten();
+        let mut all: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.join("run.json").exists()).collect();
+        all.sort();
+        all
+    }
+
+    /// Takes down whatever an earlier test left.
+    pub fn clean(&self) {
+        let up = self.get(&["configmap", "-A", "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
+        if up["items"].as_array().is_some_and(|i| i.iter().any(|o| o["metadata"]["name"] == "llmd-bench-stack")) {
+            self.bench(&["teardown"]).exits(0);
+        }
+    }
+}
+
+fn done(o: Output) -> Done {
+    Done {
+        code: o.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&o.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&o.stderr).into_owned(),
+    }
+}
+
+pub fn json(path: &Path) -> Value {
+    let text = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Lines of `events.jsonl`.
+pub fn events(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("events.jsonl")).expect("events.jsonl");
+    text.lines().map(|l| serde_json::from_str(l).expect("every line is JSON")).collect()
+}
