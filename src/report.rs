@@ -11,19 +11,42 @@ use std::time::{Duration, Instant};
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A step began.
-    StepBegun { step: String, detail: String },
+    StepBegun {
+        step: String,
+        detail: String,
+    },
     /// A step ended well.
-    StepDone { step: String, outcome: String, seconds: f64 },
-    StepSkipped { step: String, why: String },
-    StepFailed { step: String, error: String, seconds: f64 },
+    StepDone {
+        step: String,
+        outcome: String,
+        seconds: f64,
+    },
+    StepSkipped {
+        step: String,
+        why: String,
+    },
+    StepFailed {
+        step: String,
+        error: String,
+        seconds: f64,
+    },
     /// Worth knowing.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     /// Worth acting on; says which option helps.
-    Warning { text: String },
+    Warning {
+        text: String,
+    },
     /// The load as it runs.
     Load(LoadProgress),
     /// A verdict of preflight.
-    Check { name: String, ok: bool, detail: String, remedy: Option<String> },
+    Check {
+        name: String,
+        ok: bool,
+        detail: String,
+        remedy: Option<String>,
+    },
 }
 
 /// Live figures; what is not known yet is absent.

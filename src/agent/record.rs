@@ -71,7 +71,8 @@ impl State {
         match r.kind.as_str() {
             "Deployment" if r.name == a.deployment => {
                 let n = |p: &str| r.object.pointer(p).and_then(Value::as_u64).unwrap_or(0);
-                let still = [n("/spec/replicas"), n("/status/replicas"), n("/status/readyReplicas")].iter().all(|v| *v == a.settle_replicas);
+                let still =
+                    [n("/spec/replicas"), n("/status/replicas"), n("/status/readyReplicas")].iter().all(|v| *v == a.settle_replicas);
                 if !still || r.what == What::Deleted {
                     self.settled_since = None;
                 } else if self.settled_since.is_none() {

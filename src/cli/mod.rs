@@ -88,7 +88,10 @@ pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
     let (exit, hint) = classify(error);
     let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
     if output == Output::Json {
-        println!("{}", serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence}));
+        println!(
+            "{}",
+            serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence})
+        );
         return exit;
     }
     eprintln!("error: {error:#}");

@@ -102,7 +102,13 @@ fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
     writeln!(o, "arm         {}  {} to {} replicas", plan.arm, s.scaling.min_replicas, s.scaling.max_replicas)?;
     for (name, b) in [("up", &s.scaling.scale_up), ("down", &s.scaling.scale_down)] {
         let policies: Vec<String> = b.policies.iter().map(|p| format!("{:?} {} per {} s", p.kind, p.value, p.period_s)).collect();
-        writeln!(o, "  scale {name:<5} {}, stabilization window {} s, select {:?}", policies.join(", "), b.stabilization_window_s, b.select_policy)?;
+        writeln!(
+            o,
+            "  scale {name:<5} {}, stabilization window {} s, select {:?}",
+            policies.join(", "),
+            b.stabilization_window_s,
+            b.select_policy
+        )?;
     }
     let t = &s.wva.thresholds;
     writeln!(

@@ -42,12 +42,15 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 fn ls(g: &Global) -> anyhow::Result<()> {
     let (runs, unreadable) = ops::results::all(&g.results)?;
     if g.output == Output::Human && !runs.is_empty() {
-        println!("{:<52} {:<9} {:<11} {:<12}  {}", "RUN", "ARM", "STATE", "PLAN", "VERDICT");
+        println!("{:<52} {:<9} {:<11} {:<12}  VERDICT", "RUN", "ARM", "STATE", "PLAN");
     }
     for (dir, r) in &runs {
         let verdict = verdict(dir);
         match g.output {
-            Output::Json => println!("{}", json!({"run": r.id, "arm": r.arm, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})),
+            Output::Json => println!(
+                "{}",
+                json!({"run": r.id, "arm": r.arm, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})
+            ),
             Output::Human => {
                 let state = format!("{:?}", r.state).to_lowercase();
                 println!("{:<52} {:<9} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);

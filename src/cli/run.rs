@@ -50,7 +50,8 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     };
     let session = g.session(a.wait_s).await?;
     let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
-    let mut sets: Vec<String> = std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
+    let mut sets: Vec<String> =
+        std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
     sets.retain(|s| run_level(s));
     sets.extend(a.set);
     if let Some(bad) = sets.iter().find(|s| !run_level(s)) {

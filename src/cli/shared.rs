@@ -131,11 +131,7 @@ pub struct LoadArgs {
 
 impl LoadArgs {
     pub fn mode(&self) -> Option<LoadMode> {
-        if self.per_rate {
-            Some(LoadMode::PerRate)
-        } else {
-            self.continuous.then_some(LoadMode::Continuous)
-        }
+        if self.per_rate { Some(LoadMode::PerRate) } else { self.continuous.then_some(LoadMode::Continuous) }
     }
 
     /// `None` without `-w`.

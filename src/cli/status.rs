@@ -22,7 +22,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(None).await?;
     loop {
         let plan = record::find(&session.cluster, a.namespace.as_deref()).await?;
-        let ctx = session.stack_ctx(plan)?;
+        let ctx = session.stack_ctx(plan);
         let s = ops::status::status(&ctx).await?;
         if g.output == Output::Json {
             println!("{}", serde_json::to_string(&s)?);

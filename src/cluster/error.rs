@@ -78,7 +78,9 @@ impl ClusterError {
             Self::Api { code: 409, .. } => {
                 Some("somebody else owns this field; bench does not take it by force. Remove that owner or choose another namespace".into())
             }
-            Self::Helm(_) => Some("helm 3 must be on the PATH; the chart's reference is `wva.chart` in the scenario (--set wva.chart=DIR)".into()),
+            Self::Helm(_) => {
+                Some("helm 3 must be on the PATH; the chart's reference is `wva.chart` in the scenario (--set wva.chart=DIR)".into())
+            }
             _ => None,
         }
     }

@@ -53,8 +53,13 @@ impl Cluster {
         mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<String, ClusterError> {
         let fail = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
-        let params =
-            AttachParams::default().container(&at.container).stdin(stdin.is_some()).stdout(true).stderr(true).max_stdin_buf_size(1 << 16).max_stdout_buf_size(1 << 20);
+        let params = AttachParams::default()
+            .container(&at.container)
+            .stdin(stdin.is_some())
+            .stdout(true)
+            .stderr(true)
+            .max_stdin_buf_size(1 << 16)
+            .max_stdout_buf_size(1 << 20);
         let mut process = tokio::time::timeout(stall, self.pods(&at.namespace).exec(&at.pod, command.iter().copied(), &params))
             .await
             .map_err(|_| fail(format!("no answer for {} s", stall.as_secs())))?

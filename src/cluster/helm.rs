@@ -38,6 +38,16 @@ pub struct Chart<'a> {
     pub values: &'a Value,
 }
 
+/// Equal but for the form of numbers: helm gives 5.0 back as 5.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x.as_f64() == y.as_f64(),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(p, q)| same(p, q)),
+        (Value::Object(x), Value::Object(y)) => x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| same(v, w))),
+        _ => a == b,
+    }
+}
+
 /// Helm bound to one cluster.
 pub struct Helm {
     kubeconfig: Option<PathBuf>,
@@ -115,7 +125,7 @@ impl Helm {
                 outcome = HelmOutcome::Repaired;
             } else {
                 let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !chart.reference.contains("://");
-                let same = same_version && r.status == "deployed" && self.values(chart.release, chart.namespace).await? == *chart.values;
+                let same = same_version && r.status == "deployed" && same(&self.values(chart.release, chart.namespace).await?, chart.values);
                 if same {
                     return Ok(HelmOutcome::Unchanged);
                 }
@@ -147,5 +157,18 @@ impl Helm {
         }
         self.run(&["uninstall", release, "-n", namespace, "--wait", "--timeout", "120s"], Duration::from_secs(180)).await?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_the_same_whatever_form_helm_gives_numbers() {
+        assert!(same(&json!({"a": [5, 0.3], "b": "x"}), &json!({"b": "x", "a": [5.0, 0.3]})));
+        assert!(!same(&json!({"a": 5}), &json!({"a": 6})));
+        assert!(!same(&json!({"a": 5}), &json!({"a": 5, "b": null})));
     }
 }

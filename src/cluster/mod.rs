@@ -99,12 +99,11 @@ impl Cluster {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
         let config = match kubeconfig {
             Some(path) => {
-                let file = kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
+                let file =
+                    kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
                 kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| ClusterError::Config(e.to_string()))?
             }
-            None if context.is_some() => {
-                kube::Config::from_kubeconfig(&options).await.map_err(|e| ClusterError::Config(e.to_string()))?
-            }
+            None if context.is_some() => kube::Config::from_kubeconfig(&options).await.map_err(|e| ClusterError::Config(e.to_string()))?,
             None => kube::Config::infer().await.map_err(|e| ClusterError::Config(e.to_string()))?,
         };
         let url = config.cluster_url.to_string();
@@ -159,8 +158,7 @@ impl Cluster {
         let mut out = vec![];
         let mut next = String::new();
         loop {
-            let path =
-                format!("{}?limit=500&labelSelector={}&continue={}", k.collection(namespace), urlencode(selector), urlencode(&next));
+            let path = format!("{}?limit=500&labelSelector={}&continue={}", k.collection(namespace), urlencode(selector), urlencode(&next));
             let mut page = self.request("GET", &path, "application/json", vec![], &format!("list {}", k.plural)).await?;
             let items = page.get_mut("items").map(Value::take);
             if let Some(Value::Array(items)) = items {

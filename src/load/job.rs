@@ -99,14 +99,11 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
         env["GATE_PORT"] = json!(GATE_PORT.to_string());
         env["AHEAD_S"] = json!(AHEAD_S.to_string());
     }
-    if g.workers > 0 {
-        env["GUIDELLM__MAX_WORKER_PROCESSES"] = json!(g.workers.to_string());
-    }
     if t.source != TokenizerSource::Hub {
         env["HF_HUB_OFFLINE"] = json!("1");
         env["TRANSFORMERS_OFFLINE"] = json!("1");
     }
-    for (k, v) in &g.env {
+    for (k, v) in &rendered.env {
         env[k] = json!(v);
     }
     let extra = json!({
@@ -125,7 +122,11 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     }
     // The pod of a Job carries the Job template's labels only.
     if let Some(job) = objects.iter_mut().find(|o| o["kind"] == "Job") {
-        for (k, v) in [(manifests::labels::MANAGED_BY, manifests::labels::BENCH), (manifests::labels::STACK, plan.namespace()), (manifests::labels::RUN, run)] {
+        for (k, v) in [
+            (manifests::labels::MANAGED_BY, manifests::labels::BENCH),
+            (manifests::labels::STACK, plan.namespace()),
+            (manifests::labels::RUN, run),
+        ] {
             job["spec"]["template"]["metadata"]["labels"][k] = json!(v);
         }
     }

@@ -49,7 +49,13 @@ mod tests {
 
     #[test]
     fn other_lines_are_none() {
-        for line in ["", "Benchmark", "Benchmark 0 (x): y | elapsed=", "All benchmarks finalized", "Benchmark 0 (c): a | elapsed=1s | successful=1 errored=0"] {
+        for line in [
+            "",
+            "Benchmark",
+            "Benchmark 0 (x): y | elapsed=",
+            "All benchmarks finalized",
+            "Benchmark 0 (c): a | elapsed=1s | successful=1 errored=0",
+        ] {
             assert_eq!(parse(line), None, "{line}");
         }
     }

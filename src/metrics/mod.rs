@@ -48,7 +48,8 @@ impl Prometheus {
             namespaces.dedup();
             for ns in namespaces {
                 let services = cluster.list("Service", Some(&ns), "").await?;
-                let mut names: Vec<&str> = services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
+                let mut names: Vec<&str> =
+                    services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
                 // The operator's headless Service answers too, but its name is in no certificate.
                 names.sort_by_key(|n| (*n == "prometheus-operated", !n.contains("prometheus"), n.len()));
                 candidates.extend(names.into_iter().map(|n| (ns.clone(), n.to_string())));
@@ -121,7 +122,8 @@ impl Prometheus {
 
     /// Raw samples with the scrape's own timestamps, by range selectors over ]from, to] (seconds since the epoch).
     pub async fn raw(&self, cluster: &Cluster, selector: &str, from: f64, to: f64) -> Result<Vec<Series>, ClusterError> {
-        let mut out: BTreeMap<(String, BTreeMap<String, String>), Vec<(f64, f64)>> = BTreeMap::new();
+        type Id = (String, BTreeMap<String, String>);
+        let mut out: BTreeMap<Id, Vec<(f64, f64)>> = BTreeMap::new();
         let mut end = from;
         while end < to {
             let begin = end;

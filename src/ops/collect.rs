@@ -55,7 +55,8 @@ impl Remote {
                 tokio::time::sleep(Duration::from_secs(u64::from(n))).await;
             }
             let offset = part.metadata().map_or(0, |m| m.len());
-            let mut out = OpenOptions::new().create(true).append(true).open(&part).with_context(|| format!("cannot write {}", part.display()))?;
+            let mut out =
+                OpenOptions::new().create(true).append(true).open(&part).with_context(|| format!("cannot write {}", part.display()))?;
             let remote = format!("{}/{}", self.dir, file.path);
             let skip = format!("+{}", offset + 1);
             let offset_text = offset.to_string();
@@ -100,7 +101,10 @@ impl Remote {
 /// A path that stays below its directory: what comes out of a pod is not trusted.
 fn safe(path: &str) -> anyhow::Result<&Path> {
     let p = Path::new(path);
-    anyhow::ensure!(p.components().all(|c| matches!(c, std::path::Component::Normal(_))), "the pod names a file {path:?} outside its directory");
+    anyhow::ensure!(
+        p.components().all(|c| matches!(c, std::path::Component::Normal(_))),
+        "the pod names a file {path:?} outside its directory"
+    );
     Ok(p)
 }
 

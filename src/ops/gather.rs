@@ -5,7 +5,7 @@ use crate::metrics::Prometheus;
 use crate::steps::{Ctx, model_server, wva};
 use anyhow::Context;
 use bench_model::run::{ClockSample, files};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -45,7 +45,8 @@ pub async fn metrics(ctx: &Ctx, prometheus: &Prometheus, dir: &Path, from: f64, 
 pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
     let mut missing = vec![];
     let ns = ctx.namespace().to_string();
-    let mut sources = vec![(ns.clone(), model_server::selector(ctx)), (ns, format!("app.kubernetes.io/name={}", ctx.plan.gateway_service()))];
+    let mut sources =
+        vec![(ns.clone(), model_server::selector(ctx)), (ns, format!("app.kubernetes.io/name={}", ctx.plan.gateway_service()))];
     match wva::controller_pods(ctx).await {
         Ok((ns, selector)) => sources.push((ns, selector.to_string())),
         Err(e) => missing.push(format!("WVA's log: {e:#}")),
@@ -100,29 +101,41 @@ pub async fn images(cluster: &Cluster, namespace: &str) -> anyhow::Result<BTreeM
     Ok(out)
 }
 
+/// Offset of another clock, read between `before` and now.
+fn offset(clock: &str, before: DateTime<Utc>, theirs: f64, resolution_s: f64) -> ClockSample {
+    let after = Utc::now();
+    let mid = (before.timestamp_millis() + after.timestamp_millis()) as f64 / 2000.0;
+    let round_trip = (after - before).num_milliseconds() as f64 / 1000.0;
+    ClockSample { clock: clock.into(), at: before, offset_s: theirs - mid, uncertainty_s: round_trip / 2.0 + resolution_s }
+}
+
+/// Clock of the load's container, by the Python that guidellm brings.
+pub async fn harness_clock(cluster: &Cluster, at: &Container) -> Option<ClockSample> {
+    let before = Utc::now();
+    // Starting Python takes a while: the time is read at its end, so half the round trip would be too early.
+    let out = cluster.exec(at, &["python3", "-c", "import time; print(time.time())"]).await.ok()?;
+    let mut sample = offset("harness", before, out.text().parse().ok()?, 0.0);
+    sample.uncertainty_s *= 2.0;
+    Some(sample)
+}
+
 /// Clocks of API server, Prometheus and the recorder against this machine's. What does not answer is left out.
 pub async fn clocks(cluster: &Cluster, prometheus: &Prometheus, agent: Option<(&Container, &str)>) -> Vec<ClockSample> {
     let mut out = vec![];
-    let mut add = |clock: &str, before: chrono::DateTime<Utc>, theirs: f64, resolution_s: f64| {
-        let after = Utc::now();
-        let mid = (before.timestamp_millis() + after.timestamp_millis()) as f64 / 2000.0;
-        let round_trip = (after - before).num_milliseconds() as f64 / 1000.0;
-        out.push(ClockSample { clock: clock.into(), at: before, offset_s: theirs - mid, uncertainty_s: round_trip / 2.0 + resolution_s });
-    };
     let before = Utc::now();
     if let Ok(t) = cluster.server_date().await {
         // The header has whole seconds, rounded down: on average half a second early.
-        add("api-server", before, t.timestamp() as f64 + 0.5, 0.5);
+        out.push(offset("api-server", before, t.timestamp() as f64 + 0.5, 0.5));
     }
     let before = Utc::now();
     if let Ok(Some(t)) = prometheus.value(cluster, "time()").await {
-        add("prometheus", before, t, 0.001);
+        out.push(offset("prometheus", before, t, 0.001));
     }
     if let Some((at, bench)) = agent {
         let before = Utc::now();
         let said = cluster.exec(at, &[bench, "agent", "clock"]).await.ok().and_then(|o| o.text().parse::<f64>().ok());
         if let Some(t) = said {
-            add("agent", before, t, 0.001);
+            out.push(offset("agent", before, t, 0.001));
         }
     }
     out

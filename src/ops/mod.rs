@@ -8,8 +8,8 @@ pub mod follow;
 pub mod gather;
 pub mod plan;
 pub mod preflight;
-pub mod report;
 pub mod recorder;
+pub mod report;
 pub mod reset;
 pub mod results;
 pub mod run;
@@ -38,19 +38,19 @@ pub struct Session {
 
 impl Session {
     /// Context of the stack itself; its journal lies beside the runs.
-    pub fn stack_ctx(&self, plan: Plan) -> anyhow::Result<Ctx> {
+    pub fn stack_ctx(&self, plan: Plan) -> Ctx {
         let path = self.results.join("stacks").join(format!("{}.journal.jsonl", plan.namespace()));
         self.ctx(plan, &path)
     }
 
     /// Context with its journal in a given file.
-    pub fn ctx(&self, plan: Plan, journal: &Path) -> anyhow::Result<Ctx> {
-        Ok(Ctx {
+    pub fn ctx(&self, plan: Plan, journal: &Path) -> Ctx {
+        Ctx {
             cluster: self.cluster.clone(),
             plan: Arc::new(plan),
             report: self.report.clone(),
-            journal: Arc::new(Mutex::new(Journal::open(journal)?)),
+            journal: Arc::new(Mutex::new(Journal::at(journal))),
             patience: self.patience,
-        })
+        }
     }
 }

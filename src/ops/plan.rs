@@ -27,9 +27,12 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
     let loaded = scenario::load(lookup, &intent.scenario)?;
     let mut scenario = loaded.scenario;
     if let Some(m) = intent.method.filter(|m| *m != scenario.model_server.method) {
-        return Err(Failure::new(Exit::Usage, format!("-t {m:?} does not fit scenario {}, which deploys by {:?}", scenario.name, scenario.model_server.method).to_lowercase())
-            .hint("-c simulated deploys by simulator, -c inference-scheduling by modelservice")
-            .into());
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("-t {m:?} does not fit scenario {}, which deploys by {:?}", scenario.name, scenario.model_server.method).to_lowercase(),
+        )
+        .hint("-c simulated deploys by simulator, -c inference-scheduling by modelservice")
+        .into());
     }
     let mut notes: Vec<String> = chosen_images(&scenario);
     let mut warnings = loaded.warnings;
@@ -57,7 +60,7 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
         model: stack.scenario.model.clone(),
         tokenizer: stack.scenario.model.clone(),
         namespace: stack.scenario.namespace.clone(),
-        max_model_len: max_model_len(&stack.scenario),
+        max_model_len: scenario::max_model_len(&stack.scenario),
         env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
     };
     let loaded = profile::load(lookup, args, &context)?;
@@ -74,19 +77,9 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
         gate: None,
     };
     notes.extend(render::render(&request)?.warnings);
-    let mut plan =
-        Plan::new(stack.scenario.clone(), Some(loaded.profile), stack.arm, stack.facts.clone(), stack.notes.clone());
+    let mut plan = Plan::new(stack.scenario.clone(), Some(loaded.profile), stack.arm, stack.facts.clone(), stack.notes.clone());
     plan.notes.extend(notes.iter().cloned());
     Ok((plan, notes))
-}
-
-/// `--max-model-len` among the model server's arguments.
-fn max_model_len(s: &Scenario) -> Option<u64> {
-    let args = &s.model_server.args;
-    args.iter().enumerate().find_map(|(i, a)| match a.strip_prefix("--max-model-len")? {
-        "" => args.get(i + 1)?.parse().ok(),
-        rest => rest.strip_prefix('=')?.parse().ok(),
-    })
 }
 
 /// Images whose version nobody published.

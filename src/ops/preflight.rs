@@ -61,7 +61,11 @@ pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> any
             if plan.arm == Arm::Wva {
                 match p.ca(cluster).await {
                     Ok(_) if p.at.scheme == "https" => c.pass("Prometheus' certificate", "found; WVA can verify it"),
-                    Ok(_) => c.fail("Prometheus' certificate", "Prometheus answers without TLS", "WVA accepts only https: give Prometheus a web TLS certificate"),
+                    Ok(_) => c.fail(
+                        "Prometheus' certificate",
+                        "Prometheus answers without TLS",
+                        "WVA accepts only https: give Prometheus a web TLS certificate",
+                    ),
                     Err(e) => c.fail("Prometheus' certificate", &e.to_string(), &crate::failure::classify(&e).1.unwrap_or_default()),
                 }
             }
@@ -116,7 +120,8 @@ impl Checks<'_> {
         }
         questions.extend(SUBRESOURCES.iter().map(|(k, sub, v, why)| (format!("{v} {k}/{sub} ({why})"), *v, *k, *sub)));
         if plan.arm == Arm::Wva {
-            questions.extend(["get", "create", "patch", "delete"].map(|v| (format!("{v} VariantAutoscaling"), v, "VariantAutoscaling", "")));
+            questions
+                .extend(["get", "create", "patch", "delete"].map(|v| (format!("{v} VariantAutoscaling"), v, "VariantAutoscaling", "")));
         }
         if cluster.get(&Ref::new("Namespace", "", ns)).await.unwrap_or(None).is_none() {
             questions.push(("create Namespace".into(), "create", "Namespace", ""));
@@ -131,20 +136,27 @@ impl Checks<'_> {
         if missing.is_empty() {
             self.pass("rights", &format!("all {} that are needed in namespace {ns}", questions.len()));
         } else {
-            self.fail("rights", &format!("missing in namespace {ns}: {}", missing.join(", ")), "ask a cluster administrator for a Role with these verbs");
+            self.fail(
+                "rights",
+                &format!("missing in namespace {ns}: {}", missing.join(", ")),
+                "ask a cluster administrator for a Role with these verbs",
+            );
         }
         Ok(())
     }
 
     async fn crds(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
-        let mut wanted = vec![("PodMonitor", "podmonitors.monitoring.coreos.com"), ("ServiceMonitor", "servicemonitors.monitoring.coreos.com")];
+        let mut wanted =
+            vec![("PodMonitor", "podmonitors.monitoring.coreos.com"), ("ServiceMonitor", "servicemonitors.monitoring.coreos.com")];
         if plan.arm == Arm::Wva && plan.scenario.wva.mode == Provision::Existing {
             wanted.push(("VariantAutoscaling", "variantautoscalings.llmd.ai"));
         }
         for (kind, name) in wanted {
             match cluster.get(&Ref::new("CustomResourceDefinition", "", name)).await {
                 Ok(Some(_)) => self.pass(&format!("CRD {kind}"), name),
-                Ok(None) => self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)"),
+                Ok(None) => {
+                    self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)");
+                }
                 // Whoever may not read CRDs learns it when the object is made.
                 Err(e) if e.is_forbidden() => self.pass(&format!("CRD {kind}"), "not allowed to look; assumed"),
                 Err(e) => return Err(e),
@@ -163,7 +175,11 @@ impl Checks<'_> {
             Ok(Some(api)) => {
                 let service = api.pointer("/spec/service/name").and_then(Value::as_str).unwrap_or_default().to_string();
                 if service.contains("keda") {
-                    self.fail(name, &format!("KEDA ({service}) serves it"), "KEDA and prometheus-adapter exclude each other; use a cluster without KEDA");
+                    self.fail(
+                        name,
+                        &format!("KEDA ({service}) serves it"),
+                        "KEDA and prometheus-adapter exclude each other; use a cluster without KEDA",
+                    );
                 } else {
                     self.pass(name, &format!("served by {service}; bench adds its rules"));
                 }
@@ -189,7 +205,11 @@ impl Checks<'_> {
                 (None, Provision::Existing) => self.fail("WVA", "no release", "--set wva.mode=install"),
                 (None, _) => self.pass("WVA", &format!("not installed; bench installs {} {}", w.chart, w.chart_version)),
                 (Some(r), Provision::Install) if r.namespace != w.namespace => {
-                    self.fail("WVA", &format!("another release {} is in namespace {}", r.name, r.namespace), "only one fits a cluster: --set wva.mode=existing uses it");
+                    self.fail(
+                        "WVA",
+                        &format!("another release {} is in namespace {}", r.name, r.namespace),
+                        "only one fits a cluster: --set wva.mode=existing uses it",
+                    );
                 }
                 (Some(r), _) => self.pass("WVA", &format!("{} in namespace {} is used", r.chart, r.namespace)),
             },
@@ -201,11 +221,13 @@ impl Checks<'_> {
         let ns = plan.namespace();
         let deployment = plan.deployment();
         let hpas = cluster.list("HorizontalPodAutoscaler", Some(ns), "").await?;
-        let foreign = hpas.iter().find(|h| {
-            h.pointer("/spec/scaleTargetRef/name").and_then(Value::as_str) == Some(&deployment) && !crate::steps::is_ours(h, ns)
-        });
+        let foreign = hpas
+            .iter()
+            .find(|h| h.pointer("/spec/scaleTargetRef/name").and_then(Value::as_str) == Some(&deployment) && !crate::steps::is_ours(h, ns));
         match foreign.and_then(|h| h.pointer("/metadata/name")?.as_str()) {
-            Some(name) => self.fail("other autoscalers", &format!("HPA {name} scales {deployment}"), &format!("kubectl -n {ns} delete hpa {name}")),
+            Some(name) => {
+                self.fail("other autoscalers", &format!("HPA {name} scales {deployment}"), &format!("kubectl -n {ns} delete hpa {name}"));
+            }
             None => self.pass("other autoscalers", &format!("none on {deployment}")),
         }
         Ok(())

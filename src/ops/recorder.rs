@@ -133,7 +133,8 @@ impl Recorder {
         );
         let mut last = None;
         for _ in 0..3 {
-            match ctx.cluster.exec_stream(&self.remote.at, &["sh", "-c", &script], Some(&bytes), Duration::from_secs(60), |_| Ok(())).await {
+            match ctx.cluster.exec_stream(&self.remote.at, &["sh", "-c", &script], Some(&bytes), Duration::from_secs(60), |_| Ok(())).await
+            {
                 Ok(_) => return Ok(bytes.len()),
                 Err(e) if e.is_passing() => last = Some(e),
                 Err(e) => return Err(e.into()),

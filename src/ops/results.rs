@@ -45,8 +45,11 @@ pub fn save(dir: &Path, run: &RunRecord) -> anyhow::Result<()> {
     write_atomic(&dir.join(files::RUN), format!("{}\n", serde_json::to_string_pretty(run)?).as_bytes())
 }
 
+/// A run and its directory.
+pub type Stored = (PathBuf, RunRecord);
+
 /// All readable runs, oldest first, and the directories whose `run.json` is not.
-pub fn all(results: &Path) -> anyhow::Result<(Vec<(PathBuf, RunRecord)>, Vec<String>)> {
+pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
     let entries = match std::fs::read_dir(results) {
         Ok(e) => e,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((vec![], vec![])),
@@ -68,7 +71,7 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<(PathBuf, RunRecord)>, Vec<Str
 }
 
 /// A run by its directory, its id, the beginning or end of its id, or `last`.
-pub fn find(results: &Path, wanted: &str) -> anyhow::Result<(PathBuf, RunRecord)> {
+pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     let path = Path::new(wanted);
     if path.join(files::RUN).exists() {
         return Ok((path.into(), bench_analysis::ingest::run_record(path).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?));

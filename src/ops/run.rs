@@ -42,7 +42,7 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     }
     let id = results::new_id(&plan);
     let dir = session.results.join(&id);
-    let ctx = session.ctx(plan, &dir.join(files::JOURNAL))?;
+    let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
     let mut record = new_record(&ctx, &id);
     save(&dir, &record)?;
     let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
@@ -54,7 +54,7 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
 
 /// Takes a run up again whose load was begun: waits, collects, judges.
 pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> anyhow::Result<Finished> {
-    let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL))?;
+    let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL));
     let job = results::object_name("load", &record.id);
     if follow::job(&ctx, &job).await?.is_none() {
         return Err(Failure::new(Exit::Cluster, format!("the load of run {} is not in the cluster any more", record.id))
@@ -64,7 +64,7 @@ pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> any
     let outcome = async {
         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
         let load = harness(&ctx.plan, &record.id, &job)?;
-        finish(&ctx, &dir.to_path_buf(), &mut record, &load, &prometheus).await
+        finish(&ctx, dir, &mut record, &load, &prometheus).await
     }
     .await;
     conclude(&ctx, dir, record, outcome)
@@ -113,7 +113,7 @@ fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
     }
 }
 
-async fn begin_and_finish(ctx: &Ctx, dir: &PathBuf, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
+async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
     refuse_second_load(ctx).await?;
     arm::refuse_foreign_hpa(ctx).await?;
     ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
@@ -144,7 +144,7 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
         .await?;
     record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
     record.reset = reset::reset(ctx, prometheus, skip).await?;
-    let (_, at) = ctx
+    let (pod, at) = ctx
         .step("load", &load.job, async {
             ctx.apply_all(load.objects.clone()).await?;
             if load.streams_tokenizer {
@@ -155,11 +155,12 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
         })
         .await?;
     record.times.harness_started = Some(at);
+    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &pod, "keeper")).await);
     Ok(())
 }
 
 /// Follows the load and brings everything home. Each part is tried even when one before it failed.
-async fn finish(ctx: &Ctx, dir: &PathBuf, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
+async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
     let limit = ctx.limit(load.limit_s + 120);
     let ended = interruptible(follow::follow(ctx, prometheus, &load.job, limit)).await?;
     record.times.harness_started = record.times.harness_started.or(ended.started);
@@ -168,6 +169,7 @@ async fn finish(ctx: &Ctx, dir: &PathBuf, record: &mut RunRecord, load: &Harness
     save(dir, record)?;
     let mut failed: Vec<String> = vec![];
     let load_dir = dir.join(files::LOAD);
+    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
     if let Err(e) = ctx.step("results", "the load's files", collect_load(ctx, &ended.pod, &load_dir)).await {
         failed.push(format!("load: {e:#}"));
     }
@@ -317,7 +319,11 @@ async fn interruptible<T>(act: impl Future<Output = anyhow::Result<T>>) -> anyho
 
 /// Two loads on one stack measure each other.
 async fn refuse_second_load(ctx: &Ctx) -> anyhow::Result<()> {
-    for job in ctx.cluster.list("Job", Some(ctx.namespace()), &format!("app.kubernetes.io/name=llmd-bench-harness,{}={}", labels::STACK, ctx.namespace())).await? {
+    for job in ctx
+        .cluster
+        .list("Job", Some(ctx.namespace()), &format!("app.kubernetes.io/name=llmd-bench-harness,{}={}", labels::STACK, ctx.namespace()))
+        .await?
+    {
         let active = job.pointer("/status/active").and_then(Value::as_u64).unwrap_or(0) > 0;
         let run = crate::steps::label(&job, labels::RUN).unwrap_or("unknown");
         if active {
@@ -360,7 +366,8 @@ async fn stream_tokenizer(ctx: &Ctx, job: &str) -> anyhow::Result<()> {
     let (pod, _) = follow::started(ctx, job).await?;
     let at = Container::new(ctx.namespace(), &pod, "keeper");
     let entries = std::fs::read_dir(&from).map_err(|e| {
-        Failure::new(Exit::Usage, format!("the tokenizer's directory {}: {e}", from.display())).hint("load.guidellm.tokenizer.path names it")
+        Failure::new(Exit::Usage, format!("the tokenizer's directory {}: {e}", from.display()))
+            .hint("load.guidellm.tokenizer.path names it")
     })?;
     for entry in entries {
         let path = entry?.path();

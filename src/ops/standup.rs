@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
 pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     super::plan::buildable(&plan)?;
-    let ctx = session.stack_ctx(plan)?;
+    let ctx = session.stack_ctx(plan);
     ctx.step("namespace", ctx.namespace(), namespace::ensure(&ctx)).await?;
     arm::refuse_foreign_hpa(&ctx).await?;
     ctx.step("record", "the stack's record in the cluster", record::write(&ctx, "standing-up")).await?;

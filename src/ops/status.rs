@@ -68,7 +68,9 @@ fn hpa(h: &Value) -> HpaStatus {
     let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
     let current = h.pointer("/status/currentMetrics").and_then(Value::as_array).cloned().unwrap_or_default();
     let targets = h.pointer("/spec/metrics").and_then(Value::as_array).cloned().unwrap_or_default();
-    let value = |name: &str| current.iter().find(|m| text(m, "/external/metric/name") == name).map_or("?".into(), |m| text(m, "/external/current/averageValue"));
+    let value = |name: &str| {
+        current.iter().find(|m| text(m, "/external/metric/name") == name).map_or("?".into(), |m| text(m, "/external/current/averageValue"))
+    };
     HpaStatus {
         name: text(h, "/metadata/name"),
         current: count("/status/currentReplicas"),

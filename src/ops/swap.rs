@@ -9,7 +9,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let facts = stack.facts.clone();
     let notes = stack.notes.clone();
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
-    let ctx = session.stack_ctx(plan)?;
+    let ctx = session.stack_ctx(plan);
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
     arm::refuse_foreign_hpa(&ctx).await?;
     if matches!(to, Arm::Wva | Arm::Hpa) {

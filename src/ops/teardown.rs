@@ -56,10 +56,16 @@ pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Strin
 /// # Errors
 /// Exit 8 with a list when something is left.
 pub async fn teardown(session: &Session, plan: Plan) -> anyhow::Result<usize> {
-    let ctx = session.stack_ctx(plan)?;
+    let ctx = session.stack_ctx(plan);
     let stack = ctx.namespace().to_string();
     // What acts on others goes first: autoscalers, loads. Then what was changed of others, while the saved originals exist.
-    let mut count = ctx.step("autoscalers", "HPAs, VariantAutoscaling, loads", remove_kinds(&ctx, &["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"])).await?;
+    let mut count = ctx
+        .step(
+            "autoscalers",
+            "HPAs, VariantAutoscaling, loads",
+            remove_kinds(&ctx, &["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"]),
+        )
+        .await?;
     ctx.step("wva", "Workload-Variant-Autoscaler", async {
         let done = wva::remove(&ctx).await?;
         Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))

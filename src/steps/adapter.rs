@@ -28,27 +28,31 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
     let api = Ref::new("APIService", "", API_SERVICE);
     let found = ctx.cluster.get(&api).await?;
     let mode = ctx.plan.scenario.adapter.mode;
-    let said = match found {
-        Some(o) if super::label(&o, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) => {
-            if is_ours(&o, ctx.namespace()) { install(ctx, prometheus).await? } else { "another stack's adapter has the rules".into() }
-        }
-        None if mode == Provision::Existing => {
-            return Err(Failure::new(Exit::Cluster, "nothing serves external.metrics.k8s.io, and the scenario says that an adapter exists")
+    let said =
+        match found {
+            Some(o) if super::label(&o, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) => {
+                if is_ours(&o, ctx.namespace()) { install(ctx, prometheus).await? } else { "another stack's adapter has the rules".into() }
+            }
+            None if mode == Provision::Existing => {
+                return Err(Failure::new(
+                    Exit::Cluster,
+                    "nothing serves external.metrics.k8s.io, and the scenario says that an adapter exists",
+                )
                 .hint("install prometheus-adapter, or let bench do it: --set adapter.mode=auto")
                 .into());
-        }
-        None => install(ctx, prometheus).await?,
-        Some(o) => {
-            let adapter = foreign(ctx, &o).await?;
-            if mode == Provision::Install {
-                let owner = format!("{}/{}", adapter.namespace, adapter.deployment);
-                return Err(Failure::new(Exit::Cluster, format!("external.metrics.k8s.io is served by {owner} already"))
-                    .hint("let bench add its rules there: --set adapter.mode=auto")
-                    .into());
             }
-            add_rules(ctx, &adapter).await?
-        }
-    };
+            None => install(ctx, prometheus).await?,
+            Some(o) => {
+                let adapter = foreign(ctx, &o).await?;
+                if mode == Provision::Install {
+                    let owner = format!("{}/{}", adapter.namespace, adapter.deployment);
+                    return Err(Failure::new(Exit::Cluster, format!("external.metrics.k8s.io is served by {owner} already"))
+                        .hint("let bench add its rules there: --set adapter.mode=auto")
+                        .into());
+                }
+                add_rules(ctx, &adapter).await?
+            }
+        };
     for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
         served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
     }

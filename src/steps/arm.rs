@@ -32,7 +32,10 @@ pub async fn refuse_foreign_hpa(ctx: &Ctx) -> anyhow::Result<()> {
         if !is_ours(&h, ctx.namespace()) {
             let name = text(&h, "/metadata/name");
             return Err(Failure::new(Exit::Cluster, format!("HPA {name} of somebody else scales Deployment {}", ctx.plan.deployment()))
-                .hint(format!("two autoscalers on one Deployment measure nothing; remove it: kubectl -n {} delete hpa {name}", ctx.namespace()))
+                .hint(format!(
+                    "two autoscalers on one Deployment measure nothing; remove it: kubectl -n {} delete hpa {name}",
+                    ctx.namespace()
+                ))
                 .into());
         }
     }
@@ -53,7 +56,7 @@ pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
 
 /// Deletes our VariantAutoscaling; `false` when there was none (or no such kind).
 pub async fn delete_va(ctx: &Ctx) -> anyhow::Result<bool> {
-    Ok(ctx.cluster.delete_and_wait(&va(ctx), ctx.limit(60)).await?)
+    ctx.cluster.delete_and_wait(&va(ctx), ctx.limit(60)).await
 }
 
 /// The VariantAutoscaling, and WVA's first decision about it: one gauge series that says the present number.
@@ -70,7 +73,8 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
     })
     .await?;
     let gauge = format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment());
-    wait_for("exactly one series of WVA's gauge", ctx.limit(120), Duration::from_secs(1), async || {
+    // A new ServiceMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
+    wait_for("exactly one series of WVA's gauge", ctx.limit(300), Duration::from_secs(1), async || {
         let rows = prometheus.query(&ctx.cluster, &gauge).await?;
         Ok(match rows.as_slice() {
             [] => Poll::Not(format!("Prometheus has no {gauge}: is WVA's ServiceMonitor scraped?")),

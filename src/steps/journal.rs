@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One line of `journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,15 +28,40 @@ impl Entry {
     }
 }
 
-/// An open journal; appends only.
+/// A journal; appends only. Its file is opened by the first entry, so that a command which only looks leaves nothing.
 pub struct Journal {
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+struct Open {
     file: File,
     seq: u64,
 }
 
 impl Journal {
-    /// Opens or begins one; a torn last line is cut off.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.into(), open: None }
+    }
+
+    /// Appends one entry and waits until it is on the disk.
+    pub fn write(&mut self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
+        let open = match &mut self.open {
+            Some(o) => o,
+            none => none.insert(Open::new(&self.path)?),
+        };
+        open.seq += 1;
+        let mut e =
+            Entry { seq: open.seq, t: Utc::now(), step: step.into(), state: state.into(), detail: detail.into(), sum: String::new() };
+        e.sum = e.checksum();
+        let line = format!("{}\n", serde_json::to_string(&e)?);
+        open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()).context("cannot write the journal")
+    }
+}
+
+impl Open {
+    /// Opens or begins the file; a torn last line is cut off.
+    fn new(path: &Path) -> anyhow::Result<Self> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         }
@@ -44,22 +69,6 @@ impl Journal {
         let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
         file.set_len(whole)?;
         Ok(Self { file, seq: entries.last().map_or(0, |e| e.seq) })
-    }
-
-    /// Appends one entry and waits until it is on the disk.
-    pub fn write(&mut self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
-        self.seq += 1;
-        let mut e = Entry {
-            seq: self.seq,
-            t: Utc::now(),
-            step: step.into(),
-            state: state.into(),
-            detail: detail.into(),
-            sum: String::new(),
-        };
-        e.sum = e.checksum();
-        let line = format!("{}\n", serde_json::to_string(&e)?);
-        self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).context("cannot write the journal")
     }
 }
 
@@ -101,10 +110,10 @@ mod tests {
     #[test]
     fn a_torn_last_line_is_cut_and_counting_goes_on() {
         let path = scratch("torn");
-        Journal::open(&path).unwrap().write("a", "begun", "").unwrap();
+        Journal::at(&path).write("a", "begun", "").unwrap();
         let mut f = OpenOptions::new().append(true).open(&path).unwrap();
         f.write_all(b"{\"seq\":2,\"t\":\"20").unwrap();
-        Journal::open(&path).unwrap().write("a", "done", "x").unwrap();
+        Journal::at(&path).write("a", "done", "x").unwrap();
         let (entries, _) = read(&path).unwrap();
         assert_eq!(entries.iter().map(|e| (e.seq, e.state.as_str())).collect::<Vec<_>>(), [(1, "begun"), (2, "done")]);
     }
@@ -112,7 +121,7 @@ mod tests {
     #[test]
     fn damage_in_the_middle_is_an_error() {
         let path = scratch("damaged");
-        let mut j = Journal::open(&path).unwrap();
+        let mut j = Journal::at(&path);
         j.write("a", "begun", "").unwrap();
         j.write("a", "done", "").unwrap();
         let text = std::fs::read_to_string(&path).unwrap().replacen("\"a\"", "\"b\"", 1);

@@ -51,9 +51,9 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
 /// Owner reference for objects in the stack's namespace; `None` before the record exists.
 pub async fn owner(ctx: &Ctx) -> anyhow::Result<Option<Value>> {
     let found = ctx.cluster.get(&at(ctx.namespace())).await?;
-    Ok(found.and_then(|o| o.pointer("/metadata/uid").cloned()).map(|uid| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "uid": uid})
-    }))
+    Ok(found
+        .and_then(|o| o.pointer("/metadata/uid").cloned())
+        .map(|uid| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "uid": uid})))
 }
 
 /// The stack in a namespace, or the only one in the cluster.

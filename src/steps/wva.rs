@@ -76,15 +76,12 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
     namespace::ensure_named(ctx, &w.namespace).await?;
     let ca = prometheus.ca(&ctx.cluster).await?;
     let values = manifests::wva_values(&ctx.plan, &prometheus.url(), &prometheus.at.namespace, &ca);
-    let chart =
-        Chart { release: &w.release, namespace: &w.namespace, reference: &w.chart, version: &w.chart_version, values: &values };
+    let chart = Chart { release: &w.release, namespace: &w.namespace, reference: &w.chart, version: &w.chart_version, values: &values };
     let outcome = ctx.cluster.helm().install(&chart).await.map_err(|e| match e {
-        ClusterError::Helm(text) => anyhow::Error::new(
-            Failure::new(Exit::Cluster, format!("helm: {text}")).hint(format!(
-                "the chart is {} {}; a local copy is used with --set wva.chart=DIR (or BENCH_SET='wva.chart=DIR')",
-                w.chart, w.chart_version
-            )),
-        ),
+        ClusterError::Helm(text) => anyhow::Error::new(Failure::new(Exit::Cluster, format!("helm: {text}")).hint(format!(
+            "the chart is {} {}; a local copy is used with --set wva.chart=DIR (or BENCH_SET='wva.chart=DIR')",
+            w.chart, w.chart_version
+        ))),
         other => other.into(),
     })?;
     let what = match outcome {

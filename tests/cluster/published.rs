@@ -135,14 +135,25 @@ fn wva_decided_it(run: &Path) {
         assert_eq!(metrics.len(), 1);
         assert_eq!(metrics[0]["external"]["metric"]["name"], "inferno_desired_replicas");
     }
-    let seen = hpas.iter().filter(|h| h["t"].as_str().unwrap() <= at.as_str()).filter_map(|h| {
-        h["object"].pointer("/status/currentMetrics/0/external/current/averageValue")?.as_str().map(String::from)
-    });
+    let seen = hpas
+        .iter()
+        .filter(|h| h["t"].as_str().unwrap() <= at.as_str())
+        .filter_map(|h| h["object"].pointer("/status/currentMetrics/0/external/current/averageValue")?.as_str().map(String::from));
     assert!(seen.last().is_some_and(|v| v == "2"), "the HPA saw WVA's 2 when it raised the Deployment");
 }
 
 fn run_directory_is_whole(run: &Path) {
-    for f in ["run.json", "plan.yaml", "journal.jsonl", "events.jsonl", "summary.json", "SHA256SUMS", "metrics/samples.om.txt", "load/benchmarks.json", "load/stderr.log"] {
+    for f in [
+        "run.json",
+        "plan.yaml",
+        "journal.jsonl",
+        "events.jsonl",
+        "summary.json",
+        "SHA256SUMS",
+        "metrics/samples.om.txt",
+        "load/benchmarks.json",
+        "load/stderr.log",
+    ] {
         assert!(run.join(f).metadata().is_ok_and(|m| m.len() > 0), "{f}");
     }
     assert!(run.join("manifests").read_dir().unwrap().count() > 8);
@@ -150,7 +161,7 @@ fn run_directory_is_whole(run: &Path) {
     let r = json(&run.join("run.json"));
     assert_eq!(r["state"], "complete");
     assert_eq!(r["missing"], json!([]));
-    for clock in ["api-server", "prometheus", "agent"] {
+    for clock in ["api-server", "prometheus", "agent", "harness"] {
         let n = r["clocks"].as_array().unwrap().iter().filter(|c| c["clock"] == clock).count();
         assert_eq!(n, 2, "{clock} was compared at the start and at the end");
     }
@@ -175,15 +186,20 @@ fn exactly_the_manual_hpa(p: &Place) {
     assert_eq!(p.get(&["variantautoscaling", "-n", NS])["items"], json!([]), "the VariantAutoscaling is gone");
     let spec = p.get(&["hpa", "-n", NS, "vllm-deployment-hpa-manual"])["spec"].clone();
     assert_eq!(spec["scaleTargetRef"]["name"], DEPLOYMENT);
-    let metrics: Vec<(Value, Value, Value)> = spec["metrics"].as_array().unwrap().iter().map(|m| {
-        let e = &m["external"];
-        (e["metric"]["name"].clone(), e["target"]["averageValue"].clone(), e["metric"]["selector"]["matchLabels"].clone())
-    }).collect();
+    let metrics: Vec<(Value, Value, Value)> = spec["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| {
+            let e = &m["external"];
+            (e["metric"]["name"].clone(), e["target"]["averageValue"].clone(), e["metric"]["selector"]["matchLabels"].clone())
+        })
+        .collect();
     let selector = json!({"namespace": NS});
-    assert_eq!(metrics, [
-        (json!("vllm:num_requests_waiting"), json!("3"), selector.clone()),
-        (json!("vllm:kv_cache_usage_perc"), json!("600m"), selector),
-    ]);
+    assert_eq!(
+        metrics,
+        [(json!("vllm:num_requests_waiting"), json!("3"), selector.clone()), (json!("vllm:kv_cache_usage_perc"), json!("600m"), selector),]
+    );
 }
 
 fn same_load_other_arm(a: &Path, b: &Path) {
@@ -195,7 +211,10 @@ fn same_load_other_arm(a: &Path, b: &Path) {
 
 fn nothing_is_left(p: &Place) {
     assert_eq!(p.get(&["namespace", NS]), Value::Null, "bench made the namespace and removed it");
-    for kinds in ["deployment,job,pod,service,configmap,hpa,role,rolebinding,serviceaccount,podmonitor", "namespace,clusterrole,clusterrolebinding,apiservice"] {
+    for kinds in [
+        "deployment,job,pod,service,configmap,hpa,role,rolebinding,serviceaccount,podmonitor",
+        "namespace,clusterrole,clusterrolebinding,apiservice",
+    ] {
         let left = p.get(&[kinds, "-A", "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
         assert_eq!(left["items"], json!([]), "{kinds}");
     }
