@@ -9,6 +9,8 @@ pub mod profile;
 pub mod record;
 pub mod run;
 pub mod scenario;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod summary;
 pub mod tables;
 

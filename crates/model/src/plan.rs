@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 /// One way of autoscaling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(wva|hpa|none|static-[0-9]+)$")))]
 #[serde(into = "String", try_from = "String")]
 pub enum Arm {
     Wva,
@@ -61,6 +63,7 @@ impl FromStr for Arm {
 
 /// What was learnt from the cluster and used by the plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterFacts {
     /// `gitVersion` of the API server.
     pub kubernetes: String,
@@ -70,6 +73,7 @@ pub struct ClusterFacts {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeFact {
     pub name: String,
     pub arch: String,
@@ -81,6 +85,7 @@ pub struct NodeFact {
 
 /// Fully resolved: nothing left to decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     pub schema_version: u32,
     pub bench_version: String,
@@ -98,6 +103,7 @@ pub struct Plan {
 /// First 12 hexadecimal digits of SHA-256 over the canonical JSON of each part. Kept apart, so that two arms of
 /// the same load are seen to be comparable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hashes {
     pub stack: String,
     pub arm: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A guidellm load of constant rates, run one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     pub name: String,
@@ -30,6 +31,7 @@ impl Profile {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RequestType {
     TextCompletions,
@@ -48,6 +50,7 @@ impl RequestType {
 
 /// Tokens per request: normal(mean, stdev), rounded, clamped to [min, max].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lengths {
     pub mean: u64,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Record {
     /// When the agent received it, by the agent's clock.
     pub t: DateTime<Utc>,
@@ -20,6 +21,7 @@ pub struct Record {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum What {
     /// Present when the watch began or was begun anew.

@@ -22,6 +22,7 @@ pub mod files {
 
 /// `run.json`: what this run is and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunRecord {
     pub schema_version: u32,
     pub id: String,
@@ -51,6 +52,7 @@ pub struct RunRecord {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     Measured,
@@ -58,6 +60,7 @@ pub enum Source {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// The directory exists, the load has not begun.
@@ -72,6 +75,7 @@ pub enum RunState {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Times {
     pub created: Option<DateTime<Utc>>,
     /// The harness container began.
@@ -85,6 +89,7 @@ pub struct Times {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResetStep {
     pub name: String,
     pub seconds: f64,
@@ -94,6 +99,7 @@ pub struct ResetStep {
 
 /// Offset of a clock against this machine's, in seconds; positive: the other is ahead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClockSample {
     /// `api-server`, `prometheus`, `harness`, `agent`.
     pub clock: String,

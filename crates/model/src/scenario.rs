@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// A resolved scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     pub schema_version: u32,
@@ -32,6 +33,7 @@ pub struct Scenario {
 
 /// An image, and whether the published experiment names this very version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Image {
     /// `registry/repository:tag` or `…@sha256:…`.
@@ -41,6 +43,7 @@ pub struct Image {
 
 /// Where a version comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pinned {
     /// The published experiment names it.
@@ -50,6 +53,7 @@ pub enum Pinned {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelServer {
     pub method: Method,
@@ -70,6 +74,7 @@ pub struct ModelServer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// llm-d-inference-sim as a plain Deployment; no GPU, no gateway, no scheduler.
@@ -79,6 +84,7 @@ pub enum Method {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
     #[serde(default)]
@@ -89,6 +95,7 @@ pub struct Resources {
 
 /// What stands between the load and the model servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     pub kind: GatewayKind,
@@ -100,6 +107,7 @@ pub struct Gateway {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum GatewayKind {
     /// A request-level proxy in front of the pods of a headless Service.
@@ -110,6 +118,7 @@ pub enum GatewayKind {
 
 /// llm-d's inference scheduler (endpoint picker). Only used behind a Gateway API gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scheduler {
     pub enabled: bool,
@@ -119,6 +128,7 @@ pub struct Scheduler {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
     pub prometheus: PrometheusRef,
@@ -129,6 +139,7 @@ pub struct Monitoring {
 
 /// Where Prometheus answers. `auto` discovers: the `Prometheus` objects of the cluster and their Services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PrometheusRef {
     /// Namespace, or `auto`.
@@ -141,6 +152,7 @@ pub struct PrometheusRef {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PodMonitor {
     /// Make one only when nothing scrapes the pods already.
@@ -151,6 +163,7 @@ pub enum PodMonitor {
 
 /// Use what is there, make our own, or decide by looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Provision {
     /// Use an existing one, else install.
@@ -162,6 +175,7 @@ pub enum Provision {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
     pub mode: Provision,
@@ -171,6 +185,7 @@ pub struct Adapter {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Wva {
     pub mode: Provision,
@@ -190,6 +205,7 @@ pub struct Wva {
 
 /// `capacity-scaling-config`. A zero cannot be configured in v0.4.2: it means "inherit".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// A replica is saturated at or above this KV usage (0..1).
@@ -204,6 +220,7 @@ pub struct Thresholds {
 
 /// Bounds and behaviour, the same in both arms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
     pub min_replicas: u32,
@@ -213,6 +230,7 @@ pub struct Scaling {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Behavior {
     pub stabilization_window_s: u32,
@@ -221,6 +239,7 @@ pub struct Behavior {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SelectPolicy {
     Max,
     Min,
@@ -228,6 +247,7 @@ pub enum SelectPolicy {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     pub kind: PolicyKind,
@@ -236,6 +256,7 @@ pub struct Policy {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum PolicyKind {
     Pods,
     Percent,
@@ -243,6 +264,7 @@ pub enum PolicyKind {
 
 /// The plain HPA of the `hpa` arm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Hpa {
     pub name: String,
@@ -251,6 +273,7 @@ pub struct Hpa {
 
 /// An External metric with an AverageValue target, selected by the model's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HpaMetric {
     pub name: String,
@@ -260,6 +283,7 @@ pub struct HpaMetric {
 
 /// What is put back to its start before every run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     pub start_replicas: u32,
@@ -272,6 +296,7 @@ pub struct Reset {
 
 /// A short load with another seed, so that the first measured request meets warm processes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
     /// Requests; 0 leaves the warm-up out.
@@ -282,6 +307,7 @@ pub struct Warmup {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadSettings {
     pub mode: LoadMode,
@@ -289,6 +315,7 @@ pub struct LoadSettings {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadMode {
     /// One guidellm process over all rates, as published; it writes only at its very end.
@@ -298,6 +325,7 @@ pub enum LoadMode {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Guidellm {
     /// Decides the dialect: 0.4–0.5 flat, from 0.7.1 spec; 0.6 is refused.
@@ -316,6 +344,7 @@ pub struct Guidellm {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tokenizer {
     pub source: TokenizerSource,
@@ -328,6 +357,7 @@ pub struct Tokenizer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TokenizerSource {
     /// The small tokenizer that bench carries; needs no network. Not a model's own: prompts differ in text, not in length.
@@ -340,6 +370,7 @@ pub enum TokenizerSource {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
     /// Image that holds `bench`; empty: the running binary is streamed into a pod of the guidellm image.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     pub schema_version: u32,
     pub run: String,
@@ -17,6 +18,7 @@ pub struct Summary {
 
 /// Whether the numbers may be believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Validity {
     pub verdict: Verdict,
     /// Each finding, worst first.
@@ -24,6 +26,7 @@ pub struct Validity {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Valid,
@@ -33,6 +36,7 @@ pub enum Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     pub verdict: Verdict,
     /// Short and stable, e.g. `late-generator`.
@@ -42,6 +46,7 @@ pub struct Finding {
 
 /// Statistics over the successes of one rate. `None` where there was none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RateSummary {
     pub index: usize,
     pub rate: f64,
@@ -65,6 +70,7 @@ pub struct RateSummary {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stats {
     pub count: u64,
     pub mean: f64,
@@ -76,6 +82,7 @@ pub struct Stats {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScalingSummary {
     pub start_replicas: Option<u32>,
     pub max_desired: Option<u32>,

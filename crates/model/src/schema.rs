@@ -1,0 +1,27 @@
+//! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
+
+use crate::plan::Plan;
+use crate::record::Record;
+use crate::run::RunRecord;
+use crate::summary::Summary;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+/// File name below `docs/schemas/`, and the schema.
+///
+/// They say what `bench` reads: what may be absent in a file of an older version is not required.
+pub fn all() -> [(&'static str, Schema); 4] {
+    [
+        ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
+        ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
+        ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
+        ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
+    ]
+}
+
+fn of<T: JsonSchema>(file: &str, description: &str) -> Schema {
+    let mut schema = SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".into(), format!("bench: {file}, schema version {}", crate::SCHEMA_VERSION).into());
+    schema.insert("description".into(), description.into());
+    schema
+}
