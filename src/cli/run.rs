@@ -25,7 +25,7 @@ pub struct Args {
     /// Longest wait for any one condition and for the load's end, in seconds
     #[arg(short = 's', long = "wait", value_name = "SECONDS")]
     wait_s: Option<u64>,
-    /// Leave out reset steps: delete-hpa, replicas, pods, variant, warmup, drain, window, hpa
+    /// Leave out reset steps: delete-hpa, delete-variant, replicas, pods, warmup, drain, window, variant, hpa
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     skip_reset: Vec<String>,
     /// Show the plan of the run and change nothing

@@ -125,7 +125,8 @@ impl Helm {
                 outcome = HelmOutcome::Repaired;
             } else {
                 let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !chart.reference.contains("://");
-                let same = same_version && r.status == "deployed" && same(&self.values(chart.release, chart.namespace).await?, chart.values);
+                let same =
+                    same_version && r.status == "deployed" && same(&self.values(chart.release, chart.namespace).await?, chart.values);
                 if same {
                     return Ok(HelmOutcome::Unchanged);
                 }

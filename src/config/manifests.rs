@@ -185,7 +185,8 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
 
 /// The three external rules that both arms need, as the items of `externalRules`.
 ///
-/// `max by (pod)` first: a pod that is scraped twice must not count twice.
+/// `max by (pod)` first: a pod that is scraped twice must not count twice. WVA's gauge has a maximum too, which its own
+/// sample rule lacks: while its leader changes there are two series for some seconds, and an HPA adds series up.
 pub fn adapter_rules() -> String {
     let mut out = String::new();
     for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
@@ -200,7 +201,7 @@ pub fn adapter_rules() -> String {
         "- seriesQuery: '{WVA_GAUGE}{{variant_name!=\"\",exported_namespace!=\"\"}}'\n  \
          resources: {{overrides: {{exported_namespace: {{resource: namespace}}, variant_name: {{resource: deployment}}}}}}\n  \
          name: {{matches: \"^{WVA_GAUGE}$\", as: \"{WVA_GAUGE}\"}}\n  \
-         metricsQuery: '{WVA_GAUGE}{{<<.LabelMatchers>>}}'\n"
+         metricsQuery: 'max({WVA_GAUGE}{{<<.LabelMatchers>>}}) by (exported_namespace, variant_name)'\n"
     ));
     out
 }

@@ -1,10 +1,14 @@
 //! Puts the arm back to its start before every run, so that nothing of the last one is measured again.
 //!
-//! The order matters: an HPA keeps its history until a sync falls due while it is gone, and its first recommendation is
-//! the replica count it finds; WVA's loops and gauges outlive a VariantAutoscaling.
+//! The order matters. An HPA keeps its history until a sync falls due while it is gone, and its first recommendation is
+//! the replica count it finds. WVA's loops and gauges outlive a VariantAutoscaling; it decides by peaks of the last minute,
+//! dead pods' included, and keeps a number that no HPA carries out: so its VariantAutoscaling is made anew only when that
+//! minute holds nothing but the idle start.
 
+use crate::failure::Failure;
 use crate::metrics::Prometheus;
 use crate::steps::{Ctx, arm, gateway, model_server, monitoring, wva};
+use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use bench_model::run::ResetStep;
 use serde_json::json;
@@ -12,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Names that `--skip-reset` takes, in their order.
-pub const STEPS: [&str; 8] = ["delete-hpa", "replicas", "pods", "variant", "warmup", "drain", "window", "hpa"];
+pub const STEPS: [&str; 9] = ["delete-hpa", "delete-variant", "replicas", "pods", "warmup", "drain", "window", "variant", "hpa"];
 
 /// Runs all steps but the skipped ones; each is told and timed.
 pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyhow::Result<Vec<ResetStep>> {
@@ -21,6 +25,12 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         Arm::Static(n) => n,
         _ => ctx.plan.scenario.reset.start_replicas,
     };
+    if ctx.plan.arm == Arm::Wva && start > 1 {
+        // Two idle replicas make WVA want one at once, so the gauge would never say the start value.
+        return Err(Failure::new(Exit::Usage, format!("the wva arm cannot start at {start} replicas: WVA shrinks an idle fleet to one"))
+            .hint("--set reset.start_replicas=1")
+            .into());
+    }
     let autoscaled = matches!(ctx.plan.arm, Arm::Wva | Arm::Hpa);
     let mut without_hpa_since = None;
     if autoscaled {
@@ -30,6 +40,9 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
             Ok(if gone.is_empty() { "there was none".into() } else { gone.join(", ") })
         })
         .await?;
+    }
+    if ctx.plan.arm == Arm::Wva {
+        r.step("delete-variant", async { Ok(if arm::delete_va(ctx).await? { "deleted" } else { "there was none" }.into()) }).await?;
     }
     r.step("replicas", async {
         model_server::scale(ctx, start).await?;
@@ -44,14 +57,6 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         Ok(format!("{n} replaced"))
     })
     .await?;
-    if ctx.plan.arm == Arm::Wva {
-        r.step("variant", async {
-            arm::delete_va(ctx).await?;
-            wva::restart(ctx).await?;
-            Ok(arm::ensure_va(ctx, prometheus, Some(start)).await?.1)
-        })
-        .await?;
-    }
     let mut warm_until = Instant::now();
     r.step("warmup", async {
         let said = warm_up(ctx).await?;
@@ -66,7 +71,10 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
     .await?;
     r.step("window", async {
         // What was measured before lies outside every window that decides, and the HPA's controller has looked in vain.
-        let window = Duration::from_secs(u64::from(ctx.plan.scenario.reset.metric_window_s)).saturating_sub(warm_until.elapsed());
+        // A sample may be one scrape old when the last request has ended.
+        let s = &ctx.plan.scenario;
+        let seconds = u64::from(s.reset.metric_window_s + s.monitoring.scrape_interval_s);
+        let window = Duration::from_secs(seconds).saturating_sub(warm_until.elapsed());
         let sync = Duration::from_secs(u64::from(ctx.plan.scenario.reset.hpa_sync_period_s) + 1);
         let gone = without_hpa_since.map_or(Duration::ZERO, |t| sync.saturating_sub(t.elapsed()));
         let pause = window.max(gone);
@@ -74,6 +82,16 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         Ok(format!("{:.0} s waited", pause.as_secs_f64()))
     })
     .await?;
+    if ctx.plan.arm == Arm::Wva {
+        r.step("variant", async {
+            // It may have been left in place by --skip-reset.
+            arm::delete_va(ctx).await?;
+            wva::restart(ctx).await?;
+            arm::gauge_gone(ctx, prometheus).await?;
+            Ok(arm::ensure_va(ctx, prometheus, Some(start)).await?.1)
+        })
+        .await?;
+    }
     if autoscaled {
         r.step("hpa", async { Ok(arm::ensure_hpa(ctx).await?.1) }).await?;
     }

@@ -18,6 +18,42 @@ fn va(ctx: &Ctx) -> Ref {
     Ref::new("VariantAutoscaling", ctx.namespace(), &ctx.plan.deployment())
 }
 
+/// WVA's gauge for our variant, as Prometheus has it.
+fn gauge(ctx: &Ctx) -> String {
+    format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment())
+}
+
+/// Waits until nobody says any more how many replicas WVA once wanted: the series of a replaced controller pod stays for
+/// a scrape or two, and an HPA adds series up.
+pub async fn gauge_gone(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+    let gauge = gauge(ctx);
+    wait_for("WVA's old gauge for this model to be gone", ctx.limit(120), Duration::from_secs(1), async || {
+        let n = prometheus.query(&ctx.cluster, &gauge).await?.len();
+        Ok(if n == 0 { Poll::Done(()) } else { Poll::Not(format!("{n} series are still there")) })
+    })
+    .await
+}
+
+/// # Errors
+/// Exit 6 when another namespace has a VariantAutoscaling of the same model: v0.4.2 groups by model alone, and takes
+/// metrics and thresholds from whichever it lists first.
+async fn refuse_same_model_elsewhere(ctx: &Ctx) -> anyhow::Result<()> {
+    let all = match ctx.cluster.list("VariantAutoscaling", None, "").await {
+        Ok(all) => all,
+        Err(e) if e.is_forbidden() => return Ok(()),
+        Err(e) => return Err(e.into()),
+    };
+    let other =
+        all.iter().find(|v| text(v, "/spec/modelID") == ctx.plan.scenario.model && text(v, "/metadata/namespace") != ctx.namespace());
+    if let Some(v) = other {
+        let at = format!("{}/{}", text(v, "/metadata/namespace"), text(v, "/metadata/name"));
+        return Err(Failure::new(Exit::Cluster, format!("VariantAutoscaling {at} is about the same model, {}", ctx.plan.scenario.model))
+            .hint("WVA v0.4.2 mixes up namespaces that serve one model; remove that one or use another cluster")
+            .into());
+    }
+    Ok(())
+}
+
 /// Every HPA that targets our Deployment.
 pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
     let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
@@ -72,7 +108,7 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
         })
     })
     .await?;
-    let gauge = format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment());
+    let gauge = gauge(ctx);
     // A new ServiceMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
     wait_for("exactly one series of WVA's gauge", ctx.limit(300), Duration::from_secs(1), async || {
         let rows = prometheus.query(&ctx.cluster, &gauge).await?;
@@ -130,6 +166,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     let arm = ctx.plan.arm;
     if arm == Arm::Wva {
         ctx.step("wva", "Workload-Variant-Autoscaler", wva::ensure(ctx, prometheus)).await?;
+        refuse_same_model_elsewhere(ctx).await?;
         ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
     } else {
         ctx.step("no-wva", "nothing of WVA acts on this model", withdraw_wva(ctx, prometheus)).await?;
@@ -161,11 +198,6 @@ async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((),
         return Ok(((), "there was nothing".into()));
     }
     wva::restart(ctx).await?;
-    let gauge = format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment());
-    wait_for("WVA's gauge for this model to be gone", ctx.limit(120), Duration::from_secs(1), async || {
-        let n = prometheus.query(&ctx.cluster, &gauge).await?.len();
-        Ok(if n == 0 { Poll::Done(()) } else { Poll::Not(format!("{n} series are still there")) })
-    })
-    .await?;
+    gauge_gone(ctx, prometheus).await?;
     Ok(((), "VariantAutoscaling and its HPA removed, controller restarted".into()))
 }

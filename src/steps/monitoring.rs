@@ -25,8 +25,12 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
     if own {
         said = format!("PodMonitor {}", ctx.apply_all(manifests::objects(&ctx.plan, "pod-monitor.yaml", Value::Null)?).await?);
     }
-    let pods = // A new PodMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
-    wait_for("Prometheus to scrape every model server", ctx.limit(300), Duration::from_secs(1), async || {
+    if how == PodMonitor::Never && ctx.cluster.get(&monitor).await?.is_some_and(|o| super::is_ours(&o, ctx.namespace())) {
+        ctx.cluster.delete(&monitor, None).await?;
+        said = "bench's PodMonitor removed".into();
+    }
+    // A new PodMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
+    let pods = wait_for("Prometheus to scrape every model server", ctx.limit(300), Duration::from_secs(1), async || {
         let seen = scrapes(ctx, &prometheus).await?;
         let missing: Vec<String> = ready_pods(ctx).await?.into_iter().filter(|p| !seen.contains_key(p)).collect();
         Ok(if missing.is_empty() && !seen.is_empty() {

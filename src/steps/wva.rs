@@ -27,11 +27,31 @@ enum Whose {
 
 async fn whose(ctx: &Ctx) -> anyhow::Result<Whose> {
     let w = &ctx.plan.scenario.wva;
-    let Some(found) = ctx.cluster.helm().find(&w.release).await?.into_iter().next() else { return Ok(Whose::None) };
+    let Some(found) = ctx.cluster.helm().find(&w.release).await?.into_iter().next() else {
+        refuse_without_release(ctx).await?;
+        return Ok(Whose::None);
+    };
     // Bench makes the release's namespace itself and marks it; a release elsewhere is somebody else's.
     let ns = ctx.cluster.get(&Ref::new("Namespace", "", &found.namespace)).await?;
     let ours = ns.is_some_and(|n| super::is_ours(&n, ctx.namespace()));
     Ok(if ours { Whose::Ours(found) } else { Whose::Foreign(found) })
+}
+
+/// # Errors
+/// Exit 6 for a controller that no helm release of the scenario's name installed.
+async fn refuse_without_release(ctx: &Ctx) -> anyhow::Result<()> {
+    let found = match ctx.cluster.list("Deployment", None, CONTROLLER_PODS).await {
+        Ok(f) => f,
+        Err(e) if e.is_forbidden() => return Ok(()),
+        Err(e) => return Err(e.into()),
+    };
+    let Some(ns) = found.first().and_then(|d| d.pointer("/metadata/namespace")?.as_str()) else { return Ok(()) };
+    Err(Failure::new(
+        Exit::Cluster,
+        format!("a WVA controller runs in namespace {ns}, but helm knows no release {}", ctx.plan.scenario.wva.release),
+    )
+    .hint("name its release with --set wva.release=NAME, or remove it")
+    .into())
 }
 
 /// Namespace in which the controller runs.
@@ -51,6 +71,15 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
                 format!("another WVA is installed: release {} in namespace {} ({})", r.name, r.namespace, r.chart),
             )
             .hint("its cluster-wide names allow only one. Remove it, or use it: --set wva.mode=existing")
+            .into());
+        }
+        // Names of ConfigMaps, gauges and fields are those of the 0.4 line.
+        (Whose::Foreign(r), _) if !r.chart.contains("-0.4.") => {
+            return Err(Failure::new(
+                Exit::Cluster,
+                format!("the WVA in namespace {} is {}; bench knows the 0.4 line", r.namespace, r.chart),
+            )
+            .hint("remove it and let bench install its own: --set wva.mode=install")
             .into());
         }
         (Whose::Foreign(r), _) => use_foreign(ctx, &r).await?,
@@ -127,7 +156,9 @@ async fn use_foreign(ctx: &Ctx, r: &Release) -> anyhow::Result<String> {
     if before != wanted {
         save(ctx, "wva-interval", &main, INTERVAL, before).await?;
         write_key(ctx, &main, &found, INTERVAL, &wanted).await?;
-        changed.push("interval set");
+        // An old loop goes on with its own period until its next run.
+        restart(ctx).await?;
+        changed.push("interval set, controller restarted");
     }
     let what = if changed.is_empty() { "unchanged".into() } else { changed.join(", ") };
     Ok(format!("release {} of {} is used, {what}", r.name, r.namespace))

@@ -3,8 +3,7 @@
 use super::support::{Place, json};
 
 /// A short load for runs whose end is not the point.
-const SHORT: [&str; 6] =
-    ["run", "-w", "sanity_random", "--max-seconds", "8", "--skip-reset=delete-hpa,replicas,pods,variant,warmup,drain,window,hpa"];
+const SHORT: [&str; 6] = ["run", "-w", "sanity_random", "--max-seconds", "8", "--skip-reset=replicas,pods,warmup,drain,window"];
 
 #[test]
 #[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]

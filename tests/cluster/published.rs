@@ -166,7 +166,7 @@ fn run_directory_is_whole(run: &Path) {
         assert_eq!(n, 2, "{clock} was compared at the start and at the end");
     }
     let names: Vec<&str> = r["reset"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["delete-hpa", "replicas", "pods", "variant", "warmup", "drain", "window", "hpa"]);
+    assert_eq!(names, ["delete-hpa", "delete-variant", "replicas", "pods", "warmup", "drain", "window", "variant", "hpa"]);
     let sums = std::process::Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(run).status().unwrap();
     assert!(sums.success(), "SHA256SUMS agree");
     let metrics = std::fs::read_to_string(run.join("metrics/samples.om.txt")).unwrap();

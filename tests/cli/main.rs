@@ -1,0 +1,11 @@
+//! The binary as its users meet it: what it prints, how it exits, what it reads. No cluster.
+
+mod docs;
+mod exits;
+mod help;
+mod manifests;
+mod plan;
+mod schemas;
+mod secrets;
+mod stored;
+mod support;

@@ -1,0 +1,74 @@
+//! Nothing in the committed fixtures that belongs to a machine or opens a door.
+
+use crate::support::{files_below, repo};
+
+const DIRECTORIES: [&str; 4] =
+    ["tests/fixtures", "tests/cli/snapshots", "crates/analysis/tests/fixtures", "crates/analysis/tests/snapshots"];
+
+/// Words of keys, tokens and kubeconfigs, and the beginnings of paths of people's machines.
+const FORBIDDEN: [&str; 22] = [
+    "-----BEGIN",
+    "PRIVATE KEY",
+    "client-key-data",
+    "client-certificate-data",
+    "certificate-authority-data",
+    "serviceaccount/token",
+    "Authorization",
+    "Bearer ",
+    "password",
+    "eyJhbGciOi",     // a JSON Web Token
+    "LS0tLS1CRUdJTi", // "-----BEGIN" in base64
+    "hf_",
+    "ghp_",
+    "github_pat_",
+    "AKIA",
+    "sha256~", // a token of OpenShift
+    "/home/",
+    "/root/",
+    "/Users/",
+    "/work/",
+    "C:\\Users",
+    "/tmp/bash_jobs",
+];
+
+/// Where a forbidden word or a private address stands.
+fn found(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = FORBIDDEN.iter().filter(|w| text.contains(**w)).map(ToString::to_string).collect();
+    for word in text.split(|c: char| !c.is_ascii_digit() && c != '.') {
+        let parts: Vec<u8> = word.trim_matches('.').split('.').filter_map(|p| p.parse().ok()).collect();
+        if let [a, b, c, d] = parts[..]
+            && std::net::Ipv4Addr::new(a, b, c, d).is_private()
+        {
+            out.push(word.to_string());
+        }
+    }
+    out
+}
+
+#[test]
+fn fixtures_hold_no_key_no_token_no_path_and_no_private_address() {
+    let mut read = 0;
+    let mut faults = vec![];
+    for dir in DIRECTORIES {
+        let files = files_below(&repo(dir));
+        assert!(!files.is_empty(), "{dir} is empty");
+        for file in files {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).expect("a file")).into_owned();
+            read += text.len();
+            faults.extend(found(&text).into_iter().map(|f| format!("{}: {f:?}", file.display())));
+            faults.extend(found(&file.display().to_string().replace(env!("CARGO_MANIFEST_DIR"), "")));
+        }
+    }
+    assert!(read > 500_000, "only {read} bytes were looked at");
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn they_would_be_found() {
+    for bad in ["a: /home/me/x", "token: eyJhbGciOiJSUzI1NiJ9.e30", "-----BEGIN RSA PRIVATE KEY-----", "at 10.77.0.1:443", "192.168.1.20"] {
+        assert_ne!(found(bad), [""; 0], "{bad}");
+    }
+    for good in ["192.0.2.45:8443", "127.0.0.1", "v10.1.2", "1795489803.336", "/results/benchmarks.json"] {
+        assert_eq!(found(good), [""; 0], "{good}");
+    }
+}

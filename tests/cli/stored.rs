@@ -1,0 +1,151 @@
+//! A run that was really measured and stored: it stays readable. See `tests/fixtures/runs/README.md`.
+
+use crate::support::{Place, bench, files_below, repo};
+use std::path::{Path, PathBuf};
+
+const ID: &str = "20261124T031159Z-ramp_small-wva-c97c";
+
+pub fn run() -> PathBuf {
+    repo("tests/fixtures/runs").join(ID)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The stored run, to be spoilt.
+fn copy() -> (Place, PathBuf) {
+    let place = Place::new();
+    for from in files_below(&run()) {
+        let to = place.path("results").join(ID).join(from.strip_prefix(run()).expect("below"));
+        std::fs::create_dir_all(to.parent().expect("a parent")).expect("a directory");
+        std::fs::copy(from, to).expect("copied");
+    }
+    let dir = place.path("results").join(ID);
+    (place, dir)
+}
+
+#[test]
+fn it_is_small() {
+    let bytes: u64 = files_below(&run()).iter().map(|f| f.metadata().map_or(0, |m| m.len())).sum();
+    assert!((100_000..700_000).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn its_report() {
+    let r = bench(&["report", &text(&run())]).exits(0);
+    assert_eq!(r.stderr, "", "nothing that the report needs is missing");
+    let shown = r.stdout.replace(&text(&run()), "[the run's directory]");
+    assert!(shown.lines().all(|l| l.chars().count() <= 110), "wider than 110 columns:\n{shown}");
+    insta::assert_snapshot!(shown);
+}
+
+/// Equal but for the last digits: serde_json reads numbers exactly only with `float_roundtrip`, which `jsonschema` turns on
+/// for tests and nothing for the released binary.
+fn alike(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => {
+            let (x, y) = (x.as_f64().unwrap_or_default(), y.as_f64().unwrap_or_default());
+            (x - y).abs() <= 1e-6 * x.abs().max(y.abs()).max(1.0)
+        }
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| alike(x, y)),
+        (Value::Object(x), Value::Object(y)) => x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| alike(v, w))),
+        _ => a == b,
+    }
+}
+
+/// The summary that was written then is the one that this version computes.
+#[test]
+fn its_summary_is_computed_again_as_it_was() {
+    let r = bench(&["report", "--output", "json", &text(&run())]).exits(0);
+    let then: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(run().join("summary.json")).expect("a summary")).expect("JSON");
+    let now = r.json();
+    assert_eq!(now.len(), 1);
+    for part in ["rates", "scaling", "requests_per_pod", "guidellm_version"] {
+        assert!(alike(&now[0][part], &then[part]), "{part}: {} is not {}", now[0][part], then[part]);
+    }
+    assert_eq!(now[0]["validity"]["verdict"], then["validity"]["verdict"]);
+}
+
+#[test]
+fn it_is_listed_shown_and_found_by_its_end() {
+    let results = text(&repo("tests/fixtures/runs"));
+    let place = Place::new();
+    let ls = place.run(&["results", "ls", "--results", &results]).exits(0);
+    let line = ls.stdout.lines().find(|l| l.starts_with(ID)).unwrap_or_else(|| panic!("{}", ls.stdout));
+    for word in ["wva", "complete", "feb043ae85c5", "valid"] {
+        assert!(line.split_whitespace().any(|w| w == word), "{word}: {line}");
+    }
+    let json = place.run(&["results", "ls", "--results", &results, "--output", "json"]).exits(0).json();
+    assert_eq!(json.len(), 1);
+    assert_eq!((&json[0]["run"], &json[0]["state"], &json[0]["verdict"]), (&ID.into(), &"complete".into(), &"valid".into()));
+    for name in ["last", "c97c", ID, "20261124T03"] {
+        let shown = place.run(&["results", "show", name, "--results", &results, "--output", "json"]).exits(0).json();
+        assert_eq!(shown[0]["run"]["id"], ID, "{name}");
+    }
+    let human = place.run(&["results", "show", "c97c", "--results", &results]).exits(0).stdout;
+    assert!(human.contains("\"schema_version\": 1"), "{human}");
+}
+
+#[test]
+fn a_report_writes_nothing() {
+    let (place, dir) = copy();
+    let before: Vec<(PathBuf, Vec<u8>)> = files_below(&dir).into_iter().map(|f| (f.clone(), std::fs::read(f).expect("a file"))).collect();
+    place.run(&["report"]).exits(0);
+    let after: Vec<(PathBuf, Vec<u8>)> = files_below(&dir).into_iter().map(|f| (f.clone(), std::fs::read(f).expect("a file"))).collect();
+    assert!(before == after);
+}
+
+#[test]
+fn a_run_without_its_load_is_invalid_and_exits_with_4() {
+    let (place, dir) = copy();
+    std::fs::remove_file(dir.join("load/benchmarks.json")).expect("removed");
+    let r = place.run(&["report", "last"]).exits(4).says(&["warning: load/benchmarks.json"]);
+    assert!(r.stdout.lines().next().is_some_and(|l| l.contains("INVALID")), "{}", r.stdout);
+}
+
+#[test]
+fn a_record_or_samples_that_are_missing_are_told_and_the_rest_is_shown() {
+    for file in ["events.jsonl", "metrics/samples.om.txt", "plan.yaml"] {
+        let (place, dir) = copy();
+        std::fs::remove_file(dir.join(file)).expect("removed");
+        let r = place.run(&["report"]);
+        assert!([0, 4].contains(&r.code), "{file}: {} {}", r.code, r.stderr);
+        assert!(r.stderr.contains(&format!("warning: {file}")), "{file}: {}", r.stderr);
+        assert!(r.stdout.contains("Latency of the successful requests"), "{file}: {}", r.stdout);
+    }
+}
+
+#[test]
+fn a_torn_last_line_loses_only_itself() {
+    let (place, dir) = copy();
+    let events = dir.join("events.jsonl");
+    let mut text = std::fs::read_to_string(&events).expect("events");
+    text.truncate(text.len() - 40);
+    std::fs::write(&events, text).expect("written");
+    let r = place.run(&["report"]).exits(0);
+    assert!(r.stdout.contains("3 wanted at most, 3 ready at most"), "{}", r.stdout);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_a_broken_record_does_not_hide_the_others() {
+    let (place, dir) = copy();
+    let json = std::fs::read_to_string(dir.join("run.json")).expect("run.json");
+    place.write("results/broken/run.json", &json[..100]);
+    place.write("results/newer/run.json", &json.replace("\"schema_version\": 1", "\"schema_version\": 99"));
+    let r = place.run(&["results", "ls"]).exits(0);
+    assert!(r.stdout.contains(ID), "{}", r.stdout);
+    assert_eq!(r.stderr.lines().filter(|l| l.starts_with("warning: ")).count(), 2, "{}", r.stderr);
+    place.run(&["report", "results/newer"]).exits(2).says(&["schema version 99 is newer than this bench reads (1)", "use a newer bench"]);
+    place.run(&["report", "results/broken"]).exits(2).says(&["results/broken/run.json"]);
+}
+
+/// `bench resume RUN` is suggested with the id as the label holds it.
+#[test]
+#[ignore = "bug: labels hold the run's id in lower case, and it is not found by that"]
+fn it_is_found_by_its_id_in_lower_case() {
+    let results = text(&repo("tests/fixtures/runs"));
+    bench(&["results", "show", &ID.to_lowercase(), "--results", &results]).exits(0);
+}
