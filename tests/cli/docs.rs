@@ -113,6 +113,11 @@ fn every_command_line_in_the_documentation_parses() {
         faults.extend(code_lines(&text).iter().filter_map(|l| fault(l)).map(|f| format!("{page}: {f}")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let of_readme = pages()
+        .iter()
+        .find(|(p, _)| *p == repo("README.md").display().to_string())
+        .map(|(_, text)| code_lines(text).iter().map(|l| commands(l).len()).sum::<usize>());
+    assert!(of_readme.is_none_or(|n| n >= 5), "the README shows {of_readme:?} command lines: are they looked for in the right way?");
 }
 
 #[test]

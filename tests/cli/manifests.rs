@@ -183,3 +183,14 @@ fn a_run_labels_all_its_objects_alike() {
         assert!(seen.iter().all(|v| *v == seen[0]), "{plan}: {seen:?}");
     }
 }
+
+/// A pod for which HAProxy has no slot serves nobody, and looks ready all the while.
+#[test]
+#[ignore = "bug: slots follow from scaling.max_replicas alone, so --static 10 leaves 4 of 10 pods idle"]
+fn the_gateway_has_a_slot_for_every_replica_of_the_arm() {
+    let all = objects(&["--static", "10"]);
+    let config = all.iter().find_map(|o| o.pointer("/data/haproxy.cfg")?.as_str()).expect("a configuration");
+    let line = config.lines().find(|l| l.contains("server-template")).expect("slots");
+    let slots: u32 = line.split("1-").nth(1).and_then(|r| r.split(' ').next()?.parse().ok()).expect("a number of slots");
+    assert!(slots >= 10, "{line}");
+}
