@@ -220,7 +220,14 @@ impl Checks<'_> {
     async fn others(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
         let ns = plan.namespace();
         let deployment = plan.deployment();
-        let hpas = cluster.list("HorizontalPodAutoscaler", Some(ns), "").await?;
+        let hpas = match cluster.list("HorizontalPodAutoscaler", Some(ns), "").await {
+            Ok(h) => h,
+            Err(e) if e.is_forbidden() => {
+                self.fail("other autoscalers", &e.to_string(), "this user must be able to list HPAs");
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
         let foreign = hpas
             .iter()
             .find(|h| h.pointer("/spec/scaleTargetRef/name").and_then(Value::as_str) == Some(&deployment) && !crate::steps::is_ours(h, ns));

@@ -66,7 +66,8 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
             Err(e) => unreadable.push(e.to_string()),
         }
     }
-    runs.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+    // Ids count whole seconds; two runs may begin within one.
+    runs.sort_by(|a, b| (a.1.times.created, &a.1.id).cmp(&(b.1.times.created, &b.1.id)));
     Ok((runs, unreadable))
 }
 

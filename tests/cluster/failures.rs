@@ -15,6 +15,7 @@ fn cluster_failures() {
     p.bench(&["standup", "--wva", "-p", "llmdbench"]).exits(6).says("cannot be stood up").says("-c simulated");
     p.bench(&["status", "--context", "nowhere"]).exits(6).says("nowhere");
     foreign_objects_are_refused(&p);
+    a_user_without_rights(&p);
 
     p.bench(&["standup", "-c", "simulated", "--static", "1"]).exits(0);
     p.bench(&["run", "-w", "chatbot_synthetik"]).exits(2).says("chatbot_synthetic");
@@ -34,6 +35,23 @@ fn foreign_objects_are_refused(p: &Place) {
     p.kubectl(&["create", "configmap", "-n", ns, "llmd-bench-stack"]);
     p.bench(&["standup", "-c", "simulated", "--static", "1", "-p", ns]).exits(6).says("is not bench's");
     p.kubectl(&["delete", "namespace", ns, "--wait=false"]).exits(0);
+}
+
+fn a_user_without_rights(p: &Place) {
+    let ns = "bench-norights";
+    p.kubectl(&["create", "namespace", ns]);
+    p.kubectl(&["create", "serviceaccount", "-n", ns, "nobody"]);
+    let token = p.kubectl(&["create", "token", "-n", ns, "nobody"]).exits(0).stdout.trim().to_string();
+    let view = p.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]).exits(0).stdout;
+    let mut config: serde_json::Value = serde_json::from_str(&view).unwrap();
+    config["users"][0]["user"] = serde_json::json!({ "token": token });
+    let file = p.dir.join("nobody.kubeconfig");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    p.bench(&["preflight", "-c", "simulated", "-k", file]).exits(6).says("missing in namespace").says("create Job").says("exec");
+    p.bench(&["standup", "-c", "simulated", "--wva", "-k", file]).exits(6).says("not allowed to").says("bench preflight");
+    std::fs::remove_file(file).unwrap();
+    p.kubectl(&["delete", "namespace", ns, "--wait=false"]);
 }
 
 fn a_model_that_is_not_served(p: &Place) {
@@ -63,7 +81,7 @@ fn every_request_fails(p: &Place) {
 
 fn the_harness_is_out_of_memory(p: &Place) {
     let mut args = SHORT.to_vec();
-    args.extend(["--set", "load.guidellm.resources.limits.memory=60Mi", "--set", "recording.settle_s=1"]);
+    args.extend(["--set", "load.guidellm.resources={requests: {memory: 60Mi}, limits: {memory: 60Mi}}", "--set", "recording.settle_s=1"]);
     p.bench(&args).exits(4).says("OOMKilled").says("load.guidellm.resources.limits.memory");
     let run = p.runs().pop().unwrap();
     assert_eq!(json(&run.join("run.json"))["state"], "failed");

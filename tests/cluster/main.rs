@@ -4,5 +4,6 @@
 //! They share one cluster and one namespace, so they run one after the other: `--test-threads=1`.
 
 mod failures;
+mod loads;
 mod published;
 mod support;

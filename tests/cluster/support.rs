@@ -72,7 +72,7 @@ impl Place {
     pub fn runs(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.dir.join("results")).into_iter().flatten();
         let mut all: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.join("run.json").exists()).collect();
-        all.sort();
+        all.sort_by_key(|p| json(&p.join("run.json"))["times"]["created"].as_str().unwrap_or_default().to_string());
         all
     }
 
