@@ -32,10 +32,10 @@ enum Command {
 pub async fn run(a: Args) -> anyhow::Result<Exit> {
     match a.command {
         Command::Run(a) => agent::run(a).await?,
-        Command::List { dir } => println!("{}", serde_json::to_string(&agent::list(&dir)?)?),
+        Command::List { dir } => outln!("{}", serde_json::to_string(&agent::list(&dir)?)?),
         Command::Cat { path, offset } => agent::cat(&path, offset)?,
         Command::Touch { path } => drop(std::fs::File::create(path)?),
-        Command::Clock => println!("{:.3}", chrono::Utc::now().timestamp_millis() as f64 / 1000.0),
+        Command::Clock => outln!("{:.3}", chrono::Utc::now().timestamp_millis() as f64 / 1000.0),
     }
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use clap::CommandFactory;
 /// Completions for a shell, on standard output
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Shell to write them for
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }

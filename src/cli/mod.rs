@@ -1,5 +1,14 @@
 //! The command line: one file a command, its arguments and what it prints. No logic.
 
+/// `print!` that ends the program quietly when nobody reads any more (`bench … | head`).
+macro_rules! out {
+    ($($t:tt)*) => { $crate::cli::print(format_args!($($t)*)) };
+}
+/// [`out`] with a line's end.
+macro_rules! outln {
+    ($($t:tt)*) => { $crate::cli::print(format_args!("{}\n", format_args!($($t)*))) };
+}
+
 mod agent;
 mod completions;
 mod plan;
@@ -88,7 +97,7 @@ pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
     let (exit, hint) = classify(error);
     let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
     if output == Output::Json {
-        println!(
+        outln!(
             "{}",
             serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence})
         );
@@ -102,4 +111,12 @@ pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
         eprintln!("  -> {h}");
     }
     exit
+}
+
+/// Writes to standard output; a closed pipe is a reader that has seen enough.
+fn print(text: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    if std::io::stdout().lock().write_fmt(text).is_err() {
+        std::process::exit(i32::from(Exit::Done.code()));
+    }
 }

@@ -7,13 +7,14 @@ use crate::ops::{facts, plan};
 use crate::report::Output;
 use anyhow::Context;
 use bench_model::exit::Exit;
-use bench_model::plan::Plan;
+use bench_model::plan::{Arm, Plan};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Render everything that standup and run would apply; nothing is changed
+/// Render what standup and run apply; nothing is changed
 ///
-/// Without --diff and --facts no cluster is needed.
+/// Needs no cluster, unless --diff is given. Left out is what depends on the cluster: a namespace that is there already,
+/// a PodMonitor, an adapter, WVA's own release.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -43,8 +44,8 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         for (what, known) in [("scenario", scenario::known(&lookup)), ("profile", profile::known(&lookup))] {
             for k in known {
                 match g.output {
-                    Output::Json => println!("{}", json!({"kind": what, "name": k.name, "source": k.source})),
-                    Output::Human => println!("{what:<9} {:<24} {}", k.name, k.source),
+                    Output::Json => outln!("{}", json!({"kind": what, "name": k.name, "source": k.source})),
+                    Output::Human => outln!("{what:<9} {:<24} {}", k.name, k.source),
                 }
             }
         }
@@ -69,7 +70,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         }
     };
     if g.output == Output::Json {
-        println!("{}", json!({"event": "plan", "plan": plan, "objects": objects}));
+        outln!("{}", json!({"event": "plan", "plan": plan, "objects": objects}));
         return Ok(Exit::Done);
     }
     if let Some(dir) = &a.out {
@@ -80,16 +81,16 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             std::fs::write(&path, serde_yaml::to_string(o)?).with_context(|| format!("cannot write {}", path.display()))?;
         }
         std::fs::write(dir.join("plan.yaml"), serde_yaml::to_string(&plan)?)?;
-        println!("{} manifests and plan.yaml in {}", objects.len(), dir.display());
+        outln!("{} manifests and plan.yaml in {}", objects.len(), dir.display());
         return Ok(Exit::Done);
     }
     if a.manifests {
         for o in &objects {
-            println!("---\n{}", serde_yaml::to_string(o)?.trim_end());
+            outln!("---\n{}", serde_yaml::to_string(o)?.trim_end());
         }
         return Ok(Exit::Done);
     }
-    print!("{}", text(&plan, &objects)?);
+    out!("{}", text(&plan, &objects)?);
     Ok(Exit::Done)
 }
 
@@ -99,25 +100,11 @@ fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
     let mut o = String::new();
     writeln!(o, "scenario    {}  (namespace {}, model {})", s.name, s.namespace, s.model)?;
     writeln!(o, "            {}", s.description.trim())?;
-    writeln!(o, "arm         {}  {} to {} replicas", plan.arm, s.scaling.min_replicas, s.scaling.max_replicas)?;
-    for (name, b) in [("up", &s.scaling.scale_up), ("down", &s.scaling.scale_down)] {
-        let policies: Vec<String> = b.policies.iter().map(|p| format!("{:?} {} per {} s", p.kind, p.value, p.period_s)).collect();
-        writeln!(
-            o,
-            "  scale {name:<5} {}, stabilization window {} s, select {:?}",
-            policies.join(", "),
-            b.stabilization_window_s,
-            b.select_policy
-        )?;
+    match plan.arm {
+        Arm::Static(n) => writeln!(o, "arm         {}  {n} replicas, no autoscaler", plan.arm)?,
+        Arm::None => writeln!(o, "arm         none")?,
+        Arm::Wva | Arm::Hpa => autoscaling(&mut o, plan)?,
     }
-    let t = &s.wva.thresholds;
-    writeln!(
-        o,
-        "  WVA         every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
-        s.wva.interval_s, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
-    )?;
-    let targets: Vec<String> = s.hpa.metrics.iter().map(|m| format!("{} {}", m.name, m.average_value)).collect();
-    writeln!(o, "  HPA         {}: average {}", s.hpa.name, targets.join(", "))?;
     match &plan.profile {
         None => writeln!(o, "load        none (-w PROFILE)")?,
         Some(p) => {
@@ -148,18 +135,39 @@ fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
     Ok(o)
 }
 
+fn autoscaling(o: &mut String, plan: &Plan) -> std::fmt::Result {
+    use std::fmt::Write;
+    let s = &plan.scenario;
+    writeln!(o, "arm         {}  {} to {} replicas", plan.arm, s.scaling.min_replicas, s.scaling.max_replicas)?;
+    for (name, b) in [("up", &s.scaling.scale_up), ("down", &s.scaling.scale_down)] {
+        let policies: Vec<String> = b.policies.iter().map(|p| format!("{:?} {} per {} s", p.kind, p.value, p.period_s)).collect();
+        let (all, window) = (policies.join(", "), b.stabilization_window_s);
+        writeln!(o, "  scale {name:<5} {all}, stabilization window {window} s, select {:?}", b.select_policy)?;
+    }
+    if plan.arm == Arm::Hpa {
+        let targets: Vec<String> = s.hpa.metrics.iter().map(|m| format!("{} {}", m.name, m.average_value)).collect();
+        return writeln!(o, "  HPA         {}: average {}", s.hpa.name, targets.join(", "));
+    }
+    let t = &s.wva.thresholds;
+    writeln!(
+        o,
+        "  WVA         every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
+        s.wva.interval_s, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
+    )
+}
+
 async fn diff(g: &Global, cluster: &Cluster, p: &Plan) -> anyhow::Result<Exit> {
     let changes = plan::diff(cluster, p).await?;
     let mut failed = false;
     for c in &changes {
         failed |= c.action == "error";
         if g.output == Output::Json {
-            println!("{}", json!({"event": "change", "object": c.object, "action": c.action, "fields": c.fields}));
+            outln!("{}", json!({"event": "change", "object": c.object, "action": c.action, "fields": c.fields}));
             continue;
         }
-        println!("{:<7} {}", c.action, c.object);
+        outln!("{:<7} {}", c.action, c.object);
         for f in &c.fields {
-            println!("          {f}");
+            outln!("          {f}");
         }
     }
     Ok(if failed { Exit::Cluster } else { Exit::Done })

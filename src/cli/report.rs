@@ -21,13 +21,13 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (dir, _) = ops::results::find(&g.results, &a.run)?;
     let r = ops::report::read(&dir)?;
     if g.output == Output::Json {
-        println!("{}", serde_json::to_string(&r.summary)?);
+        outln!("{}", serde_json::to_string(&r.summary)?);
     } else {
         for p in &r.ingested.problems {
             eprintln!("warning: {p}");
         }
-        print!("{}", terminal(&r.ingested.run, &r.summary, &r.ingested.tables));
-        println!("\n{}", dir.display());
+        out!("{}", terminal(&r.ingested.run, &r.summary, &r.ingested.tables));
+        outln!("\n{}", dir.display());
     }
     Ok(ops::report::exit_of(&r.summary))
 }

@@ -31,8 +31,8 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         Command::Show { run } => {
             let (dir, record) = ops::results::find(&g.results, run)?;
             match g.output {
-                Output::Json => println!("{}", json!({"directory": dir, "run": record})),
-                Output::Human => println!("{}\n{}", dir.display(), serde_json::to_string_pretty(&record)?),
+                Output::Json => outln!("{}", json!({"directory": dir, "run": record})),
+                Output::Human => outln!("{}\n{}", dir.display(), serde_json::to_string_pretty(&record)?),
             }
         }
     }
@@ -42,18 +42,18 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 fn ls(g: &Global) -> anyhow::Result<()> {
     let (runs, unreadable) = ops::results::all(&g.results)?;
     if g.output == Output::Human && !runs.is_empty() {
-        println!("{:<52} {:<9} {:<11} {:<12}  VERDICT", "RUN", "ARM", "STATE", "PLAN");
+        outln!("{:<52} {:<9} {:<11} {:<12}  VERDICT", "RUN", "ARM", "STATE", "PLAN");
     }
     for (dir, r) in &runs {
         let verdict = verdict(dir);
         match g.output {
-            Output::Json => println!(
+            Output::Json => outln!(
                 "{}",
                 json!({"run": r.id, "arm": r.arm, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})
             ),
             Output::Human => {
                 let state = format!("{:?}", r.state).to_lowercase();
-                println!("{:<52} {:<9} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);
+                outln!("{:<52} {:<9} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);
             }
         }
     }
@@ -61,7 +61,7 @@ fn ls(g: &Global) -> anyhow::Result<()> {
         eprintln!("warning: {u}");
     }
     if runs.is_empty() && g.output == Output::Human {
-        println!("no run in {} yet; bench run -w PROFILE makes one", g.results.display());
+        outln!("no run in {} yet; bench run -w PROFILE makes one", g.results.display());
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `bench run` and `bench resume`.
 
 use super::shared::{Global, LoadArgs};
+use crate::config::profile::{self, ProfileArgs};
 use crate::failure::Failure;
 use crate::ops;
 use crate::ops::run::Finished;
@@ -48,17 +49,13 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let Some(args) = a.load.profile() else {
         return Err(Failure::new(Exit::Usage, "which load? -w PROFILE is missing").hint("bench plan --list shows the profiles").into());
     };
+    check_before_the_cluster(g, &args, &a.set)?;
     let session = g.session(a.wait_s).await?;
     let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
     let mut sets: Vec<String> =
         std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
     sets.retain(|s| run_level(s));
     sets.extend(a.set);
-    if let Some(bad) = sets.iter().find(|s| !run_level(s)) {
-        return Err(Failure::new(Exit::Usage, format!("--set {bad}: a run can change only load, reset and recording"))
-            .hint("the stack's own keys are set at standup: bench standup --set …")
-            .into());
-    }
     crate::config::scenario::override_resolved(&mut stack.scenario, &sets)?;
     if let Some(mode) = a.load.mode() {
         stack.scenario.load.mode = mode;
@@ -78,6 +75,24 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     conclude(g, &finished)
 }
 
+/// What is wrong whatever stack is up is told without asking for it.
+fn check_before_the_cluster(g: &Global, args: &ProfileArgs, sets: &[String]) -> anyhow::Result<()> {
+    if let Some(bad) = sets.iter().find(|s| !run_level(s)) {
+        return Err(Failure::new(Exit::Usage, format!("--set {bad}: a run can change only load, reset and recording"))
+            .hint("the stack's own keys are set at standup: bench standup --set …")
+            .into());
+    }
+    let anywhere = profile::Context {
+        target: "http://endpoint".into(),
+        model: "model".into(),
+        tokenizer: "model".into(),
+        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+        ..profile::Context::default()
+    };
+    profile::load(&g.lookup(), args, &anywhere)?;
+    Ok(())
+}
+
 fn run_level(assignment: &str) -> bool {
     ["load.", "reset.", "recording."].iter().any(|p| assignment.trim().starts_with(p))
 }
@@ -92,10 +107,10 @@ pub async fn resume(g: &Global, a: ResumeArgs) -> anyhow::Result<Exit> {
 fn conclude(g: &Global, f: &Finished) -> anyhow::Result<Exit> {
     let exit = ops::report::exit_of(&f.summary);
     if g.output == Output::Json {
-        println!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));
+        outln!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));
     } else {
-        print!("{}", super::report::terminal(&f.run, &f.summary, &f.tables));
-        println!("\n{}", f.dir.display());
+        out!("{}", super::report::terminal(&f.run, &f.summary, &f.tables));
+        outln!("\n{}", f.dir.display());
     }
     Ok(exit)
 }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// human: bars on a terminal, plain lines elsewhere; json: one event a line on standard output
     #[arg(long, value_enum, default_value = "human", global = true)]

@@ -25,19 +25,19 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         let ctx = session.stack_ctx(plan);
         let s = ops::status::status(&ctx).await?;
         if g.output == Output::Json {
-            println!("{}", serde_json::to_string(&s)?);
+            outln!("{}", serde_json::to_string(&s)?);
         } else {
-            println!("stack       {} in namespace {} ({})", s.scenario, s.namespace, s.phase);
-            println!("model       {} as Deployment {}", s.model, s.deployment);
-            println!("arm         {}", s.arm);
-            println!("{}", s.live.to_string().replacen("now | ", "live        ", 1));
+            outln!("stack       {} in namespace {} ({})", s.scenario, s.namespace, s.phase);
+            outln!("model       {} as Deployment {}", s.model, s.deployment);
+            outln!("arm         {}", s.arm);
+            outln!("{}", s.live.to_string().replacen("now | ", "live        ", 1));
             for h in &s.hpas {
-                println!("HPA         {} {} -> {} replicas{}", h.name, h.current, h.desired, if h.active { "" } else { " (NOT ACTIVE)" });
+                outln!("HPA         {} {} -> {} replicas{}", h.name, h.current, h.desired, if h.active { "" } else { " (NOT ACTIVE)" });
                 for m in &h.metrics {
-                    println!("            {m}");
+                    outln!("            {m}");
                 }
             }
-            println!("run         {}", s.running.as_deref().unwrap_or("none at work"));
+            outln!("run         {}", s.running.as_deref().unwrap_or("none at work"));
         }
         if !a.watch {
             return Ok(Exit::Done);

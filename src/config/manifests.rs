@@ -96,7 +96,7 @@ pub fn own(object: &mut Value, stack: &str) {
 
 /// Marks an object as a run's.
 pub fn own_by_run(object: &mut Value, run: &str) {
-    object["metadata"]["labels"][labels::RUN] = json!(run.to_lowercase());
+    object["metadata"]["labels"][labels::RUN] = json!(run);
 }
 
 /// Model servers, gateway and the recorder's rights.
@@ -111,6 +111,11 @@ pub fn model_server(plan: &Plan) -> Result<Vec<Value>, RenderError> {
     objects(plan, "model-server.yaml", Value::Null)
 }
 
+/// Slots for pods in HAProxy: swapping to another number of replicas must not need another gateway.
+pub fn max_servers(plan: &Plan) -> u32 {
+    plan.scenario.scaling.max_replicas.max(30) + 2
+}
+
 pub fn gateway(plan: &Plan) -> Result<Vec<Value>, RenderError> {
     let cfg = text(
         plan,
@@ -118,7 +123,7 @@ pub fn gateway(plan: &Plan) -> Result<Vec<Value>, RenderError> {
         json!({
             "service": plan.deployment(),
             "port": plan.scenario.model_server.port,
-            "max_servers": plan.scenario.scaling.max_replicas.max(1) + 2,
+            "max_servers": max_servers(plan),
             "balance": plan.scenario.gateway.balance,
         }),
     )?;

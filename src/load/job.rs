@@ -113,6 +113,8 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
         "env": env,
         "resources": g.resources,
         "keeper_deadline_s": KEEP_S.to_string(),
+        // From its own start: the harness may be killed without a word.
+        "keeper_limit_s": (limit_s + u64::from(KEEP_S)).to_string(),
         "tokenizer_claim": if t.source == TokenizerSource::Pvc { t.claim.as_str() } else { "" },
         "tokenizer_streamed": t.source == TokenizerSource::Directory,
     });

@@ -112,6 +112,14 @@ pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
 /// Exit 6 for a stack that this version cannot stand up, naming what is missing.
 pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
     let s = &plan.scenario;
+    let most = manifests::max_servers(plan) - 2;
+    if let Arm::Static(n) = plan.arm
+        && !(1..=most).contains(&n)
+    {
+        return Err(Failure::new(Exit::Usage, format!("{n} fixed replicas: between 1 and {most} are possible"))
+            .hint("--set scaling.max_replicas=N raises the upper end")
+            .into());
+    }
     if s.model_server.method == Method::Simulator && s.gateway.kind == bench_model::scenario::GatewayKind::Haproxy {
         return Ok(());
     }

@@ -81,7 +81,10 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     if wanted == "last" {
         return runs.pop().ok_or_else(|| no_run(results, "there is no run yet"));
     }
-    let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| r.id.starts_with(wanted) || r.id.ends_with(wanted)).collect();
+    // Names of a run's objects are its id in lower case.
+    let lower = wanted.to_lowercase();
+    let matches = |id: String| id.starts_with(&lower) || id.ends_with(&lower);
+    let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| matches(r.id.to_lowercase())).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(no_run(results, &format!("no run is called {wanted}"))),

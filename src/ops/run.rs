@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::load::job::{Harness, RESULTS_DIR, harness};
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
+use crate::steps::record as record_of_stack;
 use crate::steps::{Ctx, arm, gateway};
 use anyhow::Context;
 use bench_model::exit::Exit;
@@ -114,6 +115,7 @@ fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
 }
 
 async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
+    record_of_stack::require_up(ctx).await?;
     refuse_second_load(ctx).await?;
     arm::refuse_foreign_hpa(ctx).await?;
     ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::config::manifests::labels;
 use crate::metrics::Prometheus;
 use crate::report::LoadProgress;
-use crate::steps::{Ctx, arm, model_server};
+use crate::steps::{Ctx, arm, model_server, record};
 use bench_model::plan::Arm;
 use serde::Serialize;
 use serde_json::Value;
@@ -55,7 +55,7 @@ pub async fn status(ctx: &Ctx) -> anyhow::Result<Status> {
         model: plan.scenario.model.clone(),
         arm: plan.arm,
         deployment: plan.deployment(),
-        phase: phase(&ctx.cluster, plan.namespace()).await?,
+        phase: record::phase(&ctx.cluster, plan.namespace()).await?,
         live,
         hpas,
         running: running(&ctx.cluster, plan.namespace()).await?,
@@ -84,12 +84,6 @@ fn hpa(h: &Value) -> HpaStatus {
             })
             .collect(),
     }
-}
-
-async fn phase(cluster: &Cluster, namespace: &str) -> anyhow::Result<String> {
-    let r = crate::cluster::Ref::new("ConfigMap", namespace, crate::steps::record::NAME);
-    let found = cluster.get(&r).await?;
-    Ok(found.and_then(|o| Some(o.pointer("/data/phase")?.as_str()?.to_string())).unwrap_or_default())
 }
 
 /// Run whose load is active in a namespace.

@@ -9,6 +9,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let facts = stack.facts.clone();
     let notes = stack.notes.clone();
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
+    super::plan::buildable(&plan)?;
     let ctx = session.stack_ctx(plan);
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
     arm::refuse_foreign_hpa(&ctx).await?;

@@ -89,6 +89,26 @@ pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<
     })
 }
 
+/// `standing-up`, `swapping` or [`UP`]; empty without a record.
+pub async fn phase(cluster: &Cluster, namespace: &str) -> anyhow::Result<String> {
+    let found = cluster.get(&at(namespace)).await?;
+    Ok(found.and_then(|o| Some(o.pointer("/data/phase")?.as_str()?.to_string())).unwrap_or_default())
+}
+
+/// # Errors
+/// Exit 6 when standing up or swapping has not come to its end: nothing could be believed of a run.
+pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
+    match phase(&ctx.cluster, ctx.namespace()).await?.as_str() {
+        UP => Ok(()),
+        other => Err(Failure::new(
+            Exit::Cluster,
+            format!("the stack in namespace {} is not up: {other} did not come to its end", ctx.namespace()),
+        )
+        .hint("do it again: bench standup …, or bench swap-to-wva, swap-to-hpa, swap-to-static N")
+        .into()),
+    }
+}
+
 /// All records that this user can see; only the context's namespace when listing everywhere is forbidden.
 async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
     let selector = format!("{}={}", labels::MANAGED_BY, labels::BENCH);

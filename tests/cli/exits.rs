@@ -205,7 +205,6 @@ fn run_without_a_load_is_2_before_any_cluster_is_asked() {
 
 /// `bench plan --manifests | head` is what people do.
 #[test]
-#[ignore = "bug: println! panics on a closed pipe, exit 101"]
 fn a_reader_that_goes_away_is_no_bug() {
     use std::process::Stdio;
     let place = Place::new();
@@ -223,7 +222,6 @@ fn a_reader_that_goes_away_is_no_bug() {
 }
 
 #[test]
-#[ignore = "bug: the cluster is asked before the command line is checked"]
 fn what_is_wrong_with_the_command_line_is_told_before_the_cluster_is_asked() {
     let place = Place::new();
     let dead = place.dead_cluster();

@@ -58,7 +58,6 @@ fn the_overview_names_every_visible_command_and_the_exit_codes() {
 }
 
 #[test]
-#[ignore = "bug: the help of plan speaks of --facts, which does not exist"]
 fn help_names_no_flag_that_does_not_exist() {
     for path in commands() {
         let mut args: Vec<&str> = path.iter().map(String::as_str).collect();

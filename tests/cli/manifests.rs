@@ -154,7 +154,6 @@ fn pods_pass_the_restricted_profile() {
 
 /// A value of the environment, or an argument, that was quoted twice reaches the program with its quotes.
 #[test]
-#[ignore = "bug: DEADLINE_S of the keeper is \"\\\"86400\\\"\" (templates/harness.yaml)"]
 fn nothing_is_quoted_twice() {
     for (plan, all) in plans() {
         for (name, pod) in pods(&all) {
@@ -171,7 +170,6 @@ fn nothing_is_quoted_twice() {
 
 /// A run's objects are found again by its label, whichever of them it is.
 #[test]
-#[ignore = "bug: own_by_run() lowercases the run's id, the pod template's label and remove_run_objects() do not"]
 fn a_run_labels_all_its_objects_alike() {
     for (plan, all) in plans() {
         let mut seen: Vec<&Value> = vec![];
@@ -186,7 +184,6 @@ fn a_run_labels_all_its_objects_alike() {
 
 /// A pod for which HAProxy has no slot serves nobody, and looks ready all the while.
 #[test]
-#[ignore = "bug: slots follow from scaling.max_replicas alone, so --static 10 leaves 4 of 10 pods idle"]
 fn the_gateway_has_a_slot_for_every_replica_of_the_arm() {
     let all = objects(&["--static", "10"]);
     let config = all.iter().find_map(|o| o.pointer("/data/haproxy.cfg")?.as_str()).expect("a configuration");

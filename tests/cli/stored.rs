@@ -144,7 +144,6 @@ fn a_newer_format_is_refused_and_a_broken_record_does_not_hide_the_others() {
 
 /// `bench resume RUN` is suggested with the id as the label holds it.
 #[test]
-#[ignore = "bug: labels hold the run's id in lower case, and it is not found by that"]
 fn it_is_found_by_its_id_in_lower_case() {
     let results = text(&repo("tests/fixtures/runs"));
     bench(&["results", "show", &ID.to_lowercase(), "--results", &results]).exits(0);

@@ -139,7 +139,7 @@ fn wva_decided_it(run: &Path) {
         .iter()
         .filter(|h| h["t"].as_str().unwrap() <= at.as_str())
         .filter_map(|h| h["object"].pointer("/status/currentMetrics/0/external/current/averageValue")?.as_str().map(String::from));
-    assert!(seen.last().is_some_and(|v| v == "2"), "the HPA saw WVA's 2 when it raised the Deployment");
+    assert!(seen.collect::<Vec<_>>().last().is_some_and(|v| *v == "2"), "the HPA saw WVA's 2 when it raised the Deployment");
 }
 
 fn run_directory_is_whole(run: &Path) {

@@ -50,14 +50,14 @@ impl Place {
     /// Runs `bench` to its end and shows what it told, so that a CI log reads like a terminal.
     pub fn bench(&self, args: &[&str]) -> Done {
         eprintln!("$ bench {}", args.join(" "));
-        let done = done(self.command(args).output().expect("bench starts"));
+        let done = done(&self.command(args).output().expect("bench starts"));
         eprint!("{}{}", done.stderr, done.stdout);
         eprintln!("[exit {}]", done.code);
         done
     }
 
     pub fn kubectl(&self, args: &[&str]) -> Done {
-        done(Command::new("kubectl").args(args).env("KUBECONFIG", &self.kubeconfig).output().expect("kubectl starts"))
+        done(&Command::new("kubectl").args(args).env("KUBECONFIG", &self.kubeconfig).output().expect("kubectl starts"))
     }
 
     /// An object or a list as JSON; null when it is not there.
@@ -85,7 +85,7 @@ impl Place {
     }
 }
 
-fn done(o: Output) -> Done {
+fn done(o: &Output) -> Done {
     Done {
         code: o.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&o.stdout).into_owned(),

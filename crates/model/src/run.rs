@@ -36,7 +36,7 @@ pub struct RunRecord {
     pub deployment: String,
     pub hashes: Hashes,
     pub state: RunState,
-    /// Why it failed, in one sentence; absent when it did not.
+    /// Why it failed, in one sentence; null when it did not.
     pub failure: Option<String>,
     pub times: Times,
     /// Each reset step: name, seconds, skipped or not.
