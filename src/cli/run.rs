@@ -37,7 +37,7 @@ pub struct Args {
 /// Take up a run again whose load was begun: wait for it, collect it, judge it
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
-    /// Run: its id, the end of its id, its directory, or `last`
+    /// Run: its id, the end of its id, its directory, or `last`: the newest that is not at its end
     #[arg(default_value = "last")]
     run: String,
     /// Longest wait for any one condition and for the load's end, in seconds
@@ -99,7 +99,7 @@ fn run_level(assignment: &str) -> bool {
 
 pub async fn resume(g: &Global, a: ResumeArgs) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;
-    let (dir, run) = ops::results::find(&g.results, &a.run)?;
+    let (dir, run) = if a.run == "last" { ops::results::unfinished(&g.results)? } else { ops::results::find(&g.results, &a.run)? };
     let finished = ops::run::resume(&session, &dir, run).await?;
     conclude(g, &finished)
 }

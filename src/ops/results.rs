@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
-use bench_model::run::{RunRecord, files};
+use bench_model::run::{RunRecord, RunState, files};
 use chrono::Utc;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,13 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
         0 => Err(no_run(results, &format!("no run is called {wanted}"))),
         n => Err(no_run(results, &format!("{n} runs match {wanted}"))),
     }
+}
+
+/// The newest run whose load was begun and that has not come to its end.
+pub fn unfinished(results: &Path) -> anyhow::Result<Stored> {
+    let (mut runs, _) = all(results)?;
+    runs.retain(|(_, r)| !matches!(r.state, RunState::Complete | RunState::Failed));
+    runs.pop().ok_or_else(|| no_run(results, "no run is unfinished"))
 }
 
 fn no_run(results: &Path, what: &str) -> anyhow::Error {

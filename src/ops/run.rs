@@ -44,6 +44,10 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     let id = results::new_id(&plan);
     let dir = session.results.join(&id);
     let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
+    // What is refused leaves no run behind.
+    record_of_stack::require_up(&ctx).await?;
+    refuse_second_load(&ctx).await?;
+    arm::refuse_foreign_hpa(&ctx).await?;
     let mut record = new_record(&ctx, &id);
     save(&dir, &record)?;
     let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
@@ -115,9 +119,6 @@ fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
 }
 
 async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
-    record_of_stack::require_up(ctx).await?;
-    refuse_second_load(ctx).await?;
-    arm::refuse_foreign_hpa(ctx).await?;
     ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
     let job = results::object_name("load", &record.id);
