@@ -45,7 +45,7 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
         notes.extend(said);
         plan = with;
     }
-    if intent.scenario.namespace.is_none() && plan.scenario.namespace == "llmdbench" {
+    if plan.scenario.namespace == "llmdbench" {
         notes.push(format!("Deployment {} is the published name; it follows from namespace llmdbench", plan.deployment()));
     }
     warnings.dedup();

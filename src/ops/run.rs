@@ -80,6 +80,14 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
         record.state = if crate::failure::classify(e).0 == Exit::Interrupted { RunState::Interrupted } else { RunState::Failed };
         record.failure = Some(format!("{e:#}"));
         save(dir, &record)?;
+        // A load that failed has numbers too, as far as it came.
+        if dir.join(files::EVENTS).exists() {
+            let summarised =
+                report::read(dir).and_then(|r| report::write_summary(dir, &r.summary)).and_then(|()| results::write_checksums(dir));
+            if let Err(e) = summarised {
+                ctx.report.warn(format!("no summary: {e:#}"));
+            }
+        }
         ctx.report.note(format!("kept: {}", dir.display()));
     }
     outcome?;

@@ -73,8 +73,12 @@ fn versions(p: &Place) -> BTreeMap<String, String> {
         all.insert(format!("{}/{}", o["kind"], o["metadata"]["name"]), o["metadata"]["resourceVersion"].to_string());
     }
     // A generation counts changes of the spec only; status is the controllers'.
-    for o in p.get(&["deployment,hpa", "-n", NS])["items"].as_array().unwrap() {
+    for o in p.get(&["deployment", "-n", NS])["items"].as_array().unwrap() {
         all.insert(format!("{}/{}", o["kind"], o["metadata"]["name"]), o["metadata"]["generation"].to_string());
+    }
+    // An HPA has no generation.
+    for o in p.get(&["hpa", "-n", NS])["items"].as_array().unwrap() {
+        all.insert(format!("{}/{}", o["kind"], o["metadata"]["name"]), format!("{} {}", o["metadata"]["uid"], o["spec"]));
     }
     all
 }
