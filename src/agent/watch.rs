@@ -52,7 +52,8 @@ pub async fn follow(client: Client, namespace: String, watched: Watched, out: Un
                 if first { vec![record(What::Agent, String::new(), json!({"watch": k.plural, "error": e.to_string()}))] } else { vec![] }
             }
         };
-        if !records.iter().any(|r| r.what == What::Agent) {
+        // Each new try begins with a list of its own; only what came through counts as seen.
+        if records.iter().any(|r| !matches!(r.what, What::Agent | What::Gap)) {
             complained = false;
             seen_until = Some(now);
         }

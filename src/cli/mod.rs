@@ -71,8 +71,20 @@ pub enum Command {
     Agent(agent::Args),
 }
 
-/// Runs a command; errors end up in [`tell`].
+/// Runs a command; errors end up in [`tell`]. Ctrl-C ends it with code 7; a run withdraws or keeps its load by itself.
 pub async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    if matches!(cli.command, Command::Run(_) | Command::Resume(_) | Command::Agent(_)) {
+        return act(cli).await;
+    }
+    tokio::select! {
+        done = act(cli) => done,
+        _ = tokio::signal::ctrl_c() => {
+            Err(Failure::new(Exit::Interrupted, "interrupted").hint("the same command again carries on where it stopped").into())
+        }
+    }
+}
+
+async fn act(cli: Cli) -> anyhow::Result<Exit> {
     let g = &cli.global;
     match cli.command {
         Command::Plan(a) => plan::run(g, a).await,

@@ -64,10 +64,11 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let objects = match plan::objects(&plan) {
         Ok(o) => o,
         // The plan itself is worth seeing also when this version cannot stand it up.
-        Err(e) => {
+        Err(e) if crate::failure::classify(&e).0 == Exit::Cluster => {
             report.warn(format!("{e:#}"));
             vec![]
         }
+        Err(e) => return Err(e),
     };
     if g.output == Output::Json {
         outln!("{}", json!({"event": "plan", "plan": plan, "objects": objects}));

@@ -24,10 +24,10 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
     /// Leave out reset steps: delete-hpa, delete-variant, replicas, pods, warmup, drain, window, variant, hpa
-    #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
+    #[arg(long, value_name = "STEP,…", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ops::reset::STEPS))]
     skip_reset: Vec<String>,
     /// Show the plan of the run and change nothing
     #[arg(short = 'n', long)]
@@ -41,7 +41,7 @@ pub struct ResumeArgs {
     #[arg(default_value = "last")]
     run: String,
     /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
 }
 

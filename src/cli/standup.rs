@@ -14,7 +14,7 @@ pub struct Args {
     #[command(flatten)]
     arm: ArmArgs,
     /// Longest wait for any one condition, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
     /// Show what would be applied and change nothing
     #[arg(short = 'n', long)]

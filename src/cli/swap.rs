@@ -12,7 +12,7 @@ struct Common {
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// Longest wait for any one condition, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
     /// Show what would be done and change nothing
     #[arg(short = 'n', long)]

@@ -12,8 +12,11 @@ pub struct Args {
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// Longest wait for any one condition, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS")]
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
+    /// Also while a run is at work: its load ends, and what was not fetched is lost
+    #[arg(long)]
+    force: bool,
     /// List what would be removed and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -28,7 +31,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     }
-    let n = ops::teardown::teardown(&session, plan).await?;
+    let n = ops::teardown::teardown(&session, plan, a.force).await?;
     session.report.note(format!("{n} objects removed, nothing of bench's is left"));
     Ok(Exit::Done)
 }

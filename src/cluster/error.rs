@@ -34,7 +34,7 @@ impl ClusterError {
 
     fn from_status(s: &Status, what: String) -> Self {
         match s.code {
-            401 | 403 => Self::Forbidden { what, message: s.message.clone() },
+            403 => Self::Forbidden { what, message: s.message.clone() },
             _ => Self::Api { what, code: s.code, reason: s.reason.clone(), message: s.message.trim().to_string() },
         }
     }
@@ -75,6 +75,7 @@ impl ClusterError {
                 Some("is the cluster up, and is it the right context? `kubectl version` and `kubectl config current-context` tell".into())
             }
             Self::Forbidden { .. } => Some("`bench preflight` lists every right that is needed and missing".into()),
+            Self::Api { code: 401, .. } => Some("the credentials are not valid (any more): log in again".into()),
             Self::Api { code: 409, .. } => {
                 Some("somebody else owns this field; bench does not take it by force. Remove that owner or choose another namespace".into())
             }

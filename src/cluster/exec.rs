@@ -69,10 +69,14 @@ impl Cluster {
         let mut out = process.stdout().ok_or_else(|| fail("no stdout".into()))?;
         let mut err = process.stderr().ok_or_else(|| fail("no stderr".into()))?;
         let mut writer = process.stdin();
+        let active = std::cell::RefCell::new(tokio::time::Instant::now());
         // The stream is left open: its end overtakes the last bytes on some servers. The command must know how much to read.
         let feed = async {
             if let (Some(w), Some(bytes)) = (&mut writer, stdin) {
-                w.write_all(bytes).await?;
+                for piece in bytes.chunks(1 << 16) {
+                    w.write_all(piece).await?;
+                    *active.borrow_mut() = tokio::time::Instant::now();
+                }
                 w.flush().await?;
             }
             std::io::Result::Ok(())
@@ -80,9 +84,12 @@ impl Cluster {
         let drain = async {
             let mut buffer = vec![0; 1 << 16];
             loop {
-                let n = tokio::time::timeout(stall, out.read(&mut buffer))
-                    .await
-                    .map_err(|_| std::io::Error::other(format!("silent for {} s", stall.as_secs())))??;
+                let n = match tokio::time::timeout(stall, out.read(&mut buffer)).await {
+                    Ok(n) => n?,
+                    // A command that is still being fed has nothing to say yet.
+                    Err(_) if active.borrow().elapsed() < stall => continue,
+                    Err(_) => return Err(std::io::Error::other(format!("silent for {} s", stall.as_secs()))),
+                };
                 if n == 0 {
                     return std::io::Result::Ok(());
                 }
@@ -94,10 +101,10 @@ impl Cluster {
             err.read_to_end(&mut text).await?;
             std::io::Result::Ok(String::from_utf8_lossy(&text).trim().to_string())
         };
-        let (fed, drained, said) = futures::join!(feed, drain, errors);
-        if let Ok(text) = said {
-            stderr = text;
-        }
+        // Whoever fails first ends the others: a sink that cannot write must not wait for a stream that it no longer reads.
+        let ended = futures::try_join!(async { std::io::Result::Ok(feed.await) }, drain, async { Ok(errors.await.unwrap_or_default()) });
+        let mut fed = Ok(());
+        let drained = ended.map(|(f, (), text)| (fed, stderr) = (f, text));
         let status = match status {
             Some(s) => tokio::time::timeout(stall, s).await.ok().flatten(),
             None => None,

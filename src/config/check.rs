@@ -214,6 +214,12 @@ fn scaling(s: &Scenario, f: &mut Findings<'_>) {
     if sc.min_replicas == 0 {
         f.bad("scaling.min_replicas", "0 replicas: neither arm scales to zero here", "use 1 or more");
     }
+    if sc.max_replicas > 1000 {
+        f.bad("scaling.max_replicas", format!("{} is more than bench is made for", sc.max_replicas), "at most 1000");
+    }
+    if s.reset.warmup.requests > 1000 || s.reset.warmup.prompt_tokens > 100_000 {
+        f.bad("reset.warmup", "a warm-up sends all its requests at once".to_string(), "at most 1000 requests of 100000 tokens");
+    }
     if sc.min_replicas > sc.max_replicas {
         f.bad("scaling.min_replicas", format!("{} is above max_replicas, {}", sc.min_replicas, sc.max_replicas), "make min ≤ max");
     }

@@ -129,7 +129,7 @@ impl Prometheus {
             let begin = end;
             end = (begin + CHUNK_S).min(to);
             let milliseconds = ((end - begin) * 1000.0).ceil().max(1.0);
-            let data = self.ask(cluster, &format!("{selector}[{milliseconds}ms]"), Some(end)).await?;
+            let data = self.ask_patiently(cluster, &format!("{selector}[{milliseconds}ms]"), end).await?;
             for row in data.get("result").and_then(Value::as_array).into_iter().flatten() {
                 let mut labels = labels_of(row);
                 let name = labels.remove("__name__").unwrap_or_default();
@@ -144,6 +144,20 @@ impl Prometheus {
             }
         }
         Ok(out.into_iter().map(|((name, labels), samples)| Series { name, labels, samples }).collect())
+    }
+
+    /// What is asked for once only, when a run is over, is asked for again when the network or Prometheus fails.
+    async fn ask_patiently(&self, cluster: &Cluster, expression: &str, time: f64) -> Result<Value, ClusterError> {
+        let mut tries = 0;
+        loop {
+            match self.ask(cluster, expression, Some(time)).await {
+                Err(e) if e.is_passing() && tries < 5 => {
+                    tries += 1;
+                    tokio::time::sleep(std::time::Duration::from_secs(2 * tries)).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn ask(&self, cluster: &Cluster, expression: &str, time: Option<f64>) -> Result<Value, ClusterError> {

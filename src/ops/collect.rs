@@ -50,6 +50,7 @@ impl Remote {
         }
         let part = PathBuf::from(format!("{}.part", target.display()));
         let mut last = String::new();
+        let mut wanted = file.sha256.clone();
         for n in 0..TRIES {
             if n > 0 {
                 tokio::time::sleep(Duration::from_secs(u64::from(n))).await;
@@ -67,13 +68,16 @@ impl Remote {
             match cluster.exec_stream(&self.at, &command, None, STALL, |piece| out.write_all(piece)).await {
                 Ok(_) => {
                     out.sync_all()?;
-                    if checksum(&part)?.1 == file.sha256 {
+                    if checksum(&part)?.1 == wanted {
                         std::fs::rename(&part, &target)?;
                         return Ok(target.metadata()?.len());
                     }
                     last = "the checksum is another".into();
-                    // Nothing of it can be trusted.
+                    // Nothing of it can be trusted; or the file has grown since it was listed.
                     std::fs::remove_file(&part)?;
+                    if let Some(now) = self.list(cluster).await?.into_iter().find(|f| f.path == file.path) {
+                        wanted = now.sha256;
+                    }
                 }
                 Err(e) if !e.is_passing() => return Err(e.into()),
                 Err(e) => last = e.to_string(),

@@ -24,6 +24,14 @@ pub struct Ended {
     pub reason: String,
 }
 
+impl Ended {
+    /// Of a load whose files were fetched before: its own exit code.
+    pub fn fetched(load_dir: &std::path::Path) -> Self {
+        let code = std::fs::read_to_string(load_dir.join("DONE")).ok().and_then(|t| t.trim().parse().ok());
+        Self { code, reason: "Completed".into(), ..Self::default() }
+    }
+}
+
 fn text<'a>(v: &'a Value, path: &str) -> &'a str {
     v.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
@@ -97,7 +105,12 @@ pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Durati
 
 /// How guidellm's container ended, when it has.
 fn ended(pod: &Value) -> Option<Ended> {
-    let c = container(pod, "guidellm")?;
+    let Some(c) = container(pod, "guidellm") else {
+        // An evicted pod has no container states left.
+        let failed = text(pod, "/status/phase") == "Failed";
+        let reason = format!("{} {}", text(pod, "/status/reason"), text(pod, "/status/message"));
+        return failed.then(|| Ended { pod: text(pod, "/metadata/name").into(), reason, ..Ended::default() });
+    };
     let t = c.pointer("/state/terminated").or_else(|| c.pointer("/lastState/terminated"))?;
     Some(Ended {
         pod: text(pod, "/metadata/name").into(),

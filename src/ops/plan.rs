@@ -45,7 +45,7 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
         notes.extend(said);
         plan = with;
     }
-    if plan.scenario.namespace == "llmdbench" {
+    if plan.scenario.namespace == "llmdbench" && plan.scenario.model == "Qwen/Qwen3-0.6B" {
         notes.push(format!("Deployment {} is the published name; it follows from namespace llmdbench", plan.deployment()));
     }
     warnings.dedup();

@@ -18,8 +18,14 @@ pub struct Reported {
 
 /// Reads a run directory anew; raw data is never changed by it.
 pub fn read(dir: &Path) -> anyhow::Result<Reported> {
-    let ingested = run_dir(dir).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
-    let plan = plan(dir).ok();
+    let mut ingested = run_dir(dir).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
+    let plan = match plan(dir) {
+        Ok(p) => Some(p),
+        Err(e) => {
+            ingested.problems.push(format!("{e:#}"));
+            None
+        }
+    };
     let profile = plan.as_ref().and_then(|p| p.profile.as_ref());
     let settings = Settings {
         scrape_interval_s: plan.as_ref().map_or(15.0, |p| f64::from(p.scenario.monitoring.scrape_interval_s)),

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::metrics::Prometheus;
 use crate::steps::{Ctx, arm, gateway, model_server, monitoring, wva};
 use bench_model::exit::Exit;
-use bench_model::plan::Arm;
+use bench_model::plan::{Arm, Plan};
 use bench_model::run::ResetStep;
 use serde_json::json;
 use std::time::Duration;
@@ -18,6 +18,19 @@ use tokio::time::Instant;
 /// Names that `--skip-reset` takes, in their order.
 pub const STEPS: [&str; 9] = ["delete-hpa", "delete-variant", "replicas", "pods", "warmup", "drain", "window", "variant", "hpa"];
 
+/// # Errors
+/// Exit 2 for a start that the arm cannot have.
+pub fn check(plan: &Plan) -> anyhow::Result<()> {
+    let start = plan.scenario.reset.start_replicas;
+    if plan.arm == Arm::Wva && start > 1 {
+        // Two idle replicas make WVA want one at once, so the gauge would never say the start value.
+        return Err(Failure::new(Exit::Usage, format!("the wva arm cannot start at {start} replicas: WVA shrinks an idle fleet to one"))
+            .hint("--set reset.start_replicas=1")
+            .into());
+    }
+    Ok(())
+}
+
 /// Runs all steps but the skipped ones; each is told and timed.
 pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyhow::Result<Vec<ResetStep>> {
     let mut r = Reset { ctx, skip, done: vec![] };
@@ -25,12 +38,6 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         Arm::Static(n) => n,
         _ => ctx.plan.scenario.reset.start_replicas,
     };
-    if ctx.plan.arm == Arm::Wva && start > 1 {
-        // Two idle replicas make WVA want one at once, so the gauge would never say the start value.
-        return Err(Failure::new(Exit::Usage, format!("the wva arm cannot start at {start} replicas: WVA shrinks an idle fleet to one"))
-            .hint("--set reset.start_replicas=1")
-            .into());
-    }
     let autoscaled = matches!(ctx.plan.arm, Arm::Wva | Arm::Hpa);
     let mut without_hpa_since = None;
     if autoscaled {

@@ -14,7 +14,8 @@ pub fn new_id(plan: &Plan) -> String {
     let random = std::hash::RandomState::new().build_hasher().finish() & 0xffff;
     let profile = plan.profile.as_ref().map_or("none", |p| p.name.as_str());
     // Bounded, because it becomes a label value of at most 63 characters.
-    let profile: String = profile.chars().take(28).collect();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let profile: String = profile.chars().take(28).map(plain).collect();
     format!("{}-{profile}-{}-{random:04x}", Utc::now().format("%Y%m%dT%H%M%SZ"), plan.arm)
 }
 
@@ -77,7 +78,12 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     if path.join(files::RUN).exists() {
         return Ok((path.into(), bench_analysis::ingest::run_record(path).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?));
     }
-    let (mut runs, _) = all(results)?;
+    let (mut runs, unreadable) = all(results)?;
+    if wanted == "last"
+        && let Some(bad) = unreadable.first()
+    {
+        return Err(no_run(results, &format!("which run is the last one is not sure, as one cannot be read: {bad}")));
+    }
     if wanted == "last" {
         return runs.pop().ok_or_else(|| no_run(results, "there is no run yet"));
     }

@@ -46,14 +46,22 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
     // What is refused leaves no run behind.
     record_of_stack::require_up(&ctx).await?;
-    refuse_second_load(&ctx).await?;
+    refuse_live_run(&ctx, "").await?;
     arm::refuse_foreign_hpa(&ctx).await?;
+    reset::check(&ctx.plan)?;
     let mut record = new_record(&ctx, &id);
     save(&dir, &record)?;
     let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
     results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
     session.report.note(format!("run {id}"));
-    let outcome = begin_and_finish(&ctx, &dir, &mut record, skip_reset).await;
+    let outcome = interruptible(begin_and_finish(&ctx, &dir, &mut record, skip_reset)).await;
+    if outcome.is_err() && record.state == RunState::Preparing {
+        // Nothing has been measured yet: what was made for this run is of no use to anybody.
+        if let Err(left) = remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
+            ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
+        }
+        record.state = RunState::Failed;
+    }
     conclude(&ctx, &dir, record, outcome)
 }
 
@@ -61,23 +69,35 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
 pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> anyhow::Result<Finished> {
     let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL));
     let job = results::object_name("load", &record.id);
-    if follow::job(&ctx, &job).await?.is_none() {
-        return Err(Failure::new(Exit::Cluster, format!("the load of run {} is not in the cluster any more", record.id))
-            .hint(format!("what was collected before is in {}", dir.display()))
-            .into());
-    }
-    let outcome = async {
+    let lost = follow::job(&ctx, &job).await?.is_none() && !dir.join(files::LOAD).join("DONE").exists();
+    let outcome = interruptible(async {
         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+        if lost {
+            // The records and metrics of a load that is gone are still worth having.
+            let recorder = Recorder::of(&ctx, &record.id);
+            let (missing, _) = bring_home(&ctx, dir, &mut record, &recorder, &prometheus, Utc::now()).await;
+            record.missing = missing;
+            remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await?;
+            record.state = RunState::Failed;
+            return Err(Failure::new(Exit::Invalid, format!("the load of run {} is not in the cluster any more: it is lost", record.id))
+                .hint(format!("what could still be collected is in {}", dir.display()))
+                .into());
+        }
         let load = harness(&ctx.plan, &record.id, &job)?;
         finish(&ctx, dir, &mut record, &load, &prometheus).await
-    }
+    })
     .await;
     conclude(&ctx, dir, record, outcome)
 }
 
 fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Result<()>) -> anyhow::Result<Finished> {
     if let Err(e) = &outcome {
-        record.state = if crate::failure::classify(e).0 == Exit::Interrupted { RunState::Interrupted } else { RunState::Failed };
+        // A run whose load was begun can be taken up again, unless its own end says otherwise.
+        let ended =
+            e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == Exit::Invalid)) || record.times.collected.is_some();
+        if record.state != RunState::Failed {
+            record.state = if ended { RunState::Failed } else { RunState::Interrupted };
+        }
         record.failure = Some(format!("{e:#}"));
         save(dir, &record)?;
         // A load that failed has numbers too, as far as it came.
@@ -135,14 +155,7 @@ async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &
         ctx.report.warn(w.clone());
     }
     write_manifests(ctx, dir, &load)?;
-    let begun = interruptible(begin(ctx, record, &load, &prometheus, skip)).await;
-    if let Err(e) = begun {
-        // Nothing has been measured yet: what was made for this run is of no use to anybody.
-        if let Err(left) = remove_run_objects(ctx, &record.id).await {
-            ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
-        }
-        return Err(e);
-    }
+    begin(ctx, record, &load, &prometheus, skip).await?;
     record.state = RunState::Loading;
     save(dir, record)?;
     finish(ctx, dir, record, &load, &prometheus).await
@@ -155,6 +168,8 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
         .await?;
     record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
     record.reset = reset::reset(ctx, prometheus, skip).await?;
+    // Resetting took a while; somebody may have begun another run meanwhile.
+    refuse_live_run(ctx, &record.id).await?;
     let (pod, at) = ctx
         .step("load", &load.job, async {
             ctx.apply_all(load.objects.clone()).await?;
@@ -173,23 +188,29 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
 /// Follows the load and brings everything home. Each part is tried even when one before it failed.
 async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
     let limit = ctx.limit(load.limit_s + 120);
-    let ended = interruptible(follow::follow(ctx, prometheus, &load.job, limit)).await?;
+    let load_dir = dir.join(files::LOAD);
+    // Taken up again in its tail: the load's files are here and its keeper is gone.
+    let fetched = load_dir.join("DONE").exists();
+    let ended = if fetched { Ended::fetched(&load_dir) } else { follow::follow(ctx, prometheus, &load.job, limit).await? };
     record.times.harness_started = record.times.harness_started.or(ended.started);
-    record.times.harness_ended = ended.finished;
+    record.times.harness_ended = record.times.harness_ended.or(ended.finished);
     record.state = RunState::Collecting;
     save(dir, record)?;
     let mut failed: Vec<String> = vec![];
-    let load_dir = dir.join(files::LOAD);
+    let mut keep: Vec<&str> = vec![];
     record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-    if let Err(e) = ctx.step("results", "the load's files", collect_load(ctx, &ended.pod, &load_dir)).await {
+    if !fetched && let Err(e) = ctx.step("results", "the load's files", collect_load(ctx, &ended.pod, &load_dir)).await {
         failed.push(format!("load: {e:#}"));
+        // The pod is the only place that has them.
+        if ended.code.is_some() {
+            keep.push("load");
+        }
     }
     record.state = RunState::Settling;
     save(dir, record)?;
     let recorder = Recorder::of(ctx, &record.id);
-    match interruptible(settle(ctx, &recorder, prometheus)).await {
+    match settle(ctx, &recorder, prometheus).await {
         Ok(why) => ctx.report.note(format!("recording ended: {why}")),
-        Err(e) if crate::failure::classify(&e).0 == Exit::Interrupted => return Err(e),
         Err(e) => failed.push(format!("recorder: {e:#}")),
     }
     let recording_ended = Utc::now();
@@ -205,9 +226,17 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
     }
     record.missing = failed;
     save(dir, record)?;
-    if let Err(e) = remove_run_objects(ctx, &record.id).await {
+    if !dir.join(files::EVENTS).exists() {
+        keep.push("recorder");
+    }
+    if !keep.is_empty() {
+        let text = format!("not everything could be fetched ({}); the pods are kept", keep.join(", "));
+        return Err(Failure::new(Exit::Interrupted, text).hint(format!("bench resume {}   tries again", record.id)).into());
+    }
+    if let Err(e) = remove_run_objects(ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
         ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
     }
+    record.times.collected = Some(Utc::now());
     judge(&ended, &load_dir)
 }
 
@@ -258,6 +287,13 @@ async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyh
         }
         if begun.elapsed() >= limit {
             recorder.stop(ctx).await?;
+            // Its last records are written after it was told.
+            for _ in 0..30 {
+                if let Ok(Some(_)) = recorder.done(ctx).await {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
             return Ok("stopped by bench: its own limit has passed".into());
         }
         let mut p = LoadProgress { phase: "settling".into(), ..LoadProgress::default() };
@@ -321,25 +357,25 @@ async fn interruptible<T>(act: impl Future<Output = anyhow::Result<T>>) -> anyho
                     std::process::exit(i32::from(Exit::Interrupted.code()));
                 }
             });
-            Err(Failure::new(Exit::Interrupted, "interrupted; a load that has begun goes on in the cluster")
-                .hint("bench resume last   waits for it and collects it;   bench teardown   ends it")
+            Err(Failure::new(Exit::Interrupted, "interrupted; a load that has begun goes on in the cluster, one that has not is withdrawn")
+                .hint("bench resume   waits for a begun load and collects it;   bench teardown --force   ends it")
                 .into())
         }
     }
 }
 
-/// Two loads on one stack measure each other.
-async fn refuse_second_load(ctx: &Ctx) -> anyhow::Result<()> {
-    for job in ctx
-        .cluster
-        .list("Job", Some(ctx.namespace()), &format!("app.kubernetes.io/name=llmd-bench-harness,{}={}", labels::STACK, ctx.namespace()))
-        .await?
-    {
-        let active = job.pointer("/status/active").and_then(Value::as_u64).unwrap_or(0) > 0;
-        let run = crate::steps::label(&job, labels::RUN).unwrap_or("unknown");
-        if active {
+/// Two runs on one stack measure each other; a run is alive as long as its recorder is.
+///
+/// # Errors
+/// Exit 6 with the name of a run other than `own` that is at work.
+pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
+    let selector = format!("app.kubernetes.io/name=llmd-bench-agent,{}={}", labels::STACK, ctx.namespace());
+    for pod in ctx.cluster.list("Pod", Some(ctx.namespace()), &selector).await? {
+        let run = crate::steps::label(&pod, labels::RUN).unwrap_or("unknown");
+        let over = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
+        if !over && run != own {
             return Err(Failure::new(Exit::Cluster, format!("run {run} is at work in namespace {}", ctx.namespace()))
-                .hint(format!("bench resume {run}   waits for it and collects it"))
+                .hint(format!("bench resume {run}   waits for it and collects it;   bench teardown --force   ends it"))
                 .into());
         }
     }
@@ -347,9 +383,9 @@ async fn refuse_second_load(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 /// Deletes Jobs, pods and ConfigMaps of one run.
-pub async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
+async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Result<()> {
     let selector = format!("{}={run}", labels::RUN);
-    for kind in ["Job", "Pod", "ConfigMap"] {
+    for kind in kinds.iter().copied() {
         for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
             let name = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), None).await?;

@@ -12,6 +12,8 @@ pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     let ctx = session.stack_ctx(plan);
     ctx.step("namespace", ctx.namespace(), namespace::ensure(&ctx)).await?;
     arm::refuse_foreign_hpa(&ctx).await?;
+    record::refuse_other_stack(&ctx).await?;
+    super::run::refuse_live_run(&ctx, "").await?;
     ctx.step("record", "the stack's record in the cluster", record::write(&ctx, "standing-up")).await?;
     ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(&ctx)).await?;
     ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(&ctx)).await?;

@@ -11,6 +11,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
     super::plan::buildable(&plan)?;
     let ctx = session.stack_ctx(plan);
+    super::run::refuse_live_run(&ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
     arm::refuse_foreign_hpa(&ctx).await?;
     if matches!(to, Arm::Wva | Arm::Hpa) {

@@ -4,7 +4,7 @@ use super::Session;
 use crate::cluster::{Cluster, KINDS, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
-use crate::steps::{Ctx, adapter, namespace, wva};
+use crate::steps::{Ctx, adapter, namespace, record, wva};
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
 use serde_json::Value;
@@ -53,46 +53,76 @@ pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Strin
     Ok(out)
 }
 
+/// Every step is tried, also after one that failed. The stack's record goes last: it is what a second try needs.
+///
 /// # Errors
-/// Exit 8 with a list when something is left.
-pub async fn teardown(session: &Session, plan: Plan) -> anyhow::Result<usize> {
+/// Exit 6 while a run is at work, unless forced; exit 8 with a list when something is left.
+pub async fn teardown(session: &Session, plan: Plan, force: bool) -> anyhow::Result<usize> {
     let ctx = session.stack_ctx(plan);
     let stack = ctx.namespace().to_string();
+    if !force {
+        super::run::refuse_live_run(&ctx, "").await?;
+    }
+    let mut failed: Vec<String> = vec![];
+    let mut note = |what: &str, e: anyhow::Error| failed.push(format!("{what}: {e:#}"));
+    let mut count = 0;
     // What acts on others goes first: autoscalers, loads. Then what was changed of others, while the saved originals exist.
-    let mut count = ctx
-        .step(
-            "autoscalers",
-            "HPAs, VariantAutoscaling, loads",
-            remove_kinds(&ctx, &["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"]),
-        )
-        .await?;
-    ctx.step("wva", "Workload-Variant-Autoscaler", async {
+    let acting = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
+    match ctx.step("autoscalers", "HPAs, VariantAutoscaling, loads", remove_kinds(&ctx, &acting)).await {
+        Ok(n) => count += n,
+        Err(e) => note("autoscalers", e),
+    }
+    let wva = ctx.step("wva", "Workload-Variant-Autoscaler", async {
         let done = wva::remove(&ctx).await?;
         Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
-    })
-    .await?;
-    ctx.step("adapter", "external metrics", async {
+    });
+    let mut restored = true;
+    if let Err(e) = wva.await {
+        restored = false;
+        note("wva", e);
+    }
+    let adapter = ctx.step("adapter", "external metrics", async {
         let done = adapter::remove(&ctx).await?;
         Ok(((), done.unwrap_or_else(|| "nothing of bench's in somebody's adapter".into())))
-    })
-    .await?;
-    count += ctx.step("objects", "everything labelled", remove_kinds(&ctx, &[])).await?;
-    ctx.step("namespaces", &stack, async {
-        let mut gone = vec![];
-        for ns in [ctx.plan.scenario.adapter.namespace.as_str(), ctx.plan.scenario.wva.namespace.as_str(), stack.as_str()] {
-            gone.extend(namespace::remove(&ctx, ns).await?);
+    });
+    if let Err(e) = adapter.await {
+        restored = false;
+        note("adapter", e);
+    }
+    if restored {
+        match ctx.step("objects", "everything labelled", remove_kinds(&ctx, &[])).await {
+            Ok(n) => count += n,
+            Err(e) => note("objects", e),
         }
-        Ok(((), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
-    })
-    .await?;
-    verify(&ctx).await?;
-    Ok(count)
+    }
+    if failed.is_empty() {
+        failed = left(&ctx).await?;
+    }
+    if failed.is_empty() {
+        ctx.step("namespaces", &stack, async {
+            ctx.cluster.delete(&record::at(&stack), None).await?;
+            let mut gone = vec![];
+            for ns in [ctx.plan.scenario.adapter.namespace.as_str(), ctx.plan.scenario.wva.namespace.as_str(), stack.as_str()] {
+                gone.extend(namespace::remove(&ctx, ns).await?);
+            }
+            Ok(((), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
+        })
+        .await
+        .map_err(|e| {
+            Failure::new(Exit::Leftovers, format!("a namespace is left: {e:#}")).hint("kubectl get namespace -o yaml names what holds it")
+        })?;
+        return Ok(count);
+    }
+    Err(Failure::new(Exit::Leftovers, format!("teardown is not complete: {} things are left", failed.len()))
+        .hint("run bench teardown again; an object with a finalizer waits for whoever put it there")
+        .evidence(failed)
+        .into())
 }
 
 /// Deletes labelled objects of some kinds (all when none is named) and waits until they are gone.
 async fn remove_kinds(ctx: &Ctx, only: &[&str]) -> anyhow::Result<(usize, String)> {
     let mut found = owned(&ctx.cluster, ctx.namespace()).await?;
-    found.retain(|(r, _)| only.is_empty() || only.contains(&r.kind.kind));
+    found.retain(|(r, _)| (only.is_empty() || only.contains(&r.kind.kind)) && *r != record::at(ctx.namespace()));
     for (r, uid) in &found {
         match ctx.cluster.delete(r, uid.as_deref()).await {
             Ok(_) => {}
@@ -116,19 +146,16 @@ async fn remove_kinds(ctx: &Ctx, only: &[&str]) -> anyhow::Result<(usize, String
     }
 }
 
-async fn verify(ctx: &Ctx) -> anyhow::Result<()> {
+/// What still carries our labels, but for the record.
+async fn left(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut left: Vec<String> = vec![];
     for (r, _) in owned(&ctx.cluster, ctx.namespace()).await? {
-        let object = ctx.cluster.get(&r).await?;
-        let Some(o) = object else { continue };
+        let Some(o) = ctx.cluster.get(&r).await? else { continue };
+        if r == record::at(ctx.namespace()) {
+            continue;
+        }
         let finalizers = o.pointer("/metadata/finalizers").map(|f| format!(", finalizers {f}")).unwrap_or_default();
         left.push(format!("{r}{finalizers}"));
     }
-    if left.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Leftovers, format!("{} objects are left", left.len()))
-        .hint("run bench teardown again; an object with a finalizer waits for whoever put it there")
-        .evidence(left)
-        .into())
+    Ok(left)
 }

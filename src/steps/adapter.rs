@@ -167,8 +167,8 @@ pub fn with_block(text: &str, stack: &str) -> String {
         lines.push(end);
         return lines.join("\n") + "\n";
     };
-    if lines[at].trim_end() != "externalRules:" {
-        // An empty flow list (`externalRules: []`) becomes a block list; our end mark still bounds what is ours.
+    // An empty flow list becomes a block list. Rules in flow form stay, and the count of rules afterwards refuses the result.
+    if lines[at].split_whitespace().collect::<String>() == "externalRules:[]" {
         lines[at] = "externalRules:".into();
     }
     // The list ends before the next key of the top level; its items may or may not be indented.
@@ -181,6 +181,12 @@ pub fn with_block(text: &str, stack: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// External rules in an adapter's configuration; `None` when it is not valid YAML.
+fn rule_count(text: &str) -> Option<usize> {
+    let parsed: Value = serde_yaml::from_str(text).ok()?;
+    Some(parsed["externalRules"].as_array().map_or(0, Vec::len))
+}
+
 async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
     let found = ctx.cluster.get(&a.config_map).await?.with_context(|| format!("{} is gone", a.config_map))?;
     let before = found["data"][&a.key].as_str().unwrap_or_default().to_string();
@@ -189,9 +195,7 @@ async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
     if before == after {
         return Ok(format!("rules are in {at}"));
     }
-    let parsed: Result<Value, _> = serde_yaml::from_str(&after);
-    let rules = parsed.ok().and_then(|v| v["externalRules"].as_array().map(Vec::len)).unwrap_or(0);
-    if rules < 3 {
+    if rule_count(&after) != rule_count(&without_block(&before, ctx.namespace())).map(|n| n + 3) {
         return Err(Failure::new(Exit::Cluster, format!("bench cannot add its rules to {at}: the result would not be valid"))
             .hint("give the adapter a plain `externalRules:` list, or let bench install its own on a cluster without one")
             .into());
@@ -269,8 +273,12 @@ pub async fn remove(ctx: &Ctx) -> anyhow::Result<Option<String>> {
     if super::label(&api, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) {
         return Ok(None);
     }
-    // An adapter that has become something else since then is no longer ours to touch.
-    let Ok(a) = foreign(ctx, &api).await else { return Ok(None) };
+    let a = match foreign(ctx, &api).await {
+        Ok(a) => a,
+        // An adapter that has become something else since then is no longer ours to touch.
+        Err(e) if e.is::<Failure>() => return Ok(None),
+        Err(e) => return Err(e),
+    };
     let Some(found) = ctx.cluster.get(&a.config_map).await? else { return Ok(None) };
     let now = found["data"][&a.key].as_str().unwrap_or_default();
     let (begin, _) = marks(ctx.namespace());
@@ -317,6 +325,14 @@ mod tests {
         let both = with_block(&with_block(before, "ns1"), "ns2");
         assert_eq!(count(&both), 7);
         assert_eq!(without_block(&both, "ns1"), with_block(before, "ns2"));
+    }
+
+    #[test]
+    fn rules_in_flow_form_are_not_lost_in_silence() {
+        let before = "externalRules: [{seriesQuery: a, metricsQuery: b}]\n";
+        assert_eq!(rule_count(before), Some(1));
+        assert_ne!(rule_count(&with_block(before, "x")), Some(4), "refused by the count");
+        assert!(with_block(before, "x").contains("seriesQuery: a"));
     }
 
     #[test]

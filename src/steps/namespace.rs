@@ -40,11 +40,35 @@ fn stuck(namespace: &Value) -> String {
     if said.is_empty() { "it is terminating".into() } else { said.join("; ") }
 }
 
+/// What somebody else keeps in a namespace; what every namespace has by itself does not count.
+async fn strangers(ctx: &Ctx, name: &str) -> anyhow::Result<Vec<String>> {
+    let mut out = vec![];
+    for kind in ["Deployment", "StatefulSet", "Job", "Service", "ConfigMap", "Secret"] {
+        for o in ctx.cluster.list(kind, Some(name), "").await? {
+            let object = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let own = super::label(&o, crate::config::manifests::labels::MANAGED_BY) == Some(crate::config::manifests::labels::BENCH);
+            let usual =
+                matches!(object, "kube-root-ca.crt" | "openshift-service-ca.crt") || o["type"] == "kubernetes.io/service-account-token";
+            let leaving = o.pointer("/metadata/deletionTimestamp").is_some();
+            // Secrets that OpenShift gives every ServiceAccount.
+            if !own && !usual && !leaving && !object.contains("-dockercfg-") {
+                out.push(format!("{kind} {object}"));
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// Removes the namespace when this stack made it.
 pub async fn remove(ctx: &Ctx, name: &str) -> anyhow::Result<Option<String>> {
     let r = Ref::new("Namespace", "", name);
     match ctx.cluster.get(&r).await? {
         Some(o) if is_ours(&o, ctx.namespace()) => {
+            let strangers = strangers(ctx, name).await?;
+            if !strangers.is_empty() {
+                ctx.report.warn(format!("namespace {name} is kept, somebody else put things into it: {}", strangers.join(", ")));
+                return Ok(None);
+            }
             ctx.cluster.delete_and_wait(&r, ctx.limit(180)).await?;
             Ok(Some(format!("namespace {name}")))
         }

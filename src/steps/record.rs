@@ -16,7 +16,8 @@ pub const UP: &str = "up";
 /// Name of the record.
 pub const NAME: &str = "llmd-bench-stack";
 
-fn at(namespace: &str) -> Ref {
+/// Where it is.
+pub fn at(namespace: &str) -> Ref {
     Ref::new("ConfigMap", namespace, NAME)
 }
 
@@ -107,6 +108,21 @@ pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
         .hint("do it again: bench standup …, or bench swap-to-wva, swap-to-hpa, swap-to-static N")
         .into()),
     }
+}
+
+/// # Errors
+/// Exit 6 when the namespace holds the stack of another model: its Deployment and autoscaler would go on beside ours.
+pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
+    let Some(found) = ctx.cluster.get(&at(ctx.namespace())).await? else { return Ok(()) };
+    let text = found.pointer("/data/plan.yaml").and_then(Value::as_str).unwrap_or_default();
+    // A record that cannot be read is written anew.
+    let Ok(old) = serde_yaml::from_str::<Plan>(text) else { return Ok(()) };
+    if old.deployment() == ctx.plan.deployment() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Cluster, format!("namespace {} holds the stack of {} already", ctx.namespace(), old.scenario.model))
+        .hint("bench teardown first, or another namespace with -p")
+        .into())
 }
 
 /// All records that this user can see; only the context's namespace when listing everywhere is forbidden.

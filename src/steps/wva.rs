@@ -17,6 +17,9 @@ const CONTROLLER_PODS: &str = "control-plane=controller-manager,app.kubernetes.i
 const MAIN_CONFIG: &str = "workload-variant-autoscaler-variantautoscaling-config";
 const CAPACITY_CONFIG: &str = "capacity-scaling-config";
 const INTERVAL: &str = "GLOBAL_OPT_INTERVAL";
+/// Marks of ours in the stack's namespace: the release that we installed, the release that we use.
+const INSTALLED: &str = "wva-installed";
+const USED: &str = "wva-used";
 
 /// Whose release it is.
 enum Whose {
@@ -31,9 +34,8 @@ async fn whose(ctx: &Ctx) -> anyhow::Result<Whose> {
         refuse_without_release(ctx).await?;
         return Ok(Whose::None);
     };
-    // Bench makes the release's namespace itself and marks it; a release elsewhere is somebody else's.
-    let ns = ctx.cluster.get(&Ref::new("Namespace", "", &found.namespace)).await?;
-    let ours = ns.is_some_and(|n| super::is_ours(&n, ctx.namespace()));
+    // Written before the release was made, so that a kill in between cannot turn it into somebody else's.
+    let ours = saved(ctx, INSTALLED).await?.is_some_and(|ns| ns == found.namespace);
     Ok(if ours { Whose::Ours(found) } else { Whose::Foreign(found) })
 }
 
@@ -103,6 +105,7 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
             .into());
     }
     namespace::ensure_named(ctx, &w.namespace).await?;
+    save(ctx, INSTALLED, &Ref::new("Namespace", "", &w.namespace), &w.release, &w.namespace).await?;
     let ca = prometheus.ca(&ctx.cluster).await?;
     let values = manifests::wva_values(&ctx.plan, &prometheus.url(), &prometheus.at.namespace, &ca);
     let chart = Chart { release: &w.release, namespace: &w.namespace, reference: &w.chart, version: &w.chart_version, values: &values };
@@ -142,6 +145,7 @@ async fn use_foreign(ctx: &Ctx, r: &Release) -> anyhow::Result<String> {
         t.queue_spare_trigger
     );
     let mut changed = vec![];
+    save(ctx, USED, &Ref::new("Namespace", "", &r.namespace), &r.name, &r.namespace).await?;
     let capacity = Ref::new("ConfigMap", &r.namespace, CAPACITY_CONFIG);
     let found = ctx.cluster.get(&capacity).await?.with_context(|| format!("{capacity} is missing"))?;
     let key = override_key(ctx);
@@ -178,6 +182,10 @@ pub async fn controller_pods(ctx: &Ctx) -> anyhow::Result<(String, &'static str)
 /// Uninstalls our release, or takes our settings out of somebody else's.
 pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut done = vec![];
+    // Helm need not be there for a stack that never had anything to do with WVA.
+    if saved(ctx, INSTALLED).await?.is_none() && saved(ctx, USED).await?.is_none() {
+        return Ok(done);
+    }
     match whose(ctx).await? {
         Whose::None => {}
         Whose::Ours(r) => {

@@ -80,7 +80,7 @@ impl Place {
     pub fn clean(&self) {
         let up = self.get(&["configmap", "-A", "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
         if up["items"].as_array().is_some_and(|i| i.iter().any(|o| o["metadata"]["name"] == "llmd-bench-stack")) {
-            self.bench(&["teardown"]).exits(0);
+            self.bench(&["teardown", "--force"]).exits(0);
         }
     }
 }

@@ -42,7 +42,12 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
         );
         out.push(finding(Verdict::Valid, "clock-skew", message));
     }
-    out.extend(run.missing.iter().map(|m| finding(Verdict::Valid, "missing-part", m.clone())));
+    // Without logs or image ids the numbers stand; without the load, the records or the metrics something is missing in them.
+    let needed = |m: &str| ["load:", "events.jsonl:", "metrics:", "recorder:"].iter().any(|p| m.starts_with(p));
+    out.extend(run.missing.iter().map(|m| {
+        let verdict = if needed(m) { Verdict::Invalid } else { Verdict::Valid };
+        finding(verdict, "missing-part", m.clone())
+    }));
     out.extend(settings.problems.iter().map(|p| finding(Verdict::Valid, "unreadable-part", p.clone())));
     out
 }
@@ -79,7 +84,7 @@ fn foreign(run: &RunRecord, tables: &Tables) -> Option<Finding> {
 fn metrics(tables: &Tables, settings: &Settings) -> Option<Finding> {
     if tables.series.is_empty() {
         let message = "there are no metrics: requests per pod are not known, and decisions cannot be replayed".into();
-        return Some(finding(Verdict::Valid, "no-metrics", message));
+        return Some(finding(Verdict::Invalid, "no-metrics", message));
     }
     let (start, end) = load_span(tables)?;
     if settings.scrape_interval_s <= 0.0 {
