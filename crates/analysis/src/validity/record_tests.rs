@@ -41,16 +41,20 @@ fn the_record_must_reach_the_end_of_the_load() {
 }
 
 #[test]
-fn gaps_and_missing_parts_are_told_and_do_not_judge() {
+fn missing_data_is_invalid_missing_context_is_only_told() {
     let mut t = good();
     t.gaps = vec![Gap { kind: "watch".into(), from: 110.0, to: 113.0, detail: String::new() }];
     assert_eq!(codes(&run(), &t, &settings(&t)), only(Verdict::Valid, "watch-gap"));
     let t = Tables { series: vec![], ..good() };
-    assert_eq!(codes(&run(), &t, &settings(&t)), only(Verdict::Valid, "no-metrics"));
+    assert_eq!(codes(&run(), &t, &settings(&t)), only(Verdict::Invalid, "no-metrics"));
     let t = good();
     let s = Settings { problems: vec!["plan.yaml: missing".into()], guidellm_version: "0.5.4".into(), ..settings(&t) };
     let r = RunRecord { missing: vec!["logs of pod x".into()], ..run() };
     assert_eq!(codes(&r, &t, &s), (Verdict::Valid, ["guidellm-version", "missing-part", "unreadable-part"].map(String::from).to_vec()));
+    for part in ["metrics: 503", "events.jsonl: gone", "load: the keeper does not answer"] {
+        let r = RunRecord { missing: vec![part.into()], ..run() };
+        assert_eq!(codes(&r, &t, &settings(&t)), only(Verdict::Invalid, "missing-part"), "{part}");
+    }
 }
 
 #[test]
