@@ -372,7 +372,9 @@ pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
     let selector = format!("app.kubernetes.io/name=llmd-bench-agent,{}={}", labels::STACK, ctx.namespace());
     for pod in ctx.cluster.list("Pod", Some(ctx.namespace()), &selector).await? {
         let run = crate::steps::label(&pod, labels::RUN).unwrap_or("unknown");
-        let over = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
+        // A recorder is only deleted when its records are home.
+        let over = pod.pointer("/metadata/deletionTimestamp").is_some()
+            || matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
         if !over && run != own {
             return Err(Failure::new(Exit::Cluster, format!("run {run} is at work in namespace {}", ctx.namespace()))
                 .hint(format!("bench resume {run}   waits for it and collects it;   bench teardown --force   ends it"))
