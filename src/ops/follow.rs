@@ -24,14 +24,6 @@ pub struct Ended {
     pub reason: String,
 }
 
-impl Ended {
-    /// Of a load whose files were fetched before: its own exit code.
-    pub fn fetched(load_dir: &std::path::Path) -> Self {
-        let code = std::fs::read_to_string(load_dir.join("DONE")).ok().and_then(|t| t.trim().parse().ok());
-        Self { code, reason: "Completed".into(), ..Self::default() }
-    }
-}
-
 fn text<'a>(v: &'a Value, path: &str) -> &'a str {
     v.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }

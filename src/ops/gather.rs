@@ -48,7 +48,7 @@ pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
     let mut sources =
         vec![(ns.clone(), model_server::selector(ctx)), (ns, format!("app.kubernetes.io/name={}", ctx.plan.gateway_service()))];
     match wva::controller_pods(ctx).await {
-        Ok((ns, selector)) => sources.push((ns, selector.to_string())),
+        Ok(found) => sources.extend(found.map(|(ns, selector)| (ns, selector.to_string()))),
         Err(e) => missing.push(format!("WVA's log: {e:#}")),
     }
     let logs = dir.join(files::LOGS);

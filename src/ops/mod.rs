@@ -6,6 +6,7 @@ pub mod collect;
 pub mod facts;
 pub mod follow;
 pub mod gather;
+pub mod harness;
 pub mod plan;
 pub mod preflight;
 pub mod recorder;

@@ -1,14 +1,12 @@
 //! One run: reset the arm, make the load, follow it, wait for the tail, bring everything home, judge.
 
-use super::collect::Remote;
-use super::follow::{self, Ended};
 use super::recorder::Recorder;
 use super::results::{self, save};
-use super::{Session, gather, report, reset};
+use super::{Session, follow, gather, harness, report, reset};
 use crate::cluster::{Container, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
-use crate::load::job::{Harness, RESULTS_DIR, harness};
+use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
@@ -68,8 +66,8 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
 /// Takes a run up again whose load was begun: waits, collects, judges.
 pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> anyhow::Result<Finished> {
     let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL));
-    let job = results::object_name("load", &record.id);
-    let lost = follow::job(&ctx, &job).await?.is_none() && !dir.join(files::LOAD).join("DONE").exists();
+    let name = results::object_name("load", &record.id);
+    let lost = follow::job(&ctx, &name).await?.is_none() && harness::fetched(&dir.join(files::LOAD)).is_none();
     let outcome = interruptible(async {
         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
         if lost {
@@ -83,7 +81,7 @@ pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> any
                 .hint(format!("what could still be collected is in {}", dir.display()))
                 .into());
         }
-        let load = harness(&ctx.plan, &record.id, &job)?;
+        let load = job::harness(&ctx.plan, &record.id, &name)?;
         finish(&ctx, dir, &mut record, &load, &prometheus).await
     })
     .await;
@@ -149,8 +147,7 @@ fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
 async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
     ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    let job = results::object_name("load", &record.id);
-    let load = harness(&ctx.plan, &record.id, &job)?;
+    let load = job::harness(&ctx.plan, &record.id, &results::object_name("load", &record.id))?;
     for w in &load.rendered.warnings {
         ctx.report.warn(w.clone());
     }
@@ -174,7 +171,7 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
         .step("load", &load.job, async {
             ctx.apply_all(load.objects.clone()).await?;
             if load.streams_tokenizer {
-                stream_tokenizer(ctx, &load.job).await?;
+                harness::stream_tokenizer(ctx, &load.job).await?;
             }
             let (pod, at) = follow::started(ctx, &load.job).await?;
             Ok(((pod.clone(), at), format!("container of {pod} started")))
@@ -190,8 +187,11 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
     let limit = ctx.limit(load.limit_s + 120);
     let load_dir = dir.join(files::LOAD);
     // Taken up again in its tail: the load's files are here and its keeper is gone.
-    let fetched = load_dir.join("DONE").exists();
-    let ended = if fetched { Ended::fetched(&load_dir) } else { follow::follow(ctx, prometheus, &load.job, limit).await? };
+    let fetched = harness::fetched(&load_dir);
+    let ended = match &fetched {
+        Some(e) => e.clone(),
+        None => follow::follow(ctx, prometheus, &load.job, limit).await?,
+    };
     record.times.harness_started = record.times.harness_started.or(ended.started);
     record.times.harness_ended = record.times.harness_ended.or(ended.finished);
     record.state = RunState::Collecting;
@@ -199,7 +199,9 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
     let mut failed: Vec<String> = vec![];
     let mut keep: Vec<&str> = vec![];
     record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-    if !fetched && let Err(e) = ctx.step("results", "the load's files", collect_load(ctx, &ended.pod, &load_dir)).await {
+    if fetched.is_none()
+        && let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await
+    {
         failed.push(format!("load: {e:#}"));
         // The pod is the only place that has them.
         if ended.code.is_some() {
@@ -237,7 +239,7 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
         ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
     }
     record.times.collected = Some(Utc::now());
-    judge(&ended, &load_dir)
+    harness::judge(&ended, &load_dir)
 }
 
 /// Fetches records, metrics, logs; gives what is missing and how many samples there are.
@@ -303,49 +305,6 @@ async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyh
     }
 }
 
-async fn collect_load(ctx: &Ctx, pod: &str, into: &Path) -> anyhow::Result<((), String)> {
-    let remote = Remote { at: Container::new(ctx.namespace(), pod, "keeper"), dir: RESULTS_DIR.into(), bench: None };
-    let listed = match remote.list(&ctx.cluster).await {
-        Ok(l) => l,
-        Err(e) => {
-            // Without the keeper the log is all that is left.
-            let log = ctx.cluster.logs(&Container::new(ctx.namespace(), pod, "guidellm"), 20_000, false).await;
-            if let Ok(text) = log {
-                results::write_atomic(&into.join("container.log"), text.as_bytes())?;
-            }
-            return Err(e.context("the keeper does not answer"));
-        }
-    };
-    let mut bytes = 0;
-    for file in &listed {
-        bytes += remote.fetch(&ctx.cluster, file, into).await?;
-    }
-    remote.acknowledge(&ctx.cluster).await?;
-    Ok(((), format!("{} files, {:.1} MB, checksums agree", listed.len(), bytes as f64 / 1e6)))
-}
-
-/// What guidellm's end means. Its results have been judged by nobody yet.
-fn judge(ended: &Ended, load_dir: &Path) -> anyhow::Result<()> {
-    let tail = |n: usize| -> Vec<String> {
-        let mut logs: Vec<PathBuf> = vec![load_dir.join("stderr.log"), load_dir.join("container.log")];
-        logs.extend((0..64).map(|k| load_dir.join(format!("rate-{k}/stderr.log"))));
-        let text: String = logs.iter().filter_map(|p| std::fs::read_to_string(p).ok()).collect();
-        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(n)..].iter().map(|l| format!("guidellm: {l}")).collect()
-    };
-    let failure = match (ended.code, ended.reason.as_str()) {
-        (Some(0), _) => return Ok(()),
-        (_, "OOMKilled") => Failure::new(Exit::Invalid, "guidellm was killed for its memory (OOMKilled); the results end there")
-            .hint("give it more: --set load.guidellm.resources.limits.memory=8Gi"),
-        (Some(124), _) => Failure::new(Exit::TimedOut, "guidellm hung and was ended by its time limit")
-            .hint("a worker that was killed makes it hang; --set load.guidellm.overhead_s=… gives it longer"),
-        (None, why) => Failure::new(Exit::Invalid, format!("the load is lost: {why}"))
-            .hint("its pod was deleted or evicted; records and metrics were collected all the same"),
-        (Some(code), _) => Failure::new(Exit::Invalid, format!("guidellm failed with exit code {code}")),
-    };
-    Err(failure.evidence(tail(6)).into())
-}
-
 /// Ends early and cleanly on Ctrl-C; the cluster goes on by itself.
 async fn interruptible<T>(act: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::select! {
@@ -406,25 +365,5 @@ fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> 
         let name = format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name);
         results::write_atomic(&dir.join(files::MANIFESTS).join(name), yaml.as_bytes())?;
     }
-    Ok(())
-}
-
-/// Puts a local tokenizer into the load's pod; a ConfigMap cannot hold a real one.
-async fn stream_tokenizer(ctx: &Ctx, job: &str) -> anyhow::Result<()> {
-    let from = PathBuf::from(&ctx.plan.scenario.load.guidellm.tokenizer.path);
-    let (pod, _) = follow::started(ctx, job).await?;
-    let at = Container::new(ctx.namespace(), &pod, "keeper");
-    let entries = std::fs::read_dir(&from).map_err(|e| {
-        Failure::new(Exit::Usage, format!("the tokenizer's directory {}: {e}", from.display()))
-            .hint("load.guidellm.tokenizer.path names it")
-    })?;
-    for entry in entries {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|_| path.is_file()) else { continue };
-        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let script = format!("head -c {} >\"/tokenizer/$1\"", bytes.len());
-        ctx.cluster.exec_stream(&at, &["sh", "-c", &script, "sh", name], Some(&bytes), Duration::from_secs(60), |_| Ok(())).await?;
-    }
-    ctx.cluster.exec(&at, &["touch", "/tokenizer/READY"]).await?;
     Ok(())
 }

@@ -174,9 +174,10 @@ pub async fn restart(ctx: &Ctx) -> anyhow::Result<()> {
     replace_pods(ctx, &ns, CONTROLLER, CONTROLLER_PODS).await
 }
 
-/// Selector and namespace of the controller's pods, for logs.
-pub async fn controller_pods(ctx: &Ctx) -> anyhow::Result<(String, &'static str)> {
-    Ok((controller_namespace(ctx).await?, CONTROLLER_PODS))
+/// Namespace and selector of the controller's pods, for logs; `None` when the stack has nothing to do with WVA.
+pub async fn controller_pods(ctx: &Ctx) -> anyhow::Result<Option<(String, &'static str)>> {
+    let ns = saved(ctx, INSTALLED).await?.or(saved(ctx, USED).await?);
+    Ok(ns.map(|ns| (ns, CONTROLLER_PODS)))
 }
 
 /// Uninstalls our release, or takes our settings out of somebody else's.
