@@ -12,6 +12,8 @@ pub struct Args {
 }
 
 pub fn run(a: &Args) -> Exit {
-    clap_complete::generate(a.shell, &mut super::Cli::command(), "bench", &mut std::io::stdout());
+    let mut text = vec![];
+    clap_complete::generate(a.shell, &mut super::Cli::command(), "bench", &mut text);
+    out!("{}", String::from_utf8_lossy(&text));
     Exit::Done
 }

@@ -74,7 +74,10 @@ impl ClusterError {
             Self::Unreachable { .. } | Self::Slow { .. } => {
                 Some("is the cluster up, and is it the right context? `kubectl version` and `kubectl config current-context` tell".into())
             }
-            Self::Forbidden { .. } => Some("`bench preflight` lists every right that is needed and missing".into()),
+            Self::Forbidden { .. } => Some(
+                "`bench preflight` lists the rights that are needed in the stack's namespace; cluster-wide parts may need an administrator"
+                    .into(),
+            ),
             Self::Api { code: 401, .. } => Some("the credentials are not valid (any more): log in again".into()),
             Self::Api { code: 409, .. } => {
                 Some("somebody else owns this field; bench does not take it by force. Remove that owner or choose another namespace".into())

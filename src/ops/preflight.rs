@@ -30,6 +30,8 @@ const NAMESPACED: &[(&str, &str)] = &[
     ("Job", "get,list,create,patch,delete"),
     ("Event", "list"),
     ("HorizontalPodAutoscaler", "get,list,create,patch,delete"),
+    ("PodMonitor", "get,create,patch,delete"),
+    ("Prometheus", "list"),
 ];
 
 /// Subresources: (kind, subresource, verb, what for).

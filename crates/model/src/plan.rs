@@ -153,15 +153,17 @@ impl Plan {
 }
 
 impl Hashes {
-    /// `scaling`, `hpa` and `wva` belong to the arm, `load` to the load, all else to the stack.
+    /// `scaling`, `hpa` and `wva` belong to the arm, `load` and `reset` to the load, all else to the stack.
     pub fn of(scenario: &Scenario, profile: Option<&Profile>, arm: Arm) -> Self {
         let mut stack = serde_json::to_value(scenario).unwrap_or_default();
         let mut take = |key: &str| stack.as_object_mut().and_then(|o| o.remove(key)).unwrap_or_default();
         let (scaling, hpa, wva, load) = (take("scaling"), take("hpa"), take("wva"), take("load"));
-        // Neither changes what is tested.
+        // None of these changes what is tested.
+        take("name");
         take("description");
         take("recording");
-        let mut load_part = serde_json::json!({ "settings": load, "profile": profile });
+        let reset = take("reset");
+        let mut load_part = serde_json::json!({ "settings": load, "reset": reset, "profile": profile });
         // A profile's name is not part of the load.
         if let Some(p) = load_part.get_mut("profile").and_then(|p| p.as_object_mut()) {
             p.remove("name");
