@@ -139,11 +139,11 @@ fn wva_decided_it(run: &Path) {
         assert_eq!(metrics.len(), 1);
         assert_eq!(metrics[0]["external"]["metric"]["name"], "inferno_desired_replicas");
     }
-    let seen = hpas
-        .iter()
-        .filter(|h| h["t"].as_str().unwrap() <= at.as_str())
-        .filter_map(|h| h["object"].pointer("/status/currentMetrics/0/external/current/averageValue")?.as_str().map(String::from));
-    assert!(seen.collect::<Vec<_>>().last().is_some_and(|v| *v == "2"), "the HPA saw WVA's 2 when it raised the Deployment");
+    // Its controller scales first and writes its status after: the first status that wants more tells what it had seen.
+    let start = json(&run.join("run.json"))["times"]["harness_started"].as_str().unwrap().to_string();
+    let wants_more = |h: &&Value| h["t"].as_str().unwrap() > start.as_str() && h["object"]["status"]["desiredReplicas"].as_u64() >= Some(2);
+    let raised = hpas.iter().find(wants_more).expect("the HPA wanted two");
+    assert_eq!(raised["object"].pointer("/status/currentMetrics/0/external/current/averageValue"), Some(&json!("2")), "it saw WVA's 2");
 }
 
 fn run_directory_is_whole(run: &Path) {
