@@ -4,7 +4,6 @@ use super::Session;
 use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, record};
 use bench_model::plan::{Arm, Plan};
 use serde_json::Value;
-use std::time::Duration;
 
 /// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
 pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
@@ -30,9 +29,4 @@ pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     arm::ensure(&ctx, &prometheus).await?;
     ctx.step("record", "the stack is up", record::write(&ctx, record::UP)).await?;
     Ok(ctx)
-}
-
-/// Seconds that standing up may take at most, told before it begins.
-pub fn longest(plan: &Plan) -> Duration {
-    Duration::from_secs(u64::from(plan.scenario.model_server.start_timeout_s) + 900)
 }

@@ -44,12 +44,6 @@ impl Ctx {
         self.patience.unwrap_or(Duration::from_secs(seconds))
     }
 
-    /// The same context for another plan of the same stack.
-    #[must_use]
-    pub fn with_plan(&self, plan: Plan) -> Self {
-        Self { plan: Arc::new(plan), ..self.clone() }
-    }
-
     fn journal(&self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
         let mut j = self.journal.lock().map_err(|_| anyhow::anyhow!("the journal's lock is poisoned"))?;
         j.write(step, state, detail)
