@@ -4,3 +4,6 @@
 //! same input gives the same bytes on every machine and with every number of threads.
 
 pub mod autoscaler;
+pub mod engine;
+pub mod rng;
+pub mod time;
