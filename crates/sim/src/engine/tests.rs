@@ -120,5 +120,5 @@ fn coalesced_exact_and_naive_agree_to_the_bit() {
         assert_eq!((naive.end.running, naive.end.waiting, naive.end.kv_blocks_used), (0, 0, 0), "all is over, seed {seed}");
     }
     // The scripts must reach the interesting branches.
-    assert!(events > 400_000 && preempted > 40_000, "{events} events, {preempted} preemptions");
+    assert!(events > 400_000 && preempted > 30_000, "{events} events, {preempted} preemptions");
 }

@@ -1,0 +1,226 @@
+//! guidellm: what it sends when, what it gives up, what it cuts off.
+
+use super::{Class, World};
+use crate::client::lengths::{Draws, lengths, lengths_per_rate};
+use crate::client::schedule::{Window, due_ps, window_ps};
+use crate::engine::{Submit, Told};
+use crate::input::Experiment;
+use crate::output::{Fate, RateSpan, Request};
+use crate::time::{NEVER, Ps};
+
+pub(super) struct Client {
+    pub requests: Vec<Request>,
+    /// Numbers of the requests in flight.
+    open: Vec<u32>,
+    pub peak: u32,
+    /// Rates begun.
+    begun: usize,
+    running: bool,
+    rate: f64,
+    start: Ps,
+    /// End of the window.
+    until: Ps,
+    /// Index of the request that is next, from 1.
+    next: u64,
+    /// The next one is due and no slot is free.
+    blocked: bool,
+    draws: Option<Draws>,
+    rates: usize,
+}
+
+impl Client {
+    pub fn new(e: &Experiment) -> Self {
+        Self {
+            requests: Vec::new(),
+            open: Vec::new(),
+            peak: 0,
+            begun: 0,
+            running: false,
+            rate: 0.0,
+            start: 0,
+            until: 0,
+            next: 1,
+            blocked: false,
+            draws: None,
+            rates: e.load.rates.len(),
+        }
+    }
+
+    pub fn load_over(&self) -> bool {
+        self.begun == self.rates && !self.running
+    }
+
+    fn due(&self) -> Ps {
+        self.start.saturating_add(due_ps(self.next, self.rate))
+    }
+}
+
+impl World<'_> {
+    pub(super) fn rate_start(&mut self) {
+        let load = &self.e.load;
+        let k = self.client.begun;
+        let index = u32::try_from(k).unwrap_or(u32::MAX);
+        let c = &mut self.client;
+        let draws = if load.per_rate { lengths_per_rate } else { lengths };
+        c.draws = Some(draws(load.line, load.seed, index, &load.prompt, &load.output));
+        c.rate = load.rates[k];
+        let (begin, end) = window_ps(load.window, c.rate, load.seconds);
+        (c.begun, c.running, c.start, c.until, c.next, c.blocked) = (k + 1, true, self.now, self.now + end, 1, false);
+        self.out.rates.push(RateSpan { rate: c.rate, start: self.now + begin, end: self.now + end, due: 0 });
+        let (until, due) = (c.until, c.due());
+        self.at(until, Class::RateEnd, index);
+        self.at(due, Class::Send, index);
+    }
+
+    /// The next request is due.
+    pub(super) fn send_due(&mut self, rate: u32) {
+        if !self.client.running || rate as usize + 1 != self.client.begun {
+            return;
+        }
+        if self.client.open.len() >= self.e.load.max_in_flight as usize {
+            self.client.blocked = true;
+            return;
+        }
+        self.send();
+        let (due, until) = (self.client.due(), self.client.until);
+        if due < until || (due == until && self.e.load.window == Window::FirstRequest) {
+            self.at(due.max(self.now), Class::Send, rate);
+        }
+    }
+
+    fn send(&mut self) {
+        let c = &mut self.client;
+        let Some((prompt_tokens, output_tokens)) = c.draws.as_mut().and_then(Iterator::next) else { return };
+        let id = u32::try_from(c.requests.len()).unwrap_or(u32::MAX);
+        let request = Request {
+            due: c.due(),
+            sent: self.now,
+            first: NEVER,
+            end: NEVER,
+            stalled: NEVER,
+            prompt_tokens: prompt_tokens.max(1),
+            output_tokens: output_tokens.max(1),
+            pod: u32::MAX,
+            ticket: 0,
+            open: u32::try_from(c.open.len()).unwrap_or(u32::MAX),
+            rate: u16::try_from(c.begun - 1).unwrap_or(u16::MAX),
+            worker: u16::try_from(c.next % u64::from(self.e.load.workers.max(1))).unwrap_or(0),
+            fate: Fate::Open,
+        };
+        c.next += 1;
+        c.requests.push(request);
+        c.open.push(id);
+        c.peak = c.peak.max(u32::try_from(c.open.len()).unwrap_or(u32::MAX));
+        if let Some(rate) = self.out.rates.last_mut() {
+            rate.due += 1;
+        }
+        let Some(pod) = self.route(id) else {
+            self.close(id, Fate::Refused);
+            return;
+        };
+        let submit = Submit { id, prompt_tokens: request.prompt_tokens, output_tokens: request.output_tokens, cached_tokens: self.cached_tokens(pod, id) };
+        self.look(pod);
+        let ticket = self.fleet.submit(pod, self.now + self.e.router.latency, submit);
+        let r = &mut self.client.requests[id as usize];
+        (r.pod, r.ticket) = (pod, ticket);
+        self.plan_engine(pod);
+        if let Some(limit) = self.e.load.silence {
+            self.at(self.now + limit, Class::Silence, id);
+        }
+    }
+
+    /// What replicas told is noted; the last tokens reach the client later.
+    pub(super) fn hear(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        for t in told.drain(..) {
+            match t {
+                Told::Token { id, at } => {
+                    let r = &mut self.client.requests[id as usize];
+                    if r.fate == Fate::Open {
+                        r.stalled = NEVER;
+                        r.first = r.first.min(at);
+                    }
+                }
+                Told::Done { id, at } => self.at(at, Class::Delivery, id),
+                Told::Preempted { id, at } => {
+                    let r = &mut self.client.requests[id as usize];
+                    if r.fate == Fate::Open && r.first != NEVER {
+                        r.stalled = at;
+                        if let Some(limit) = self.e.load.silence {
+                            self.at(at + limit, Class::Silence, id);
+                        }
+                    }
+                }
+            }
+        }
+        self.told = told;
+    }
+
+    pub(super) fn deliver(&mut self, id: u32) {
+        if self.client.requests[id as usize].fate == Fate::Open {
+            self.close(id, Fate::Served);
+        }
+    }
+
+    pub(super) fn silence(&mut self, id: u32) {
+        let Some(limit) = self.e.load.silence else { return };
+        let r = self.client.requests[id as usize];
+        let since = if r.first > self.now { r.sent } else { r.stalled };
+        if r.fate == Fate::Open && since != NEVER && since + limit <= self.now {
+            self.give_up(id);
+            self.close(id, Fate::Silent);
+        }
+    }
+
+    fn give_up(&mut self, id: u32) {
+        let r = self.client.requests[id as usize];
+        self.look(r.pod);
+        self.fleet.abort(r.pod, self.now, r.ticket, id);
+        self.plan_engine(r.pod);
+    }
+
+    /// The request is over for the client; a slot is free.
+    pub(super) fn close(&mut self, id: u32, fate: Fate) {
+        let now = self.now;
+        let c = &mut self.client;
+        let r = &mut c.requests[id as usize];
+        (r.fate, r.end) = (fate, now);
+        if r.first > now {
+            r.first = NEVER;
+        }
+        let (place, pod) = (r.open as usize, r.pod);
+        c.open.swap_remove(place);
+        if let Some(moved) = c.open.get(place) {
+            c.requests[*moved as usize].open = u32::try_from(place).unwrap_or(u32::MAX);
+        }
+        self.released(id, pod, fate);
+        if self.client.blocked && fate != Fate::CutOff {
+            self.client.blocked = false;
+            let rate = u32::try_from(self.client.begun - 1).unwrap_or(u32::MAX);
+            self.at(now, Class::Send, rate);
+        }
+    }
+
+    pub(super) fn rate_end(&mut self) {
+        self.client.running = false;
+        self.client.blocked = false;
+        while let Some(id) = self.client.open.last().copied() {
+            self.give_up(id);
+            self.close(id, Fate::CutOff);
+        }
+        self.drop_connections();
+        if self.client.begun < self.client.rates {
+            self.at(self.now + self.e.load.gap, Class::RateStart, 0);
+        } else {
+            self.at(self.now + self.e.load.tail_limit, Class::End, 0);
+            self.await_settling();
+        }
+    }
+
+    /// Requests in flight at a pod, in order of their numbers.
+    pub(super) fn in_flight_at(&self, pod: u32) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.client.open.iter().copied().filter(|id| self.client.requests[*id as usize].pod == pod).collect();
+        ids.sort_unstable();
+        ids
+    }
+}
