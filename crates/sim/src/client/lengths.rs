@@ -23,7 +23,7 @@ use bench_model::profile::Lengths;
 /// the rates of one guidellm process from 0. Where every rate has a process of its own, see [`lengths_per_rate`].
 pub fn lengths(line: Line, seed: u64, rate_index: u32, prompt: &Lengths, output: &Lengths) -> Draws {
     let base = match line {
-        Line::V04 | Line::V052 => u128::from(seed),
+        Line::V04 => u128::from(seed),
         Line::V07 => u128::from(Mersenne::new(seed.into()).word()),
     };
     let seed = base + u128::from(rate_index);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn prompts(p: Lengths) -> Vec<u32> {
-        lengths(Line::V052, 42, 0, &p, &p).take(6).map(|(p, _)| p).collect()
+        lengths(Line::V04, 42, 0, &p, &p).take(6).map(|(p, _)| p).collect()
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let prompts = |line, seed, k| lengths(line, seed, k, &p, &p).map(|(p, _)| p).take(50).collect::<Vec<_>>();
         let outputs = |line, seed, k| lengths(line, seed, k, &p, &p).map(|(_, o)| o).take(50).collect::<Vec<_>>();
         assert_eq!(outputs(Line::V04, 42, 0), prompts(Line::V04, 42, 1));
-        assert_eq!(prompts(Line::V052, 43, 0), prompts(Line::V052, 42, 1));
+        assert_eq!(prompts(Line::V04, 43, 0), prompts(Line::V04, 42, 1));
         assert_eq!(prompts(Line::V07, 42, 0), prompts(Line::V04, 2_746_317_213, 0));
         assert_ne!(prompts(Line::V07, 43, 0), prompts(Line::V07, 42, 1));
         let own: Vec<_> = lengths_per_rate(Line::V07, 42, 1, &p, &p).map(|(p, _)| p).take(50).collect();
