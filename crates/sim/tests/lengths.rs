@@ -5,7 +5,7 @@
 use bench_model::profile::Lengths;
 use bench_sim::client::Line;
 use bench_sim::client::lengths::lengths;
-use bench_sim::client::schedule::{Traits, requests};
+use bench_sim::client::schedule::{Queue, Traits, requests};
 use serde::Deserialize;
 
 /// See fixtures/lengths/README.md.
@@ -43,7 +43,7 @@ fn check(json: &str, rates: [f64; 2], seconds: u32) {
             );
         }
         // The order: each worker takes some requests ahead of its schedule when the rate begins, in the order in which the workers
-        // happen to ask; then one for each that it sends. So only the first 2 x workers are permuted, if any.
+        // happen to ask; then one for each that it sends. No worker was full here, so only the first 2 x workers are permuted, if any.
         let ahead = traits.taken_ahead as usize * run.workers;
         let samples: Vec<usize> = sent.iter().map(|s| s.0).collect();
         let (mut head, tail) = (samples[..ahead.min(samples.len())].to_vec(), &samples[ahead.min(samples.len())..]);
@@ -90,6 +90,18 @@ fn short_0_7_4() {
 #[test]
 fn short_0_8_1() {
     check(include_str!("fixtures/lengths/short-0.8.1.json"), [2.0, 3.0], 15);
+}
+
+/// Where all workers are full most of the time, the order is that of each worker's own small queue.
+#[test]
+fn order_of_full_workers() {
+    let sent: Vec<(usize, u64)> = serde_json::from_str(include_str!("fixtures/lengths/full-0.5.4.json")).unwrap();
+    // What the workers hold at first is by chance: it is read off their first two requests.
+    let held = (0..10).map(|w| sent.iter().filter(|s| s.0 == w).take(2).map(|s| s.1).collect()).collect();
+    let mut queue = Queue::with_held(held);
+    let wrong: Vec<_> = sent.iter().map(|&(worker, sample)| (sample, queue.send(worker))).filter(|(real, model)| real != model).collect();
+    // Once two workers took their next draw at the same moment, and the later one was quicker.
+    assert_eq!((sent.len(), wrong), (110, vec![(44, 43), (43, 44)]));
 }
 
 /// The means of the four rates of the published experiment (1200 s at 2, 3, 5 and 6 requests a second, seed 42).

@@ -10,8 +10,9 @@
 //!   where a missing bound is the mean, and the lower one at least 1. When both bounds are equal it is that, and nothing is drawn.
 //!   A missing bound of the normal is five standard deviations off.
 //!
-//! The order is that in which the requests are made. The workers take them from one queue, each some ahead of its own schedule, so
-//! the order in which they are sent differs from it locally.
+//! The order is that in which the requests are made. It is that in which they are sent from 0.7.4 on; before, each worker holds two
+//! of them back ([`super::schedule::Queue`]), which permutes the first 20 of a rate with ten workers, and the later ones while workers
+//! are full.
 
 use super::Line;
 use super::mersenne::Mersenne;

@@ -8,6 +8,7 @@
 //! is full holds nobody up. When all are full the next i waits, and goes off at once when a slot frees, however late.
 
 use super::Line;
+use std::collections::VecDeque;
 
 /// Picoseconds of a second.
 pub const PS: i64 = 1_000_000_000_000;
@@ -102,6 +103,44 @@ pub fn slots(cap: u32, workers: u32) -> Vec<u32> {
     (0..n).map(|rank| cap / n + u32::from(rank < cap % n)).collect()
 }
 
+/// Which draw (of [`super::lengths::lengths`], from 0) a worker sends next.
+///
+/// Each worker holds as many draws as it takes ahead, and with each that it sends takes the next one of the common queue. While the
+/// workers send in turn, that keeps the order of the draws; the draws of a full worker wait with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    held: Vec<VecDeque<u64>>,
+    next: u64,
+}
+
+impl Queue {
+    /// The queue at the moment 0 of a rate. In reality the workers' first draws fall to them by chance; here in turn, so that an even
+    /// flow of requests has the order of the draws from the first one on.
+    pub fn new(workers: u32, taken_ahead: u32) -> Self {
+        let (n, ahead) = (u64::from(workers), u64::from(taken_ahead));
+        Self::with_held((0..n).map(|rank| (0..ahead).map(|k| k * n + rank).collect()).collect())
+    }
+
+    /// A queue with these draws held by the workers; all below the largest count as taken.
+    pub fn with_held(held: Vec<VecDeque<u64>>) -> Self {
+        let next = held.iter().flatten().max().map_or(0, |last| last.saturating_add(1));
+        Self { held, next }
+    }
+
+    /// The draw that this worker sends now. A worker that is not there takes from the queue itself.
+    pub fn send(&mut self, worker: usize) -> u64 {
+        let new = self.next;
+        self.next = self.next.saturating_add(1);
+        match self.held.get_mut(worker) {
+            Some(held) => {
+                held.push_back(new);
+                held.pop_front().unwrap_or(new)
+            }
+            None => new,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +178,20 @@ mod tests {
         assert_eq!(slots(512, 10), [52, 52, 51, 51, 51, 51, 51, 51, 51, 51]);
         assert_eq!(slots(10_240, 10), [1024; 10]);
         assert_eq!((slots(3, 10), slots(7, 0), slots(0, 4)), (vec![1, 1, 1], vec![7], vec![0]));
+    }
+
+    #[test]
+    fn queue() {
+        for ahead in [0, 2] {
+            let mut q = Queue::new(3, ahead);
+            let sent: Vec<u64> = (0..12).map(|i| q.send(i % 3)).collect();
+            assert_eq!(sent, (0..12).collect::<Vec<u64>>());
+        }
+        // Worker 1 is full for a while, with draws 1 and 4.
+        let mut q = Queue::new(3, 2);
+        let sent: Vec<u64> = [0, 2, 0, 2, 0, 1, 1, 1].into_iter().map(|w| q.send(w)).collect();
+        assert_eq!(sent, [0, 2, 3, 5, 6, 1, 4, 11]);
+        assert_eq!((Queue::new(0, 2).send(7), Queue::new(2, 0).send(7)), (0, 0));
     }
 
     #[test]
