@@ -4,3 +4,4 @@
 //! same input gives the same bytes on every machine and with every number of threads.
 
 pub mod autoscaler;
+pub mod router;
