@@ -1,17 +1,19 @@
-//! Which replica a request goes to: llm-d's endpoint picker (EPP) and simpler balancers.
+//! Which replica a request goes to: llm-d's endpoint picker (EPP), simpler balancers, and the client's kept-alive connections.
 //!
 //! Sources named below: GIE = kubernetes-sigs/gateway-api-inference-extension v1.3.0, the version inside the image
-//! `llm-d-inference-scheduler:v0.5.0-rc.1`; the chart that configures it is inferencepool v1.2.0; Istio is 1.28.1.
+//! `llm-d-inference-scheduler:v0.5.0-rc.1`; the chart that configures it is inferencepool v1.2.0; Istio is 1.28.1, httpcore 1.0.9.
 //!
 //! Everything here is pure: the snapshots come in, a place in them goes out, and random numbers are drawn from a closure.
 //! Nothing is allocated by a pick; a pick costs a few passes over the candidates.
 
 mod epp;
+mod keepalive;
 mod prefix;
 
 use std::time::Duration;
 
 pub use epp::{Epp, Weights};
+pub use keepalive::{KeepAlive, KeepAliveSettings, Lease};
 pub use prefix::{
     BLOCK_CHARS, CHARS_PER_TOKEN, DEFAULT_CAPACITY, FORGET_GONE_EVERY, MAX_BLOCKS, PrefixIndex, PrefixQuery, block_chars, blocks_of,
 };
