@@ -2,8 +2,9 @@
 //! caller.
 
 use crate::client::Line;
+use crate::client::schedule::Window;
 use crate::engine::{FixedParams, Invalid, VllmParams};
-use crate::router::{Policy, Pool};
+use crate::router::Policy;
 use crate::time::{MAX_SPAN_S, PS_PER_S, Ps};
 use bench_model::profile::Lengths;
 use bench_model::scenario::{Scaling, Thresholds};
@@ -51,7 +52,11 @@ pub struct Load {
     pub per_rate: bool,
     /// Prompts repeat after this many; `None`: never.
     pub distinct_prompts: Option<u32>,
-    /// Requests in flight at most; above it the load is closed-loop.
+    /// The moment from which the length of a rate counts.
+    pub window: Window,
+    /// Worker processes.
+    pub workers: u32,
+    /// Requests in flight at most, over all workers; above it the load is closed-loop.
     pub max_in_flight: u32,
     /// A request without a byte for this long is given up.
     pub silence: Option<Ps>,
@@ -73,11 +78,13 @@ pub enum Server {
 }
 
 /// What picks the replica of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Router {
+    /// The picker in its first state.
     pub policy: Policy,
-    /// The client's connections stay with the replica to which they were opened; `None`: every request is routed by itself.
-    pub keep_alive: Option<Pool>,
+    /// The client's connections stay with the replica to which they were opened, and an idle one is kept for so long; `None`: every
+    /// request is routed by itself.
+    pub keep_alive: Option<Ps>,
     /// The picker sees replicas as they were at its last look; it looks this often. 0: always fresh.
     pub refresh: Ps,
     /// Between client and replica, both ways together.
@@ -213,14 +220,14 @@ impl Experiment {
         let pauses = l.gap.saturating_mul(i64::try_from(l.rates.len()).unwrap_or(i64::MAX));
         let span = (i64::from(l.seconds) * i64::try_from(l.rates.len()).unwrap_or(i64::MAX)).saturating_mul(PS_PER_S);
         let span = span.saturating_add(pauses).saturating_add(l.lead).saturating_add(l.tail_limit);
-        if [l.gap, l.lead, l.settle, l.tail_limit, self.router.refresh, self.router.latency].iter().any(|t| *t < 0) {
+        if [l.gap, l.lead, l.settle, l.tail_limit, self.router.refresh, self.router.latency, self.router.keep_alive.unwrap_or(0)].iter().any(|t| *t < 0) {
             return no("a time is negative".into());
         }
         if span > MAX_SPAN_S * PS_PER_S {
             return no(format!("the experiment lasts over {} days; that is longer than can be simulated", MAX_SPAN_S / 86_400));
         }
-        if l.max_in_flight == 0 {
-            return no("the client's limit of requests in flight must be above 0".into());
+        if l.max_in_flight == 0 || l.workers == 0 || l.workers > 1000 {
+            return no("the client needs 1 to 1000 workers, and a limit of requests in flight above 0".into());
         }
         if l.silence.is_some_and(|s| s <= 0) {
             return no("the client's silence limit must be above 0 s".into());

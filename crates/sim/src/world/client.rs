@@ -2,11 +2,12 @@
 
 use super::{Class, World};
 use crate::client::lengths::{Draws, lengths, lengths_per_rate};
-use crate::client::schedule::{Window, due_ps, window_ps};
+use crate::client::schedule::{Window, due_ps, slots, window_ps};
 use crate::engine::{Submit, Told};
 use crate::input::Experiment;
 use crate::output::{Fate, RateSpan, Request};
 use crate::time::{NEVER, Ps};
+use std::collections::VecDeque;
 
 pub(super) struct Client {
     pub requests: Vec<Request>,
@@ -22,7 +23,11 @@ pub(super) struct Client {
     until: Ps,
     /// Index of the request that is next, from 1.
     next: u64,
-    /// The next one is due and no slot is free.
+    /// Workers with a free slot, in the order in which they took the next indices.
+    turn: VecDeque<u16>,
+    /// Free slots of each worker; a worker in `turn` holds one of them.
+    free: Vec<u32>,
+    /// The next one is due and no worker has a free slot.
     blocked: bool,
     draws: Option<Draws>,
     rates: usize,
@@ -40,6 +45,8 @@ impl Client {
             start: 0,
             until: 0,
             next: 1,
+            turn: VecDeque::new(),
+            free: Vec::new(),
             blocked: false,
             draws: None,
             rates: e.load.rates.len(),
@@ -66,6 +73,9 @@ impl World<'_> {
         c.rate = load.rates[k];
         let (begin, end) = window_ps(load.window, c.rate, load.seconds);
         (c.begun, c.running, c.start, c.until, c.next, c.blocked) = (k + 1, true, self.now, self.now + end, 1, false);
+        // New processes, each with its slots; each takes an index at once.
+        c.free = slots(load.max_in_flight, load.workers);
+        c.turn = (0..u16::try_from(c.free.len()).unwrap_or(u16::MAX)).collect();
         self.out.rates.push(RateSpan { rate: c.rate, start: self.now + begin, end: self.now + end, due: 0 });
         let (until, due) = (c.until, c.due());
         self.at(until, Class::RateEnd, index);
@@ -77,18 +87,19 @@ impl World<'_> {
         if !self.client.running || rate as usize + 1 != self.client.begun {
             return;
         }
-        if self.client.open.len() >= self.e.load.max_in_flight as usize {
+        let Some(worker) = self.client.turn.pop_front() else {
             self.client.blocked = true;
             return;
-        }
-        self.send();
+        };
+        self.send(worker);
         let (due, until) = (self.client.due(), self.client.until);
         if due < until || (due == until && self.e.load.window == Window::FirstRequest) {
             self.at(due.max(self.now), Class::Send, rate);
         }
     }
 
-    fn send(&mut self) {
+    /// A worker sends the next request, and takes another index if it has a slot left.
+    fn send(&mut self, worker: u16) {
         let c = &mut self.client;
         let Some((prompt_tokens, output_tokens)) = c.draws.as_mut().and_then(Iterator::next) else { return };
         let id = u32::try_from(c.requests.len()).unwrap_or(u32::MAX);
@@ -104,17 +115,23 @@ impl World<'_> {
             ticket: 0,
             open: u32::try_from(c.open.len()).unwrap_or(u32::MAX),
             rate: u16::try_from(c.begun - 1).unwrap_or(u16::MAX),
-            worker: u16::try_from(c.next % u64::from(self.e.load.workers.max(1))).unwrap_or(0),
+            worker,
             fate: Fate::Open,
         };
         c.next += 1;
+        if let Some(free) = c.free.get_mut(usize::from(worker)) {
+            *free -= 1;
+            if *free > 0 {
+                c.turn.push_back(worker);
+            }
+        }
         c.requests.push(request);
         c.open.push(id);
         c.peak = c.peak.max(u32::try_from(c.open.len()).unwrap_or(u32::MAX));
         if let Some(rate) = self.out.rates.last_mut() {
             rate.due += 1;
         }
-        let Some(pod) = self.route(id) else {
+        let Some(pod) = self.route(worker) else {
             self.close(id, Fate::Refused);
             return;
         };
@@ -188,13 +205,19 @@ impl World<'_> {
         if r.first > now {
             r.first = NEVER;
         }
-        let (place, pod) = (r.open as usize, r.pod);
+        let (place, pod, worker) = (r.open as usize, r.pod, r.worker);
         c.open.swap_remove(place);
         if let Some(moved) = c.open.get(place) {
             c.requests[*moved as usize].open = u32::try_from(place).unwrap_or(u32::MAX);
         }
+        if let Some(free) = c.free.get_mut(usize::from(worker)) {
+            *free += 1;
+            if *free == 1 {
+                c.turn.push_back(worker);
+            }
+        }
         self.released(id, pod, fate);
-        if self.client.blocked && fate != Fate::CutOff {
+        if self.client.blocked && self.client.running {
             self.client.blocked = false;
             let rate = u32::try_from(self.client.begun - 1).unwrap_or(u32::MAX);
             self.at(now, Class::Send, rate);

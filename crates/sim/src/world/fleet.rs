@@ -8,7 +8,7 @@ use crate::engine::{Engine, Submit};
 use crate::input::{Experiment, Server, Stepping};
 use crate::output::{Fate, PodLife};
 use crate::rng::Stream;
-use crate::router::{Policy, ReplicaId, Snapshot};
+use crate::router::{KeepAlive, KeepAliveSettings, Lease, Policy, ReplicaId, Snapshot};
 use crate::time::{NEVER, Ps, PS_PER_S};
 
 /// How long the scheduler and the kubelet take before a container starts.
@@ -40,8 +40,13 @@ pub(super) struct Fleet {
     /// Numbers of those that are not deleted, ascending.
     active: Vec<u32>,
     policy: Policy,
+    /// The picker looks at the replicas' metrics.
+    looks: bool,
     ties: Stream,
     candidates: Vec<Snapshot>,
+    connections: Option<KeepAlive>,
+    /// Of each request, the connection that it holds.
+    leases: Vec<Option<Lease>>,
 }
 
 impl Fleet {
@@ -52,8 +57,13 @@ impl Fleet {
             serving: Vec::new(),
             active: Vec::new(),
             policy: e.router.policy.clone(),
+            looks: matches!(e.router.policy, Policy::Epp(_)),
             ties: Stream::new(e.seed, "router", 0),
             candidates: Vec::new(),
+            connections: e.router.keep_alive.map(|expiry| {
+                KeepAlive::new(KeepAliveSettings { workers: e.load.workers, expiry: Some(expiry), max_idle: None })
+            }),
+            leases: Vec::new(),
         }
     }
 
@@ -210,8 +220,10 @@ impl World<'_> {
     pub(super) fn engine_event(&mut self, number: u32) {
         let p = &mut self.fleet.pods[number as usize];
         let Some(engine) = p.engine.as_mut().filter(|e| !p.gone && e.next_event() == self.now) else { return };
-        // The picker may have looked since the last change.
-        look(p.planned_look(self.e.router.refresh, self.now), engine.as_ref(), &mut p.seen);
+        if self.fleet.looks {
+            // The picker may have looked since the last change, but not yet at what happens now.
+            look(last_look(self.e.router.refresh, self.now - 1), engine.as_ref(), &mut p.seen);
+        }
         engine.advance(&mut self.told);
         p.last_event = self.now;
         self.hear();
@@ -230,44 +242,62 @@ impl World<'_> {
 
     /// Keeps what the router's picker saw of a replica before something changes there.
     pub(super) fn look(&mut self, number: u32) {
-        let refresh = self.e.router.refresh;
-        if let Some(p) = self.fleet.pods.get_mut(number as usize)
+        if self.fleet.looks
+            && let Some(p) = self.fleet.pods.get_mut(number as usize)
             && let Some(engine) = &p.engine
         {
-            let at = if refresh > 0 { self.now / refresh * refresh } else { self.now };
-            look(at, engine.as_ref(), &mut p.seen);
+            look(last_look(self.e.router.refresh, self.now), engine.as_ref(), &mut p.seen);
         }
     }
 
-    /// The replica for a request, by its kept connection or by the picker.
-    pub(super) fn route(&mut self, id: u32) -> Option<u32> {
-        let _ = id;
-        for i in 0..self.fleet.serving.len() {
-            let number = self.fleet.serving[i];
-            self.look(number);
+    /// The replica for a request of this worker: by a connection that it kept, or by the picker.
+    pub(super) fn route(&mut self, worker: u16) -> Option<u32> {
+        let Some(mut connections) = self.fleet.connections.take() else { return self.pick() };
+        let lease = connections.send(self.now, worker.into(), || self.pick().map(ReplicaId));
+        self.fleet.connections = Some(connections);
+        self.fleet.leases.push(lease);
+        lease.map(|l| l.replica.0)
+    }
+
+    fn pick(&mut self) -> Option<u32> {
+        if self.fleet.serving.len() > 1 {
+            for i in 0..self.fleet.serving.len() {
+                self.look(self.fleet.serving[i]);
+            }
         }
         let f = &mut self.fleet;
         f.candidates.clear();
-        f.candidates.extend(f.serving.iter().map(|n| {
-            let p = &f.pods[*n as usize];
-            Snapshot { in_flight: p.in_flight, ..p.seen.1 }
-        }));
+        let pods = &f.pods;
+        f.candidates.extend(f.serving.iter().map(|n| Snapshot { in_flight: pods[*n as usize].in_flight, ..pods[*n as usize].seen.1 }));
         let place = f.policy.pick(&f.candidates, None, &mut || f.ties.next_u64())?;
         f.serving.get(place).copied()
     }
 
-    /// A request is over at its replica.
+    /// A request is over at its replica. A whole answer leaves the connection open; a broken one closes it.
     pub(super) fn released(&mut self, id: u32, pod: u32, fate: Fate) {
-        let _ = (id, fate);
         if let Some(p) = self.fleet.pods.get_mut(pod as usize) {
             p.in_flight = p.in_flight.saturating_sub(1);
         }
+        if let (Some(connections), Some(Some(lease))) = (&mut self.fleet.connections, self.fleet.leases.get(id as usize)) {
+            if fate == Fate::Served {
+                connections.finished(self.now, *lease);
+            } else {
+                connections.broken(*lease);
+            }
+        }
     }
 
-    pub(super) fn drop_connections(&mut self) {}
+    /// A rate ended, and guidellm's processes with it.
+    pub(super) fn drop_connections(&mut self) {
+        if let Some(connections) = &mut self.fleet.connections {
+            connections.reset();
+        }
+    }
 
     fn pod_leaves_router(&mut self, number: u32) {
-        let _ = number;
+        if let Some(connections) = &mut self.fleet.connections {
+            connections.replica_gone(ReplicaId(number));
+        }
     }
 
     pub(super) fn cached_tokens(&self, pod: u32, id: u32) -> u32 {
@@ -276,10 +306,9 @@ impl World<'_> {
     }
 }
 
-impl Pod {
-    fn planned_look(&self, refresh: Ps, now: Ps) -> Ps {
-        if refresh > 0 { (now - 1) / refresh * refresh } else { now }
-    }
+/// The picker's last look at or before `now`.
+fn last_look(refresh: Ps, now: Ps) -> Ps {
+    if refresh > 0 { now.div_euclid(refresh) * refresh } else { now }
 }
 
 /// A look at `at`, unless one as late was taken already or the replica has changed since.
