@@ -165,19 +165,20 @@ fn stabilization_takes_the_least_rise_and_the_least_fall() {
 
 #[test]
 fn recommendation_at_a_cutoff_is_not_overwritten() {
-    // At 315 s the entries of 15 s are at the cutoff of 300 s: kept, and there again once the window is longer.
-    let long = average_one(10, windows(0, 600));
+    let (short, long) = (average_one(10, windows(0, 300)), average_one(10, windows(0, 600)));
+    let highest = |c: &mut Controller, spec, now_ms| sync_ms(c, spec, now_ms, 1, 1).stabilized.map(|s| s.highest);
+    // Two entries of 15 s: the initial 5, and 8.
     let mut kept = fresh();
-    sync(&mut kept, &average_one(10, windows(0, 300)), 15, 5, 5);
-    assert_eq!(sync(&mut kept, &average_one(10, windows(0, 300)), 315, 1, 1).stabilized.map(|s| s.highest), Some(1));
-    assert_eq!(sync(&mut kept, &long, 330, 1, 1).stabilized.map(|s| s.highest), Some(5));
-    // A millisecond older, the last of the two is overwritten, then the first.
-    let mut lost = fresh();
-    sync(&mut lost, &average_one(10, windows(0, 300)), 15, 5, 5);
-    sync_ms(&mut lost, &average_one(10, windows(0, 300)), 315_001, 1, 1);
-    assert_eq!(sync(&mut lost.clone(), &long, 330, 1, 1).stabilized.map(|s| s.highest), Some(5));
-    sync(&mut lost, &average_one(10, windows(0, 300)), 330, 1, 1);
-    assert_eq!(sync(&mut lost, &long, 345, 1, 1).stabilized.map(|s| s.highest), Some(1));
+    sync(&mut kept, &short, 15, 5, 8);
+    let mut lost = kept.clone();
+    // Exactly at the cutoff: no longer counted, but there again once the window is longer.
+    assert_eq!(highest(&mut kept, &short, 315_000), Some(1));
+    assert_eq!(highest(&mut kept, &long, 330_000), Some(8));
+    // A millisecond older: the later is overwritten, then the earlier.
+    assert_eq!(highest(&mut lost, &short, 315_001), Some(1));
+    assert_eq!(highest(&mut lost.clone(), &long, 330_000), Some(5));
+    assert_eq!(highest(&mut lost, &short, 330_000), Some(1));
+    assert_eq!(highest(&mut lost, &long, 345_000), Some(1));
 }
 
 /// Scale-up by one policy of 15 s, scale-down by one pod in half an hour.
@@ -209,6 +210,21 @@ fn recycling_keeps_an_event_exactly_as_old_as_the_period() {
     assert_eq!(sync(&mut c, &spec, 30, 3, 60).scale_to, Some(53));
     // 53 − (2 + 50) − 1, raised to the minimum.
     assert_eq!(sync(&mut c, &spec, 45, 53, 1).scale_to, Some(1));
+}
+
+#[test]
+fn recycling_overwrites_what_was_outdated_before_periods_became_longer() {
+    let mut spec = short_up_long_down();
+    let mut c = fresh();
+    for (at_s, replicas, wanted) in [(15, 1, 3), (30, 3, 6), (75, 6, 7)] {
+        assert_eq!(sync(&mut c, &spec, at_s, replicas, wanted).scale_to, Some(wanted as i32));
+    }
+    // The event of 2 pods is left, and marked. With half an hour it would be young, but it goes before a new one is added.
+    let behavior = spec.behavior.as_mut().expect("behavior");
+    behavior.up.policies = vec![pods_policy(50, 1800)];
+    assert_eq!(sync(&mut c, &spec, 90, 7, 17).scale_to, Some(17));
+    // 17 − (1 + 10) − 1
+    assert_eq!(sync(&mut c, &spec, 105, 17, 1).scale_to, Some(5));
 }
 
 #[test]
@@ -355,7 +371,7 @@ fn missing_series_is_an_error_and_not_zero() {
         assert_eq!((o.limited, o.desired), (None, 0));
     }
     let zero = external(&mut c, &spec, 90, &[Reading::Values(&[0])]);
-    assert_eq!((zero.proposal, zero.scale_to), (Some(0), Some(1)));
+    assert_eq!((zero.proposal, zero.winner, zero.scale_to), (Some(0), Some(0), Some(1)));
     assert_eq!(reason(zero.active), Some((true, Reason::ValidMetricFound)));
     assert_eq!(reason(zero.limited), Some((true, Reason::TooFewReplicas)));
     // What was wanted last stays in the status.
@@ -375,6 +391,14 @@ fn a_missing_series_forbids_only_to_scale_down() {
         assert_eq!(o.branch, if down { Branch::MetricsFailed } else { Branch::Metrics });
         assert_eq!(o.winner, (!down).then_some(1));
     }
+}
+
+#[test]
+fn a_negative_proposal_wins_over_none_and_counts_as_zero() {
+    let mut spec = average_one(10, windows(0, 0));
+    spec.metrics = vec![MetricSpec::Object(Target::AverageValue(TARGET)); 2];
+    let o = external(&mut fresh(), &spec, 15, &[Reading::Values(&[-9_000]), Reading::Values(&[-5_000])]);
+    assert_eq!((o.proposal, o.winner, o.scale_to), (Some(-5), Some(1), Some(1)));
 }
 
 #[test]
@@ -407,11 +431,14 @@ const NOW_MS: i64 = 3_600_000;
 
 /// The evaluation of one Pods or Resource metric; the samples are of pods 0, 1, …, and `None` is a pod without one.
 fn of_pods(metric: MetricSpec, pods: &[Pod], samples: &[Option<i64>]) -> Result<Evaluation, Failure> {
+    of_pods_and_scale(metric, pods, samples, pods.len().max(1) as i32)
+}
+
+fn of_pods_and_scale(metric: MetricSpec, pods: &[Pod], samples: &[Option<i64>], replicas: i32) -> Result<Evaluation, Failure> {
     let samples: Vec<PodSample> =
         (0..).zip(samples).filter_map(|(pod, milli)| Some(PodSample { pod, milli: (*milli)?, at_ms: NOW_MS, window_s: 30 })).collect();
-    let replicas = pods.len() as i32;
     let spec = Spec { min: 1, max: 100, metrics: vec![metric], behavior: None };
-    let seen = Observation { spec_replicas: replicas.max(1), status_replicas: replicas, readings: &[Reading::Pods(&samples)], pods };
+    let seen = Observation { spec_replicas: replicas, status_replicas: replicas, readings: &[Reading::Pods(&samples)], pods };
     fresh().sync(&spec, NOW_MS, &seen).metrics.swap_remove(0)
 }
 
@@ -445,6 +472,20 @@ fn missing_pods_use_nothing_on_the_way_up() {
     assert_eq!(proposed(&pods, &[Some(1500), None, None]), (3, WouldReverse));
     // At exactly 1 nothing is assumed.
     assert_eq!(proposed(&pods, &[Some(1000), None, None]), (3, WithinTolerance));
+}
+
+#[test]
+fn assumed_values_must_not_turn_the_direction_against_the_scale() {
+    let pods: Vec<Pod> = (0..4).map(pod).collect();
+    let proposed =
+        |pods: &[Pod], samples: &[Option<i64>], replicas| of_pods_and_scale(PODS, pods, samples, replicas).map(|e| (e.proposal, e.verdict));
+    // Fewer pods are listed than the scale has: twice the 2 would be 4.
+    assert_eq!(proposed(&pods[..2], &[Some(4000), None], 5), Ok((5, Verdict::WouldReverse)));
+    assert_eq!(proposed(&pods[..2], &[Some(4000), None], 4), Ok((4, Verdict::Scale)));
+    assert_eq!(proposed(&pods[..2], &[Some(2000), Some(2000)], 5), Ok((4, Verdict::Scale)), "nothing assumed");
+    // More are listed: a third of the 4 is 2.
+    assert_eq!(proposed(&pods, &[Some(100), Some(100), Some(100), None], 1), Ok((1, Verdict::WouldReverse)));
+    assert_eq!(proposed(&pods, &[Some(100), Some(100), Some(100), None], 2), Ok((2, Verdict::Scale)));
 }
 
 #[test]
