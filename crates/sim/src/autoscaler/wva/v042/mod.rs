@@ -1,0 +1,24 @@
+//! WVA v0.4.2 in capacity mode, the decisions exactly: checked against the real reconciler (`tests/oracle`).
+//!
+//! One reconcile handles all models: read the ConfigMaps, group the variants by model ID alone, refresh `currentAlloc`, collect the
+//! peaks of the last minute, attribute pods to variants, analyse, set targets, publish. Where the original iterates in random order
+//! this module takes the order of names (facts sheet §10); that decides only sums at exact borders and the cases listed there.
+
+mod analysis;
+mod attribution;
+mod controller;
+mod loops;
+mod targets;
+mod view;
+
+#[cfg(test)]
+mod defects;
+#[cfg(test)]
+mod tests;
+
+pub use analysis::{Analysis, Replica, VariantAnalysis, analyze};
+pub use attribution::attribute;
+pub use controller::{Allocation, Controller, Gauges, ModelOutcome, Reconciled, ReplicaSeen, Status, VariantOutcome};
+pub use loops::Loops;
+pub use targets::{Action, State, Target, targets};
+pub use view::{Answers, Deployment, FixedAnswers, ListedPod, Load, QueryError, Variant, View};
