@@ -1,0 +1,4 @@
+//! The autoscalers against recorded decisions of the real controllers.
+
+mod files;
+mod wva;
