@@ -1,4 +1,4 @@
-//! The autoscalers against recorded decisions of the real controllers.
+//! The autoscalers against vectors that the real controllers made, see fixtures/oracle/README-*.md.
 
 mod files;
 mod wva;

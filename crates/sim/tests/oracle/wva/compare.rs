@@ -52,19 +52,18 @@ impl Differences {
     }
 }
 
-pub fn reconcile(record: &Reconcile, got: &Reconciled, found: &mut Differences) {
+/// Compares what the reconcile did. `analysed` is the outcome that has the analysis: `got` itself, except after an error, where the record
+/// still shows what an analysis would have given.
+pub fn reconcile(record: &Reconcile, got: &Reconciled, analysed: &Reconciled, found: &mut Differences) {
     found.equal("error", &record.error, &got.error.is_some());
     found.equal("requeue_ms", &record.requeue_ms, &(got.requeue_ns.unwrap_or(0) / 1_000_000));
-    // After an error the record still shows what an analysis would have given; the controller made none.
-    if !record.error {
-        let names = |m: &Model| (m.model.clone(), m.namespace.clone());
-        let mut expected: Vec<_> = record.models.iter().map(names).collect();
-        expected.sort();
-        found.equal("models", &expected, &got.models.iter().map(|m| (m.model.clone(), m.namespace.clone())).collect());
-        for m in &record.models {
-            if let Some(outcome) = got.models.iter().find(|o| o.model == m.model) {
-                model(m, outcome, found);
-            }
+    let names = |m: &Model| (m.model.clone(), m.namespace.clone());
+    let mut expected: Vec<_> = record.models.iter().map(names).collect();
+    expected.sort();
+    found.equal("models", &expected, &analysed.models.iter().map(|m| (m.model.clone(), m.namespace.clone())).collect());
+    for m in &record.models {
+        if let Some(outcome) = analysed.models.iter().find(|o| o.model == m.model) {
+            model(m, outcome, found);
         }
     }
     let names = |v: &VariantRecord| (v.namespace.clone(), v.name.clone());
@@ -74,8 +73,10 @@ pub fn reconcile(record: &Reconcile, got: &Reconciled, found: &mut Differences) 
     listed.sort();
     found.equal("variants", &expected, &listed);
     for v in &record.variants {
-        if let Some(outcome) = got.variants.iter().find(|o| o.name == v.name && o.namespace == v.namespace) {
-            variant(v, record.error, outcome, found);
+        let of = |r: &Reconciled| r.variants.iter().find(|o| o.name == v.name && o.namespace == v.namespace).cloned();
+        if let (Some(outcome), Some(analysed)) = (of(got), of(analysed)) {
+            found.equal("reporting", &v.reporting, &analysed.decision.map(|d| d.reporting));
+            variant(v, &outcome, found);
         }
     }
 }
@@ -97,14 +98,11 @@ fn model(m: &Model, got: &ModelOutcome, found: &mut Differences) {
     found.equal("scale_up, down_safe", &(a.scale_up, a.down_safe), &(g.scale_up, g.down_safe));
 }
 
-fn variant(v: &VariantRecord, error: bool, got: &VariantOutcome, found: &mut Differences) {
+fn variant(v: &VariantRecord, got: &VariantOutcome, found: &mut Differences) {
     let name = format!("{}/{}", v.namespace, v.name);
     let what = |field: &str| format!("{name} {field}");
     let decision = got.decision.as_ref();
     found.equal(&what("desired_before"), &v.desired_before, &got.desired_before);
-    if !error {
-        found.equal(&what("reporting"), &v.reporting, &decision.map(|d| d.reporting));
-    }
     found.equal(&what("current"), &v.current, &decision.map(|d| d.state.current));
     found.equal(&what("target"), &v.target, &decision.map(|d| d.target));
     found.equal(&what("action"), &v.action.as_deref().unwrap_or(""), &got.action().map_or("", |a| a.as_str()));

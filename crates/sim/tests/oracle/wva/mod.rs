@@ -6,6 +6,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use bench_sim::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
 use bench_sim::autoscaler::wva::v042::{Controller, Status, View};
 
 use self::compare::Differences;
@@ -14,8 +15,8 @@ use self::world::{Recorded, World};
 use crate::files;
 
 /// Runs the controller over a file; returns the reconciles per family.
-fn run(text: &str, name: &str, from_scrapes: bool, found: &mut Differences) -> BTreeMap<String, usize> {
-    let file: File = serde_json::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+fn run(json: &[u8], name: &str, from_scrapes: bool, found: &mut Differences) -> BTreeMap<String, usize> {
+    let file: File = serde_json::from_slice(json).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut checked = BTreeMap::new();
     for scenario in &file.scenarios {
         let world = World::new(scenario);
@@ -37,10 +38,16 @@ fn run(text: &str, name: &str, from_scrapes: bool, found: &mut Differences) -> B
                 pods: &world.pods(record.t_ms),
                 answers: &answers,
             };
+            // The record of a failed reconcile shows the analysis there would have been, with the thresholds of the last good one.
+            let analysed = record.error.then(|| {
+                let main_config = &MainConfigMap::Found { interval: None };
+                let view = View { main_config, capacity_config: &CapacityConfigMap::Unreadable, ..view };
+                controller.clone().reconcile(record.t_ms, &view)
+            });
             let got = controller.reconcile(record.t_ms, &view);
             found.at(&format!("{name} {} t_ms={} run={}", scenario.name, record.t_ms, record.run));
-            compare::reconcile(record, &got, found);
-            if from_scrapes && !record.error {
+            compare::reconcile(record, &got, analysed.as_ref().unwrap_or(&got), found);
+            if from_scrapes {
                 compare::peaks(&world, record, found);
             }
             *checked.entry(scenario.family.clone()).or_default() += 1;
@@ -52,8 +59,8 @@ fn run(text: &str, name: &str, from_scrapes: bool, found: &mut Differences) -> B
 fn check(from_scrapes: bool) {
     let mut found = Differences::default();
     let mut checked: BTreeMap<String, usize> = BTreeMap::new();
-    for (name, text) in files::read(files::Subject::Wva) {
-        for (family, n) in run(&text, &name, from_scrapes, &mut found) {
+    for file in files::about(files::Subject::Wva) {
+        for (family, n) in run(&file.json, &file.path.display().to_string(), from_scrapes, &mut found) {
             *checked.entry(family).or_default() += n;
         }
     }

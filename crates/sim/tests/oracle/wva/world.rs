@@ -139,9 +139,6 @@ impl<'a> World<'a> {
 
     /// Whether the instant query for running requests gives a series.
     fn running(&self, model: &str, namespace: Option<&str>, t_ms: i64) -> bool {
-        if self.outage(t_ms, &["no_running_query"]) {
-            return false;
-        }
         self.samples.iter().any(|(series, samples)| {
             self.scenario.series.get(*series).map(String::as_str) == Some(model)
                 && namespace.is_none_or(|n| series.split_once('/').is_some_and(|(ns, _)| ns == n))
