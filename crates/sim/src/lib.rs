@@ -4,3 +4,15 @@
 //! same input gives the same bytes on every machine and with every number of threads.
 
 pub mod autoscaler;
+pub mod client;
+pub mod engine;
+pub mod input;
+pub mod output;
+pub mod rng;
+pub mod router;
+pub mod score;
+pub mod tables;
+pub mod time;
+mod world;
+
+pub use world::run;
