@@ -57,9 +57,7 @@ impl<'a> World<'a> {
 
     /// The VAs in the order of the list, with their Deployments as recorded.
     pub fn variants(&self, record: &Reconcile) -> Vec<Variant> {
-        let deleted = |name: &str| {
-            self.scenario.changes.iter().any(|c| c.at_ms <= record.t_ms && c.delete_va.as_deref() == Some(name))
-        };
+        let deleted = |name: &str| self.scenario.changes.iter().any(|c| c.at_ms <= record.t_ms && c.delete_va.as_deref() == Some(name));
         let mut out = Vec::new();
         for v in self.scenario.variants.iter().filter(|v| !deleted(&v.name)) {
             let seen = record.variants.iter().find(|r| r.name == v.name && r.namespace == v.namespace);
@@ -202,8 +200,7 @@ fn entries(data: &Data) -> BTreeMap<String, Option<Entry>> {
         queue_spare_trigger: Option<f64>,
     }
     let parse = |text: &String| {
-        let fields: Option<Fields> =
-            if text.trim().is_empty() { Some(None) } else { serde_yaml::from_str::<Option<Fields>>(text).ok() }?;
+        let fields: Option<Fields> = if text.trim().is_empty() { Some(None) } else { serde_yaml::from_str::<Option<Fields>>(text).ok() }?;
         let f = fields.unwrap_or_default();
         Some(Entry {
             model_id: f.model_id.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Which pod belongs to which variant (§2.4).
+//! Which pod belongs to which variant (upstream internal/collector/capacity_metrics.go).
 
 use std::collections::BTreeMap;
 
