@@ -1,4 +1,5 @@
-//! The autoscalers against vectors that the real controllers made, see fixtures/oracle/README-*.md.
+//! The autoscalers against vectors that the real controllers made, see fixtures/oracle/README.md.
 
 mod files;
+mod hpa;
 mod wva;

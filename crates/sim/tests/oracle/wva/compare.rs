@@ -28,7 +28,11 @@ impl Differences {
         self.compared
     }
 
-    pub fn equal<T: PartialEq + Debug>(&mut self, what: &str, expected: &T, got: &T) {
+    pub fn differing(&self) -> usize {
+        self.differing
+    }
+
+    fn equal<T: PartialEq + Debug>(&mut self, what: &str, expected: &T, got: &T) {
         self.note(expected == got, what, expected, got);
     }
 
