@@ -55,7 +55,7 @@ fn growth(c: &mut Criterion) {
     let mut bench = |what: &str, factor: u32, change: &dyn Fn(&mut Experiment)| {
         let mut e = base();
         change(&mut e);
-        group.bench_with_input(BenchmarkId::new(what, factor), &e, |b, e| run(b, e));
+        group.bench_with_input(BenchmarkId::new(what, factor), &e, run);
     };
     for f in [1, 2, 4] {
         let by = u64::from(f);
