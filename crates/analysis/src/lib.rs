@@ -3,12 +3,14 @@
 //! No async, no network, no Kubernetes client, no clock: everything comes in as files or arguments, so that an analysis
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
+pub mod forecast;
 pub mod gaps;
 pub mod ingest;
 pub mod report;
 pub mod stats;
 pub mod summary;
 pub mod validity;
+mod words;
 
 pub use ingest::{Ingested, run_dir};
 pub use summary::{Settings, summarise};

@@ -3,8 +3,10 @@
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
 pub mod exit;
+pub mod forecast;
 pub mod names;
 pub mod plan;
+pub mod predicted;
 pub mod profile;
 pub mod record;
 pub mod run;

@@ -4,9 +4,11 @@
 pub mod events;
 pub mod guidellm;
 pub mod openmetrics;
+pub mod predicted;
 
 use crate::gaps;
-use bench_model::run::{RunRecord, files};
+use bench_model::predicted::PredictedTables;
+use bench_model::run::{RunRecord, Source, files};
 use bench_model::tables::Tables;
 use std::path::{Path, PathBuf};
 
@@ -51,12 +53,41 @@ pub struct Ingested {
 pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
     let file = dir.join(files::RUN);
     let text = std::fs::read(&file).map_err(|e| Error::read(&file, e))?;
-    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|e| Error::invalid(&file, &e))?;
-    let known = bench_model::SCHEMA_VERSION;
-    if let Some(found) = json.get("schema_version").and_then(serde_json::Value::as_u64).filter(|v| *v > u64::from(known)) {
-        return Err(Error::TooNew { file, found, known });
+    versioned(&file, &text)
+}
+
+/// Reads a JSON file that carries `schema_version`; one of a newer version is refused as such, whatever else it holds by then.
+fn versioned<T: serde::de::DeserializeOwned + Versioned>(file: &Path, text: &[u8]) -> Result<T, Error> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema_version: u64,
     }
-    serde_json::from_value(json).map_err(|e| Error::invalid(&file, &e))
+    let known = bench_model::SCHEMA_VERSION;
+    let newer = |found: u64| (found > u64::from(known)).then(|| Error::TooNew { file: file.into(), found, known });
+    match serde_json::from_slice::<T>(text) {
+        Ok(v) => newer(v.schema_version().into()).map_or(Ok(v), Err),
+        // What does not fit may be of a newer format: then that is the reason to tell.
+        Err(e) => {
+            let found = serde_json::from_slice::<Version>(text).map_or(0, |v| v.schema_version);
+            Err(newer(found).unwrap_or_else(|| Error::invalid(file, &e)))
+        }
+    }
+}
+
+trait Versioned {
+    fn schema_version(&self) -> u32;
+}
+
+impl Versioned for RunRecord {
+    fn schema_version(&self) -> u32 {
+        self.schema_version
+    }
+}
+
+impl Versioned for PredictedTables {
+    fn schema_version(&self) -> u32 {
+        self.schema_version
+    }
 }
 
 /// Reads a whole run directory. Gaps between rates are part of the tables; whether one is long is judged later, by
@@ -70,10 +101,35 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
     let plan = dir.join(files::PLAN);
     let plan_yaml = std::fs::read_to_string(&plan).map_err(|e| problems.push(Error::read(&plan, e).to_string())).ok();
 
+    let (mut tables, guidellm_version) = match run.source {
+        Source::Measured => measured(dir, &mut run, &mut problems),
+        Source::Predicted => predicted::read_file(&dir.join(files::TABLES)).unwrap_or_else(|e| {
+            problems.push(e.to_string());
+            Default::default()
+        }),
+    };
+    match openmetrics::read_file(&dir.join(files::METRICS)) {
+        Ok((series, told)) => {
+            problems.extend(told);
+            tables.series = series;
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
+    // Computed anew even where a prediction holds them: one rule for both.
+    tables.gaps.retain(|g| g.kind != gaps::BETWEEN_RATES);
+    tables.gaps.extend(gaps::between_rates(&tables));
+    tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
+    // Absolute paths differ between machines; within a run directory the relative one says all.
+    let prefix = format!("{}/", dir.display());
+    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
+    Ok(Ingested { run, plan_yaml, tables, guidellm_version, problems })
+}
+
+/// Load and objects of a measured run, and the version of guidellm's report.
+fn measured(dir: &Path, run: &mut RunRecord, problems: &mut Vec<String>) -> (Tables, String) {
     let load = guidellm::read_load_dir(&dir.join(files::LOAD));
     problems.extend(load.problems);
     let mut tables = Tables { rates: load.rates, requests: load.requests, ..Tables::default() };
-
     match events::read_file(&dir.join(files::EVENTS), &run.deployment) {
         Ok(seen) => {
             problems.extend(seen.problems);
@@ -87,17 +143,5 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
         }
         Err(e) => problems.push(e.to_string()),
     }
-    match openmetrics::read_file(&dir.join(files::METRICS)) {
-        Ok((series, told)) => {
-            problems.extend(told);
-            tables.series = series;
-        }
-        Err(e) => problems.push(e.to_string()),
-    }
-    tables.gaps.extend(gaps::between_rates(&tables));
-    tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
-    // Absolute paths differ between machines; within a run directory the relative one says all.
-    let prefix = format!("{}/", dir.display());
-    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
-    Ok(Ingested { run, plan_yaml, tables, guidellm_version: load.version, problems })
+    (tables, load.version)
 }
