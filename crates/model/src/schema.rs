@@ -1,5 +1,6 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
+use crate::coefficients::Coefficients;
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::run::RunRecord;
@@ -10,11 +11,15 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 4] {
+pub fn all() -> [(&'static str, Schema); 5] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
+        (
+            "coefficients.schema.json",
+            of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),
+        ),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]
 }
