@@ -1,87 +1,67 @@
 //! Plays the published load and prints what matters; for work on the simulator.
-use bench_model::profile::Lengths;
-use bench_model::scenario::*;
-use bench_sim::client::{Line, schedule::Window};
-use bench_sim::engine::*;
-use bench_sim::input::{self, *};
-use bench_sim::router::{Epp, Policy as RouterPolicy, Weights};
-use bench_sim::time::*;
+//!
+//! `cargo run --release -p bench-sim --example published -- hpa pinned 1 coalesced table`
+
+#[path = "../tests/world/published.rs"]
+mod published;
+
+use bench_sim::input::Stepping;
+use bench_sim::output::Fate::{Broken, CutOff, Served, Silent};
+use bench_sim::time::{PS_PER_S, seconds};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let arm = args.get(1).map_or("hpa", String::as_str);
-    let router = args.get(2).map_or("epp", String::as_str);
+    let router = args.get(2).map_or("pinned", String::as_str);
     let seed = args.get(3).and_then(|s| s.parse().ok()).unwrap_or(1);
-    let controller = HpaLoop { sync: 15 * PS_PER_S, new_tolerance_code: false, tolerance: 0.1 };
-    let behavior = |kind, value| Behavior { stabilization_window_s: 240, select_policy: SelectPolicy::Max, policies: vec![Policy { kind, value, period_s: 60 }] };
-    let e = Experiment {
-        load: Load {
-            rates: vec![2.0, 3.0, 5.0, 6.0],
-            seconds: 1200,
-            prompt: Lengths { mean: 4096, stdev: Some(2048), min: Some(10), max: Some(8192) },
-            output: Lengths { mean: 1024, stdev: Some(512), min: Some(10), max: Some(2048) },
-            seed: 42,
-            line: Line::V04,
-            per_rate: false,
-            distinct_prompts: None,
-            window: Window::Start,
-            workers: 10,
-            max_in_flight: 512,
-            silence: Some(60 * PS_PER_S),
-            gap: 2 * PS_PER_S,
-            lead: 60 * PS_PER_S,
-            settle: 120 * PS_PER_S,
-            tail_limit: 1800 * PS_PER_S,
-        },
-        server: Server::Vllm(VllmParams {
-            step: StepTime { base: from_ms(4.0), per_sequence: from_ms(0.1), per_kv_token: from_ms(3.2e-5), prefill_base: from_ms(1.1), per_prompt_token: from_ms(1.61e-3), per_prompt_token_squared: from_ms(1.96e-7) },
-            front_end: FrontEnd { per_request: from_ms(15.0), per_prompt_token: 0, per_output_token: 80 * PS_PER_US },
-            kv_blocks: 680_000 / 64,
-            block_size: 64,
-            max_sequences: 1024,
-            max_batched_tokens: 8192,
-            max_model_len: 16000,
-        }),
-        router: Router {
-            policy: match router { "random" | "keep" => RouterPolicy::Random, "rr" => RouterPolicy::round_robin(), "least" => RouterPolicy::least_loaded(), _ => RouterPolicy::Epp(Epp::new(Weights::CHART)) },
-            keep_alive: router.starts_with("keep").then_some(5 * PS_PER_S),
-            refresh: 50 * PS_PER_MS,
-            latency: 60 * PS_PER_MS,
-        },
-        fleet: input::Fleet { name: "qwen-decode".into(), start_replicas: 1, start_median: 60 * PS_PER_S, start_spread: 0.1, readiness_period: 5 * PS_PER_S, actuation: PS_PER_S / 2, drain: None, capacity: None },
-        monitoring: input::Monitoring { scrape_interval: 15 * PS_PER_S, controller_scrape_interval: 10 * PS_PER_S, closed_ranges: true },
-        autoscaler: match arm {
-            "wva" => Autoscaler::Wva(WvaArm { version: WvaVersion::V042, thresholds: Thresholds { kv_cache_threshold: 0.8, queue_length_threshold: 5.0, kv_spare_trigger: 0.3, queue_spare_trigger: 3.0 }, interval: 60 * PS_PER_S, accelerator: "H100".into(), cost: "10.0".into(), model: "m".into(), namespace: "n".into(), hpa_name: "h".into(), controller }),
-            "static" => Autoscaler::Static,
-            _ => Autoscaler::Hpa(HpaArm { name: "h".into(), controller, metrics: vec![
-                input::HpaMetric { name: "w".into(), source: Source::Waiting, target_milli: 3000 },
-                input::HpaMetric { name: "k".into(), source: Source::KvUsage, target_milli: 600 }] }),
-        },
-        scaling: Scaling { min_replicas: 1, max_replicas: 10, scale_up: behavior(PolicyKind::Pods, 1), scale_down: behavior(PolicyKind::Percent, 10) },
-        seed,
-        exact: match args.get(4).map(String::as_str) { Some("exact") => Stepping::Exact, Some("naive") => Stepping::Naive, _ => Stepping::Coalesced },
+    let mut e = published::published(arm, router, seed);
+    e.stepping = match args.get(4).map(String::as_str) {
+        Some("exact") => Stepping::Exact,
+        Some("naive") => Stepping::Naive,
+        _ => Stepping::Coalesced,
     };
     let t = std::time::Instant::now();
-    let p = bench_sim::run(&e).unwrap();
+    let p = bench_sim::run(&e).expect("a valid experiment");
     let took = t.elapsed();
-    println!("{took:?} events {} steps {} preempt {} requests {} peak {}", p.events, p.steps, p.preemptions, p.requests.len(), p.peak_in_flight);
+    println!(
+        "{took:?} events {} steps {} preempt {} requests {} peak {}",
+        p.events,
+        p.steps,
+        p.preemptions,
+        p.requests.len(),
+        p.peak_in_flight
+    );
     for (k, r) in p.rates.iter().enumerate() {
         let q: Vec<_> = p.requests.iter().filter(|q| q.rate as usize == k).collect();
         let n = |f| q.iter().filter(|q| q.fate == f).count();
-        use bench_sim::output::Fate::*;
         let tt: Vec<f64> = q.iter().filter(|q| q.fate == Served).map(|q| seconds(q.first - q.sent)).collect();
-        println!("rate {} start {:.0} served {} silent {} broken {} cut {} ttft mean {:.3}", r.rate, seconds(r.start), n(Served), n(Silent), n(Broken), n(CutOff), tt.iter().sum::<f64>() / tt.len() as f64);
+        println!(
+            "rate {} start {:.0} served {} silent {} broken {} cut {} ttft mean {:.3}",
+            r.rate,
+            seconds(r.start),
+            n(Served),
+            n(Silent),
+            n(Broken),
+            n(CutOff),
+            tt.iter().sum::<f64>() / tt.len() as f64
+        );
         let kv: Vec<f64> = p.scrapes.iter().filter(|s| s.pod == 0 && s.t > r.start + 300 * PS_PER_S && s.t < r.end).map(|s| s.kv).collect();
         println!("   kv mean pod0 after 300 s {:.3}", kv.iter().sum::<f64>() / kv.len() as f64);
     }
     let l = p.rates[0].start;
-    for r in &p.replicas { print!("{:.1}:{}/{}/{} ", seconds(r.t - l) / 60.0, r.desired, r.current, r.ready); }
+    for r in &p.replicas {
+        print!("{:.1}:{}/{}/{} ", seconds(r.t - l) / 60.0, r.desired, r.current, r.ready);
+    }
     println!("\nend {:.1} min", seconds(p.end - l) / 60.0);
     if args.get(5).is_some() {
         for m in 38..84 {
             let t = l + m * 60 * PS_PER_S;
             let mut row = vec![String::new(); 14];
-            for s in p.scrapes.iter().filter(|s| s.t <= t && s.t > t - 15 * PS_PER_S) { if (s.pod as usize) < 14 { row[s.pod as usize] = format!("{:.2}/{}", s.kv, s.gauges.waiting); } }
+            for s in p.scrapes.iter().filter(|s| s.t <= t && s.t > t - 15 * PS_PER_S) {
+                if (s.pod as usize) < 14 {
+                    row[s.pod as usize] = format!("{:.2}/{}", s.kv, s.gauges.waiting);
+                }
+            }
             println!("{m} {}", row.join(" "));
         }
     }

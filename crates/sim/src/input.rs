@@ -21,7 +21,7 @@ pub struct Experiment {
     pub scaling: Scaling,
     /// Chooses phases, start times and ties; not the requests' lengths, which guidellm's own seed chooses.
     pub seed: u64,
-    pub exact: Stepping,
+    pub stepping: Stepping,
 }
 
 /// How the model server's steps are taken; the result is the same to the bit.
@@ -220,7 +220,10 @@ impl Experiment {
         let pauses = l.gap.saturating_mul(i64::try_from(l.rates.len()).unwrap_or(i64::MAX));
         let span = (i64::from(l.seconds) * i64::try_from(l.rates.len()).unwrap_or(i64::MAX)).saturating_mul(PS_PER_S);
         let span = span.saturating_add(pauses).saturating_add(l.lead).saturating_add(l.tail_limit);
-        if [l.gap, l.lead, l.settle, l.tail_limit, self.router.refresh, self.router.latency, self.router.keep_alive.unwrap_or(0)].iter().any(|t| *t < 0) {
+        if [l.gap, l.lead, l.settle, l.tail_limit, self.router.refresh, self.router.latency, self.router.keep_alive.unwrap_or(0)]
+            .iter()
+            .any(|t| *t < 0)
+        {
             return no("a time is negative".into());
         }
         if span > MAX_SPAN_S * PS_PER_S {
@@ -270,14 +273,18 @@ impl Experiment {
         #[allow(clippy::cast_precision_loss)]
         let scrapes = f64::from(most) * (span / m.scrape_interval) as f64;
         if scrapes > MAX_SCRAPES {
-            return no(format!("{scrapes:.0} scrapes are more than can be kept in memory ({MAX_SCRAPES:.0}): fewer replicas, or a longer scrape interval"));
+            return no(format!(
+                "{scrapes:.0} scrapes are more than can be kept in memory ({MAX_SCRAPES:.0}): fewer replicas, or a longer scrape interval"
+            ));
         }
         let period = |t: Ps, name: &str| if t < PS_PER_S { no(format!("{name} must be at least 1 s")) } else { Ok(()) };
         match &self.autoscaler {
             Autoscaler::Static => Ok(()),
             Autoscaler::Hpa(a) => {
                 if a.metrics.is_empty() {
-                    return no("the HPA has no metric; Kubernetes would fill in CPU at 80 %, which says nothing about a model server".into());
+                    return no(
+                        "the HPA has no metric; Kubernetes would fill in CPU at 80 %, which says nothing about a model server".into()
+                    );
                 }
                 if let Some(m) = a.metrics.iter().find(|m| m.target_milli <= 0) {
                     return no(format!("the target of {} must be above 0", m.name));

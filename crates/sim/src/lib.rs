@@ -10,6 +10,8 @@ pub mod input;
 pub mod output;
 pub mod rng;
 pub mod router;
+pub mod score;
+pub mod tables;
 pub mod time;
 mod world;
 

@@ -76,6 +76,8 @@ pub struct PodLife {
     pub scheduled: Option<Ps>,
     pub ready: Option<Ps>,
     pub deleted: Option<Ps>,
+    /// Its process ended and its slot is free.
+    pub ended: Option<Ps>,
 }
 
 /// What Prometheus got of a pod.

@@ -24,7 +24,9 @@ pub struct Fixed {
     p: FixedParams,
     /// Arrived at that moment; taken in at the next event, which is at once.
     arrived: Option<Ps>,
-    waiting: VecDeque<Submit>,
+    /// In order of arrival; some may have been given up since.
+    order: VecDeque<u32>,
+    waiting: BTreeMap<u32, Submit>,
     active: BTreeMap<u32, Active>,
     events: BinaryHeap<Reverse<(Ps, What, u32)>>,
     used: u64,
@@ -37,7 +39,8 @@ impl Fixed {
         Self {
             p,
             arrived: None,
-            waiting: VecDeque::new(),
+            order: VecDeque::new(),
+            waiting: BTreeMap::new(),
             active: BTreeMap::new(),
             events: BinaryHeap::new(),
             used: 0,
@@ -50,13 +53,18 @@ impl Fixed {
     }
 
     fn admit(&mut self, now: Ps) {
-        while let Some(r) = self.waiting.front().copied() {
+        while let Some(id) = self.order.front().copied() {
+            let Some(r) = self.waiting.get(&id).copied() else {
+                self.order.pop_front();
+                continue;
+            };
             let tokens = u64::from(r.prompt_tokens) + u64::from(r.output_tokens);
             let blocks = tokens.div_ceil(self.p.block_size.into());
             if self.active.len() >= self.p.max_sequences as usize || blocks > self.p.kv_blocks - self.used {
                 break;
             }
-            self.waiting.pop_front();
+            self.order.pop_front();
+            self.waiting.remove(&id);
             let a = Active { request: r, admitted: now, blocks };
             self.used += blocks;
             self.totals.prompt_tokens += u64::from(r.prompt_tokens);
@@ -79,7 +87,8 @@ impl Fixed {
 
 impl Engine for Fixed {
     fn submit(&mut self, now: Ps, request: Submit) -> u32 {
-        self.waiting.push_back(request);
+        self.order.push_back(request.id);
+        self.waiting.insert(request.id, request);
         self.arrived.get_or_insert(now);
         request.id
     }
@@ -89,8 +98,7 @@ impl Engine for Fixed {
             self.totals.generated_tokens += self.sent(&a, now);
             self.used -= a.blocks;
             self.arrived.get_or_insert(now);
-        } else {
-            self.waiting.retain(|r| r.id != id);
+        } else if self.waiting.remove(&id).is_some() {
             self.arrived.get_or_insert(now);
         }
     }

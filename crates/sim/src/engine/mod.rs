@@ -11,9 +11,9 @@
 pub mod fixed;
 pub mod naive;
 mod params;
+pub mod segment;
 #[cfg(test)]
 mod tests;
-pub mod segment;
 pub mod vllm;
 
 pub use params::{FixedParams, FrontEnd, Invalid, StepTime, VllmParams};

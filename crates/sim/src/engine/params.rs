@@ -127,9 +127,8 @@ impl VllmParams {
             + i128::from(s.per_kv_token) * i128::from(capacity)
             + i128::from(s.per_prompt_token) * budget
             + i128::from(s.per_prompt_token_squared) * 2 * budget * len.max(budget);
-        let talk = i128::from(f.per_request)
-            + i128::from(f.per_prompt_token) * i128::from(longest_prompt)
-            + i128::from(f.per_output_token) * seqs;
+        let talk =
+            i128::from(f.per_request) + i128::from(f.per_prompt_token) * i128::from(longest_prompt) + i128::from(f.per_output_token) * seqs;
         if work > i128::from(MAX_STEP) || talk > i128::from(MAX_STEP) {
             return no(format!("by these coefficients a single step could take over {} s", MAX_STEP / PS_PER_S));
         }
@@ -167,7 +166,10 @@ impl FixedParams {
             return Err(Invalid(format!("a request can have {longest} tokens, and max-model-len is {}", self.max_model_len)));
         }
         if need > self.kv_blocks {
-            return Err(Invalid(format!("one request can need {need} KV blocks, and a replica has {}; it would never end", self.kv_blocks)));
+            return Err(Invalid(format!(
+                "one request can need {need} KV blocks, and a replica has {}; it would never end",
+                self.kv_blocks
+            )));
         }
         Ok(())
     }

@@ -142,11 +142,8 @@ mod tests {
         let mut r = Stream::new(3, "segment", 0);
         for _ in 0..2_000 {
             let most = if r.unit() < 0.2 { 1 } else { 90_000 };
-            let s = Segment {
-                first: i64::from(r.below(5_000_000)) + 1,
-                grow: i64::from(r.below(most)),
-                steps: u64::from(r.below(400)) + 1,
-            };
+            let s =
+                Segment { first: i64::from(r.below(5_000_000)) + 1, grow: i64::from(r.below(most)), steps: u64::from(r.below(400)) + 1 };
             let mut ends = vec![0];
             for i in 0..s.steps {
                 ends.push(ends.last().unwrap() + s.first + s.grow * i.cast_signed());

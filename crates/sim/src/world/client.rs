@@ -135,9 +135,14 @@ impl World<'_> {
             self.close(id, Fate::Refused);
             return;
         };
-        let submit = Submit { id, prompt_tokens: request.prompt_tokens, output_tokens: request.output_tokens, cached_tokens: self.cached_tokens(pod, id) };
+        let submit = Submit {
+            id,
+            prompt_tokens: request.prompt_tokens,
+            output_tokens: request.output_tokens,
+            cached_tokens: self.cached_tokens(pod, id),
+        };
         self.look(pod);
-        let ticket = self.fleet.submit(pod, self.now + self.e.router.latency, submit);
+        let ticket = self.fleet.submit(pod, self.now, submit);
         let r = &mut self.client.requests[id as usize];
         (r.pod, r.ticket) = (pod, ticket);
         self.plan_engine(pod);
@@ -148,6 +153,8 @@ impl World<'_> {
 
     /// What replicas told is noted; the last tokens reach the client later.
     pub(super) fn hear(&mut self) {
+        // All of the way is laid on the way back: the replica hears of a request at once, its client of the tokens later.
+        let latency = self.e.router.latency;
         let mut told = std::mem::take(&mut self.told);
         for t in told.drain(..) {
             match t {
@@ -155,10 +162,10 @@ impl World<'_> {
                     let r = &mut self.client.requests[id as usize];
                     if r.fate == Fate::Open {
                         r.stalled = NEVER;
-                        r.first = r.first.min(at);
+                        r.first = r.first.min(at + latency);
                     }
                 }
-                Told::Done { id, at } => self.at(at, Class::Delivery, id),
+                Told::Done { id, at } => self.at(at + latency, Class::Delivery, id),
                 Told::Preempted { id, at } => {
                     let r = &mut self.client.requests[id as usize];
                     if r.fate == Fate::Open && r.first != NEVER {

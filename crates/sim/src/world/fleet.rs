@@ -9,7 +9,7 @@ use crate::input::{Experiment, Server, Stepping};
 use crate::output::{Fate, PodLife};
 use crate::rng::Stream;
 use crate::router::{KeepAlive, KeepAliveSettings, Lease, Policy, ReplicaId, Snapshot};
-use crate::time::{NEVER, Ps, PS_PER_S};
+use crate::time::{NEVER, PS_PER_S, Ps};
 
 /// How long the scheduler and the kubelet take before a container starts.
 const SCHEDULING: Ps = PS_PER_S;
@@ -60,9 +60,10 @@ impl Fleet {
             looks: matches!(e.router.policy, Policy::Epp(_)),
             ties: Stream::new(e.seed, "router", 0),
             candidates: Vec::new(),
-            connections: e.router.keep_alive.map(|expiry| {
-                KeepAlive::new(KeepAliveSettings { workers: e.load.workers, expiry: Some(expiry), max_idle: None })
-            }),
+            connections: e
+                .router
+                .keep_alive
+                .map(|expiry| KeepAlive::new(KeepAliveSettings { workers: e.load.workers, expiry: Some(expiry), max_idle: None })),
             leases: Vec::new(),
         }
     }
@@ -97,7 +98,14 @@ impl World<'_> {
     /// A pod of the Deployment's; at the very start it answers already.
     pub(super) fn create_pod(&mut self, at_start: bool) {
         let number = u32::try_from(self.fleet.pods.len()).unwrap_or(u32::MAX);
-        let life = PodLife { name: format!("{}-{number:03}", self.e.fleet.name), created: self.now, scheduled: None, ready: None, deleted: None };
+        let life = PodLife {
+            name: format!("{}-{number:03}", self.e.fleet.name),
+            created: self.now,
+            scheduled: None,
+            ready: None,
+            deleted: None,
+            ended: None,
+        };
         let seen = (-1, Snapshot::unseen(ReplicaId(number)));
         let pod = Pod { life, engine: None, answers: None, gone: false, in_flight: 0, planned: NEVER, last_event: 0, seen };
         self.fleet.pods.push(pod);
@@ -152,7 +160,7 @@ impl World<'_> {
         }
         p.life.ready = Some(self.now);
         let from = p.answers.unwrap_or(self.now);
-        p.engine = Some(match (&self.e.server, self.e.exact) {
+        p.engine = Some(match (&self.e.server, self.e.stepping) {
             (Server::Fixed(f), _) => Box::new(Fixed::new(*f)),
             (Server::Vllm(v), Stepping::Naive) => Box::new(Naive::new(*v, from)),
             (Server::Vllm(v), stepping) => Box::new(Vllm::new(*v, stepping == Stepping::Exact, from)),
@@ -209,12 +217,24 @@ impl World<'_> {
             return;
         }
         self.fleet.pods[number as usize].gone = true;
+        self.fleet.pods[number as usize].life.ended = Some(self.now);
         for id in self.in_flight_at(number) {
             let ticket = self.client.requests[id as usize].ticket;
             self.fleet.abort(number, self.now, ticket, id);
             self.close(id, Fate::Broken);
         }
+        self.stop_engine(number as usize);
         self.schedule_pods();
+    }
+
+    /// The process ends; what it did is counted.
+    pub(super) fn stop_engine(&mut self, number: usize) {
+        let p = &mut self.fleet.pods[number];
+        if let Some(engine) = p.engine.take() {
+            let g = engine.observe(self.now.max(p.last_event));
+            self.out.steps += g.steps;
+            self.out.preemptions += g.preemptions;
+        }
     }
 
     pub(super) fn engine_event(&mut self, number: u32) {

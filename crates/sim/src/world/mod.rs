@@ -132,15 +132,13 @@ impl World<'_> {
     }
 
     fn finish(mut self) -> Prediction {
-        for p in &self.fleet.pods {
-            if let Some(engine) = &p.engine {
-                let g = engine.observe(self.now.max(p.last_event));
-                self.out.steps += g.steps;
-                self.out.preemptions += g.preemptions;
-            }
+        for number in 0..self.fleet.pods.len() {
+            self.stop_engine(number);
         }
         self.out.end = self.now;
         self.out.requests = std::mem::take(&mut self.client.requests);
+        // How the engine called it is nobody's matter any more.
+        self.out.requests.iter_mut().for_each(|r| (r.ticket, r.open) = (0, 0));
         self.out.peak_in_flight = self.client.peak;
         self.out.pods = self.fleet.pods.into_iter().map(|p| p.life).collect();
         self.out

@@ -3,9 +3,9 @@
 use super::metrics::phase;
 use super::{Class, World};
 use crate::autoscaler::hpa;
-use crate::autoscaler::wva::v042;
 use crate::autoscaler::wva::Thresholds;
 use crate::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
+use crate::autoscaler::wva::v042;
 use crate::input::{Autoscaler, Experiment, HpaLoop, WvaArm};
 use crate::output::Said;
 use crate::time::{PS_PER_MS, Ps};
@@ -204,11 +204,8 @@ impl World<'_> {
         });
         // A pod stays listed until its process has ended.
         let app = wva.variant.name.as_str();
-        let listed: Vec<_> = pods
-            .iter()
-            .filter(|p| !p.gone)
-            .map(|p| v042::ListedPod { namespace: &arm.namespace, name: &p.life.name, app })
-            .collect();
+        let listed: Vec<_> =
+            pods.iter().filter(|p| !p.gone).map(|p| v042::ListedPod { namespace: &arm.namespace, name: &p.life.name, app }).collect();
         let view = v042::View {
             main_config: &wva.main,
             capacity_config: &wva.capacity,

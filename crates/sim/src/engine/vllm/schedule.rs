@@ -1,5 +1,5 @@
-use super::super::segment::Segment;
 use super::super::Told;
+use super::super::segment::Segment;
 use super::{Plan, State, Vllm};
 
 /// Longest segment; what is longer is taken in several. Keeps sums of steps within 64 bits.

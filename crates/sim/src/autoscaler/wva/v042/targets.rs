@@ -85,8 +85,7 @@ pub fn targets(analysis: &Analysis, states: &BTreeMap<&str, State>) -> Vec<Targe
             t.target = t.reporting + 1;
         }
     } else if analysis.down_safe {
-        let dearest =
-            free.filter(|t| t.reporting > 1).reduce(|best, t| if t.state.cost >= best.state.cost { t } else { best });
+        let dearest = free.filter(|t| t.reporting > 1).reduce(|best, t| if t.state.cost >= best.state.cost { t } else { best });
         if let Some(t) = dearest {
             t.target = t.reporting - 1;
         }

@@ -1,0 +1,4 @@
+//! Whole experiments: the ways of stepping agree, the same seed gives the same bytes, nothing hangs, and the published run comes out.
+
+mod agreement;
+mod random;
