@@ -4,8 +4,10 @@
 
 pub mod coefficients;
 pub mod exit;
+pub mod forecast;
 pub mod names;
 pub mod plan;
+pub mod predicted;
 pub mod profile;
 pub mod record;
 pub mod run;

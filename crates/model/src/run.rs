@@ -15,6 +15,8 @@ pub mod files {
     pub const LOAD: &str = "load";
     /// OpenMetrics text with the scrape's own timestamps.
     pub const METRICS: &str = "metrics/samples.om.txt";
+    /// Only of a predicted run.
+    pub const TABLES: &str = "tables.json";
     pub const LOGS: &str = "logs";
     pub const SUMMARY: &str = "summary.json";
     pub const CHECKSUMS: &str = "SHA256SUMS";

@@ -1,5 +1,5 @@
 //! The tables: what happened, measured or predicted, in the same types. Times are seconds since the Unix epoch
-//! (measured) or since the start (predicted) as f64; durations carry their unit in the name.
+//! (measured) or since the beginning of the recording (predicted) as f64; durations carry their unit in the name.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub struct Tables {
     pub rates: Vec<RateWindow>,
     pub requests: Vec<Request>,
+    /// A point holds until the next one. A prediction ends with a point at the end of its recording.
     pub replicas: Vec<ReplicaPoint>,
     pub pods: Vec<PodLife>,
     pub series: Vec<Series>,
@@ -19,6 +20,7 @@ pub struct Tables {
 
 /// One rate as it really ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RateWindow {
     /// Position in the profile, from 0.
     pub index: usize,
@@ -43,6 +45,7 @@ pub struct RateWindow {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Successful,
@@ -72,6 +75,7 @@ pub struct Request {
 
 /// The scaled Deployment at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplicaPoint {
     pub t: f64,
     /// `spec.replicas`.
@@ -83,6 +87,7 @@ pub struct ReplicaPoint {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PodLife {
     pub name: String,
     pub created: f64,
@@ -103,6 +108,7 @@ pub struct Series {
 
 /// What an autoscaler said at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     pub t: f64,
     /// `hpa` or `wva`.
@@ -117,6 +123,7 @@ pub struct Decision {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     pub t: f64,
     /// `Normal` or `Warning`.
@@ -130,6 +137,7 @@ pub struct Event {
 
 /// A span in which something was not seen or not sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gap {
     /// `between-rates`, `watch`, `scrape`.
     pub kind: String,

@@ -41,7 +41,7 @@ pub fn experiment(plan: &Plan, coefficients: &Coefficients, options: &Options, s
         autoscaler: autoscaler(plan, coefficients)?,
         scaling: s.scaling.clone(),
         seed,
-        exact: options.stepping,
+        stepping: options.stepping,
     })
 }
 

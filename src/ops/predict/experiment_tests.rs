@@ -93,7 +93,7 @@ fn the_published_scenario_gives_the_published_experiment() {
     assert_eq!((a.controller.sync, a.controller.new_tolerance_code, a.controller.tolerance), (15 * PS_PER_S, true, 0.1));
     let metrics: Vec<_> = a.metrics.iter().map(|m| (m.source, m.target_milli)).collect();
     assert_eq!(metrics, [(Source::Waiting, 3000), (Source::KvUsage, 600)]);
-    assert_eq!((e.scaling.min_replicas, e.scaling.max_replicas, e.seed, e.exact), (1, 10, 1, Stepping::Coalesced));
+    assert_eq!((e.scaling.min_replicas, e.scaling.max_replicas, e.seed, e.stepping), (1, 10, 1, Stepping::Coalesced));
     let Autoscaler::Wva(a) = made(&published(Arm::Wva)).autoscaler else { panic!("no WVA") };
     assert_eq!((a.version, a.interval, a.accelerator.as_str(), a.cost.as_str()), (WvaVersion::V042, 60 * PS_PER_S, "H100", "10.0"));
     assert_eq!(

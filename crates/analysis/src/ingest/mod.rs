@@ -4,9 +4,10 @@
 pub mod events;
 pub mod guidellm;
 pub mod openmetrics;
+pub mod predicted;
 
 use crate::gaps;
-use bench_model::run::{RunRecord, files};
+use bench_model::run::{RunRecord, Source, files};
 use bench_model::tables::Tables;
 use std::path::{Path, PathBuf};
 
@@ -51,12 +52,23 @@ pub struct Ingested {
 pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
     let file = dir.join(files::RUN);
     let text = std::fs::read(&file).map_err(|e| Error::read(&file, e))?;
-    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|e| Error::invalid(&file, &e))?;
-    let known = bench_model::SCHEMA_VERSION;
-    if let Some(found) = json.get("schema_version").and_then(serde_json::Value::as_u64).filter(|v| *v > u64::from(known)) {
-        return Err(Error::TooNew { file, found, known });
+    check_version(&file, &text)?;
+    serde_json::from_slice(&text).map_err(|e| Error::invalid(&file, &e))
+}
+
+/// Refuses a JSON file of a newer version of the format, whatever else it holds by then.
+fn check_version(file: &Path, text: &[u8]) -> Result<(), Error> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        #[serde(default)]
+        schema_version: Option<serde_json::Value>,
     }
-    serde_json::from_value(json).map_err(|e| Error::invalid(&file, &e))
+    let known = bench_model::SCHEMA_VERSION;
+    let v: Versioned = serde_json::from_slice(text).map_err(|e| Error::invalid(file, &e))?;
+    match v.schema_version.as_ref().and_then(serde_json::Value::as_u64) {
+        Some(found) if found > u64::from(known) => Err(Error::TooNew { file: file.into(), found, known }),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a whole run directory. Gaps between rates are part of the tables; whether one is long is judged later, by
@@ -70,10 +82,35 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
     let plan = dir.join(files::PLAN);
     let plan_yaml = std::fs::read_to_string(&plan).map_err(|e| problems.push(Error::read(&plan, e).to_string())).ok();
 
+    let (mut tables, guidellm_version) = match run.source {
+        Source::Measured => measured(dir, &mut run, &mut problems),
+        Source::Predicted => predicted::read_file(&dir.join(files::TABLES)).unwrap_or_else(|e| {
+            problems.push(e.to_string());
+            Default::default()
+        }),
+    };
+    match openmetrics::read_file(&dir.join(files::METRICS)) {
+        Ok((series, told)) => {
+            problems.extend(told);
+            tables.series = series;
+        }
+        Err(e) => problems.push(e.to_string()),
+    }
+    // Computed anew even where a prediction holds them: one rule for both.
+    tables.gaps.retain(|g| g.kind != gaps::BETWEEN_RATES);
+    tables.gaps.extend(gaps::between_rates(&tables));
+    tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
+    // Absolute paths differ between machines; within a run directory the relative one says all.
+    let prefix = format!("{}/", dir.display());
+    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
+    Ok(Ingested { run, plan_yaml, tables, guidellm_version, problems })
+}
+
+/// Load and objects of a measured run, and the version of guidellm's report.
+fn measured(dir: &Path, run: &mut RunRecord, problems: &mut Vec<String>) -> (Tables, String) {
     let load = guidellm::read_load_dir(&dir.join(files::LOAD));
     problems.extend(load.problems);
     let mut tables = Tables { rates: load.rates, requests: load.requests, ..Tables::default() };
-
     match events::read_file(&dir.join(files::EVENTS), &run.deployment) {
         Ok(seen) => {
             problems.extend(seen.problems);
@@ -87,17 +124,5 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
         }
         Err(e) => problems.push(e.to_string()),
     }
-    match openmetrics::read_file(&dir.join(files::METRICS)) {
-        Ok((series, told)) => {
-            problems.extend(told);
-            tables.series = series;
-        }
-        Err(e) => problems.push(e.to_string()),
-    }
-    tables.gaps.extend(gaps::between_rates(&tables));
-    tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
-    // Absolute paths differ between machines; within a run directory the relative one says all.
-    let prefix = format!("{}/", dir.display());
-    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
-    Ok(Ingested { run, plan_yaml, tables, guidellm_version: load.version, problems })
+    (tables, load.version)
 }

@@ -9,7 +9,7 @@ mod pods;
 mod scaling;
 
 pub use pods::requests_per_pod;
-pub use scaling::{recording, scaling};
+pub use scaling::{predicted_recording, recording, scaling};
 
 use crate::{gaps, stats, validity};
 use bench_model::SCHEMA_VERSION;

@@ -6,15 +6,26 @@ use bench_model::tables::{ReplicaPoint, Tables};
 /// First and last moment at which replicas are known: from the first record to the end of the recording, or, where that
 /// was not written down, to the last thing that is known at all. `None` without a record of replicas.
 pub fn recording(run: &RunRecord, tables: &Tables) -> Option<(f64, f64)> {
-    let (first, last) = (tables.replicas.first()?.t, tables.replicas.last()?.t);
     // A prediction counts from 0 and has no calendar.
-    let ended = run.times.recording_ended.filter(|_| run.source == Source::Measured);
+    if run.source == Source::Predicted {
+        return predicted_recording(tables);
+    }
+    let (first, last) = (tables.replicas.first()?.t, tables.replicas.last()?.t);
     #[allow(clippy::cast_precision_loss)]
-    let end = match ended {
+    let end = match run.times.recording_ended {
         Some(t) => t.timestamp_millis() as f64 / 1000.0,
         None => load_span(tables).map_or(last, |(_, end)| end),
     };
     Some((first, end.max(last)))
+}
+
+/// The same of a prediction: to the last moment that anything tells of. Its replicas may stand still for long before that,
+/// and such seconds count.
+pub fn predicted_recording(tables: &Tables) -> Option<(f64, f64)> {
+    let (first, last) = (tables.replicas.first()?.t, tables.replicas.last()?.t);
+    let scraped = tables.series.iter().filter_map(|s| s.samples.last()).map(|(t, _)| *t);
+    let others = scraped.chain(tables.decisions.last().map(|d| d.t)).chain(load_span(tables).map(|(_, end)| end));
+    Some((first, others.fold(last, f64::max)))
 }
 
 /// Replicas over the whole recording. A point holds until the next one. Scale-ups and scale-downs, and the first
@@ -98,5 +109,17 @@ mod tests {
         r.source = Source::Predicted;
         r.times.recording_ended = DateTime::from_timestamp(1_795_466_309, 0);
         assert_eq!(recording(&r, &tables()), Some((50.0, 220.0)));
+    }
+
+    #[test]
+    fn a_prediction_lasts_as_long_as_anything_tells_of() {
+        let mut t = tables();
+        t.series[0].samples.push((400.0, 1.0));
+        let mut r = run();
+        assert_eq!(recording(&r, &t), Some((50.0, 220.0)));
+        r.source = Source::Predicted;
+        assert_eq!(recording(&r, &t), Some((50.0, 400.0)));
+        // One replica stood for 100 s more than in the measured run above.
+        assert_eq!(scaling(&r, &t).desired_replica_s, 510.0);
     }
 }

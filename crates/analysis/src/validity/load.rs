@@ -95,8 +95,7 @@ fn generator(tables: &Tables, position: usize, w: &RateWindow, version: &str) ->
     let (cap, peak) = (cap(w, version), peak_in_flight(tables, position));
     let sent = begun(tables, position);
     let due = due(w);
-    #[allow(clippy::cast_precision_loss)]
-    if peak as f64 >= CAP_REACHED * cap as f64 {
+    if reaches_cap(peak, cap) {
         return Some(finding(
             Verdict::ValidClosedLoop,
             "client-cap",
@@ -172,6 +171,12 @@ pub fn cap(w: &RateWindow, version: &str) -> u64 {
         let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         if (major, minor) >= (0, 7) { 10240 } else { 512 }
     })
+}
+
+/// Whether a peak of requests in flight counts as the cap, see [`CAP_REACHED`].
+#[allow(clippy::cast_precision_loss)]
+pub fn reaches_cap(peak: u64, cap: u64) -> bool {
+    peak as f64 >= CAP_REACHED * cap as f64
 }
 
 /// Most requests of a rate that were in flight at once. One without an end was in flight until the rate ended.

@@ -13,7 +13,7 @@ use bench_model::run::RunRecord;
 use bench_model::summary::{Finding, Validity, Verdict};
 use bench_model::tables::Tables;
 
-pub use load::{cap, late_mean_limit_s, late_p95_limit_s, peak_in_flight};
+pub use load::{cap, late_mean_limit_s, late_p95_limit_s, peak_in_flight, reaches_cap};
 
 /// A rate must last at least this share of its planned seconds.
 pub const MIN_DURATION: f64 = 0.95;

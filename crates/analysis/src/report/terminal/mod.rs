@@ -2,6 +2,7 @@
 
 mod chart;
 mod decisions;
+pub mod forecast;
 mod load;
 mod text;
 
