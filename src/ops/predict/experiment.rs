@@ -1,10 +1,10 @@
 //! From a plan and coefficients to the simulation's input: everything decided, in its units.
 
-use super::server::{Found, find, server, unknown_arguments};
+use super::server::{Found, find, server};
 use super::{Options, refused};
 use crate::config::coefficients::{minor_version, version};
 use crate::config::values::quantity;
-use bench_model::coefficients::{Basis, Coefficients, Picker};
+use bench_model::coefficients::{Coefficients, Picker};
 use bench_model::plan::{Arm, Plan};
 use bench_model::profile::Profile;
 use bench_model::scenario::{GatewayKind, HpaMetric, LoadMode, Scenario};
@@ -45,43 +45,11 @@ pub fn experiment(plan: &Plan, coefficients: &Coefficients, options: &Options, s
     })
 }
 
-/// What a reader must know of the prediction: which coefficients, how good they are, what is left out.
-///
-/// # Errors
-/// As [`experiment`].
-pub fn assumptions(plan: &Plan, coefficients: &Coefficients, options: &Options) -> anyhow::Result<Vec<String>> {
-    let s = &plan.scenario;
-    let found = find(plan, coefficients)?;
-    let traits = traits(s)?;
-    let mut out = vec![match &found {
-        Found::Engine(e) => match e.basis {
-            Basis::Guess => format!("model server: coefficients {} are a guess, scaled from another card", e.name),
-            Basis::Fitted => format!("model server: coefficients {}, fitted to observations", e.name),
-            Basis::Measured => format!("model server: coefficients {}, measured", e.name),
-        },
-        Found::Simulator(x) => format!("model server: {}, times as its arguments say", x.name),
-    }];
-    let picker = picker(s, coefficients, options.router)?;
-    let pins = matches!(picker, Picker::Pinned | Picker::PinnedEpp);
-    let g = &s.load.guidellm.version;
-    out.push(match (picker, pins && traits.keeps_connections) {
-        (p, true) => format!("router: {}; guidellm {g} keeps its connections, and they are taken to stay with their replica", p.name()),
-        (p, false) if pins => format!("router: {}, but guidellm {g} opens a connection for each request, so nothing is pinned", p.name()),
-        (p, false) => format!("router: {}", p.name()),
-    });
-    let unknown = unknown_arguments(s, &found);
-    if !unknown.is_empty() {
-        let names: Vec<String> = unknown.iter().map(|n| format!("--{n}")).collect();
-        out.push(format!("model server: predicted as without {}, which the simulation does not know", names.join(", ")));
-    }
-    Ok(out)
-}
-
 fn seconds(s: u32) -> Ps {
     i64::from(s) * PS_PER_S
 }
 
-fn traits(s: &Scenario) -> anyhow::Result<Traits> {
+pub(super) fn traits(s: &Scenario) -> anyhow::Result<Traits> {
     let text = &s.load.guidellm.version;
     version(text).and_then(Traits::of).ok_or_else(|| {
         refused(
@@ -120,7 +88,7 @@ fn load(s: &Scenario, p: &Profile, traits: &Traits, c: &Coefficients) -> Load {
 }
 
 /// What picks the replica, by the gateway unless it was named.
-fn picker(s: &Scenario, c: &Coefficients, named: Option<Picker>) -> anyhow::Result<Picker> {
+pub(super) fn picker(s: &Scenario, c: &Coefficients, named: Option<Picker>) -> anyhow::Result<Picker> {
     if let Some(p) = named {
         return Ok(p);
     }
@@ -216,7 +184,7 @@ fn autoscaler(plan: &Plan, c: &Coefficients) -> anyhow::Result<Autoscaler> {
 }
 
 /// The HPA that WVA's chart makes.
-pub(super) const WVA_HPA: &str = "vllm-deployment-hpa";
+const WVA_HPA: &str = "vllm-deployment-hpa";
 
 fn wva_version(s: &Scenario) -> anyhow::Result<WvaVersion> {
     match version(s.wva.chart_version.trim_start_matches('v')) {

@@ -1,3 +1,4 @@
+use super::super::assumptions;
 use super::*;
 use crate::config::profile::ProfileArgs;
 use crate::config::scenario::ScenarioArgs;
@@ -102,6 +103,37 @@ fn the_published_scenario_gives_the_published_experiment() {
     );
 }
 
+/// The experiment that the simulator's own tests play.
+#[path = "../../../crates/sim/tests/world/published.rs"]
+mod by_hand;
+
+/// What differs is named: the model's real KV cache for a round number, and the cluster's versions of today for those of then.
+#[test]
+fn it_is_the_experiment_made_by_hand() {
+    for (name, arm) in [("hpa", Arm::Hpa), ("wva", Arm::Wva), ("static", Arm::Static(1))] {
+        let mut theirs = by_hand::published(name, "pinned", 7);
+        let mut ours = experiment(&published(arm), &coefficients(), &Options::default(), 7).unwrap();
+        let (Server::Vllm(o), Server::Vllm(t)) = (&mut ours.server, &mut theirs.server) else { panic!("no vLLM") };
+        assert_eq!((o.kv_blocks, t.kv_blocks), (10_629, 10_625));
+        o.kv_blocks = t.kv_blocks;
+        ours.monitoring.closed_ranges = theirs.monitoring.closed_ranges;
+        ours.fleet.name.clone_from(&theirs.fleet.name);
+        match (&mut ours.autoscaler, &mut theirs.autoscaler) {
+            (Autoscaler::Hpa(o), Autoscaler::Hpa(t)) => {
+                o.controller.new_tolerance_code = t.controller.new_tolerance_code;
+                o.name.clone_from(&t.name);
+                o.metrics.iter_mut().zip(&t.metrics).for_each(|(o, t)| o.name.clone_from(&t.name));
+            }
+            (Autoscaler::Wva(o), Autoscaler::Wva(t)) => {
+                o.controller.new_tolerance_code = t.controller.new_tolerance_code;
+                (o.model, o.namespace, o.hpa_name) = (t.model.clone(), t.namespace.clone(), t.hpa_name.clone());
+            }
+            _ => {}
+        }
+        assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
+    }
+}
+
 #[test]
 fn the_simulated_scenario_is_what_its_arguments_say() {
     let p = plan(Arm::Wva, "simulated", "ramp_small", &[]);
@@ -122,7 +154,8 @@ fn the_simulated_scenario_is_what_its_arguments_say() {
     assert_eq!((e.load.line, e.load.workers, e.load.max_in_flight, e.load.silence), (Line::V07, 2, 10_240, Some(60 * PS_PER_S)));
     assert_eq!(e.load.gap, from_seconds(5.9));
     let told = assumptions(&p, &coefficients(), &Options::default()).unwrap();
-    assert_eq!(told, ["model server: llm-d-inference-sim, times as its arguments say", "router: least-loaded"]);
+    assert_eq!((told.coefficients.as_str(), told.cautions.len()), ("llm-d-inference-sim", 0));
+    assert_eq!(told.router, "least-loaded: the replica with the fewest requests in flight");
     let no_cache = plan(Arm::Wva, "simulated", "ramp_small", &["model_server.args=[--max-num-seqs=4, --max-model-len, '2048']"]);
     let Server::Fixed(f) = made(&no_cache).server else { panic!("not simulated") };
     assert_eq!((f.ttft, f.itl, f.max_sequences, f.kv_blocks), (0, 0, 4, 1 << 40));
@@ -162,7 +195,8 @@ fn arguments_of_vllm_change_what_they_name() {
     assert_eq!((v.step.base, v.step.per_sequence, v.step.per_kv_token), (2200 * PS_PER_US, 12 * PS_PER_US, 57_000));
     assert_eq!((v.max_sequences, v.max_batched_tokens, v.kv_blocks, v.block_size, v.max_model_len), (64, 4000, 40_202, 16, 40_960));
     let told = assumptions(&p, &coefficients(), &Options::default()).unwrap();
-    assert_eq!(told[2], "model server: predicted as without --quantization, which the simulation does not know");
+    assert_eq!(told.coefficients, "qwen3-0.6b-h100-graphs");
+    assert_eq!(told.cautions, ["model server: predicted as without --quantization, which the simulation does not know"]);
 }
 
 #[test]
@@ -176,7 +210,7 @@ fn a_router_can_be_named_and_pins_only_what_is_kept() {
     p.scenario.load.guidellm.version = "0.8.1".into();
     assert_eq!(router(&p, None).keep_alive, None);
     let told = assumptions(&p, &coefficients(), &Options::default()).unwrap();
-    assert_eq!(told[1], "router: pinned, but guidellm 0.8.1 opens a connection for each request, so nothing is pinned");
+    assert_eq!(told.router, "pinned: by chance, each request anew; guidellm 0.8.1 keeps no connection, so nothing stays anywhere");
     assert_eq!(made(&p).load.gap, from_seconds(7.5));
     p.scenario.load.mode = LoadMode::PerRate;
     assert_eq!((made(&p).load.gap, made(&p).load.per_rate), (35 * PS_PER_S, true));
