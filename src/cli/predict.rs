@@ -52,6 +52,9 @@ pub struct Args {
     /// Threads to play on [default: one a core]; changes nothing but the time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Print the coefficients, to be copied and changed, and predict nothing
+    #[arg(long)]
+    print_coefficients: bool,
     /// Keep no run directory
     #[arg(long)]
     no_save: bool,
@@ -64,6 +67,7 @@ Examples:
   bench predict --set scaling.scale_up.stabilization_window_s=0
   bench predict --arms hpa,static-2,static-3         is an autoscaler needed at all?
   bench predict --wva --router epp --uncertain       other assumptions
+  bench predict --print-coefficients > my.yaml       then change it, and bench predict -C ./my.yaml
   bench predict -c simulated -w ramp_small           the scenario that a kind cluster can run
   bench report last                                  the whole report of the first seed's run";
 
@@ -71,6 +75,10 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     let lookup = g.lookup();
     a.load.workload.get_or_insert_with(|| profile::DEFAULT.into());
     let coefficients = coefficients::load(&lookup, &a.coefficients)?;
+    if a.print_coefficients {
+        out!("{}", coefficients.text);
+        return Ok(Exit::Done);
+    }
     let arms = match a.arm.arm() {
         Some(arm) => vec![arm],
         None if a.arms.is_empty() => vec![Arm::Wva, Arm::Hpa],

@@ -18,6 +18,8 @@ pub struct LoadedCoefficients {
     pub name: String,
     /// Path, or `embedded:…`.
     pub source: String,
+    /// The file as it is, to be copied and changed.
+    pub text: String,
 }
 
 /// Coefficients that can be named, with the file that wins.
@@ -39,7 +41,7 @@ pub fn load(lookup: &Lookup, name: &str) -> Result<LoadedCoefficients, ConfigErr
     if !f.problems.is_empty() {
         return Err(ConfigError::Invalid(f.problems));
     }
-    Ok(LoadedCoefficients { coefficients, name: found.name, source: found.source })
+    Ok(LoadedCoefficients { coefficients, name: found.name, source: found.source, text: found.text })
 }
 
 struct Findings {

@@ -100,7 +100,7 @@ pub(super) fn picker(s: &Scenario, c: &Coefficients, named: Option<Picker>) -> a
         let known: Vec<&str> = c.router.haproxy.balance.keys().map(String::as_str).collect();
         refused(
             format!("gateway.balance: how HAProxy's {:?} spreads requests is not known; known: {}", s.gateway.balance, known.join(", ")),
-            "name the picker that comes nearest: --router round-robin; or add the word under router.haproxy.balance of a file of coefficients",
+            "name the picker that comes nearest: --router round-robin; or add the word under router.haproxy.balance of your own coefficients (--print-coefficients, -C)",
         )
     })
 }

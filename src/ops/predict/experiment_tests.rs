@@ -256,10 +256,10 @@ fn refusals_say_what_where_and_what_to_do() {
                 "no coefficients for Qwen/Qwen3-0.6B on GPU B200; known for it: H100, H200, A100, L40S",
                 "wva.accelerator",
                 "gpu: [B200]",
-                "-C FILE",
+                "-C ./my.yaml",
             ],
         ),
-        (with(&|s| s.model = "a/b".into()), vec!["no coefficients for model a/b; known: Qwen/Qwen3-0.6B", "model: [a/b]", "-C FILE"]),
+        (with(&|s| s.model = "a/b".into()), vec!["no coefficients for model a/b; known: Qwen/Qwen3-0.6B", "model: [a/b]", "-C ./my.yaml"]),
         (with(&args("--tensor-parallel-size=2")), vec!["eager: true and tensor_parallel: 2", "qwen3-0.6b-h100-eager"]),
         (with(&args("--max-model-len lots")), vec!["model_server.args[13]: --max-model-len is followed by \"lots\"", "--set"]),
         (
@@ -296,5 +296,5 @@ fn refusals_say_what_where_and_what_to_do() {
     assert!(refusal(&p).contains("-w PROFILE"));
     let mut p = plan(Arm::Wva, "simulated", "ramp_small", &[]);
     p.scenario.model_server.image.name = "other/server:1".into();
-    assert!(refusal(&p).contains("other/server:1; known: llm-d-inference-sim\n-> add an entry under `simulators`"));
+    assert!(refusal(&p).contains("other/server:1; known: llm-d-inference-sim\n-> bench predict --print-coefficients"));
 }

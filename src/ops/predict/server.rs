@@ -93,7 +93,7 @@ pub(super) fn find<'a>(plan: &Plan, c: &'a Coefficients) -> anyhow::Result<Found
             let known: Vec<&str> = c.simulators.iter().map(|x| x.name.as_str()).collect();
             refused(
                 format!("no coefficients for the simulated model server {image}; known: {}", listed(&known)),
-                "add an entry under `simulators` with this image to a file of coefficients, and name it: -C FILE",
+                "bench predict --print-coefficients > my.yaml, add an entry under `simulators` with this image, then bench predict -C ./my.yaml",
             )
         });
     }
@@ -121,7 +121,7 @@ pub(super) fn find<'a>(plan: &Plan, c: &'a Coefficients) -> anyhow::Result<Found
         return Err(refused(
             format!("no coefficients for {} on GPU {}; known for it: {}", s.model, gpus.join(", "), listed(&known)),
             format!(
-                "the GPU is the scenario's wva.accelerator: --set wva.accelerator=NAME; or {}",
+                "the GPU is the scenario's wva.accelerator: --set wva.accelerator=NAME. For another card: {}",
                 add_engine(&format!("gpu: [{}]", gpus.first().map_or("", String::as_str)))
             ),
         ));
@@ -143,7 +143,7 @@ pub(super) fn find<'a>(plan: &Plan, c: &'a Coefficients) -> anyhow::Result<Found
 }
 
 fn add_engine(what: &str) -> String {
-    format!("copy coefficients/default.yaml of bench's repository, add an entry under `engines` with {what}, and name the file: -C FILE")
+    format!("bench predict --print-coefficients > my.yaml, add an entry under `engines` with {what}, then bench predict -C ./my.yaml")
 }
 
 fn listed(names: &[&str]) -> String {
