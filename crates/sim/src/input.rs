@@ -190,11 +190,15 @@ pub fn longest(l: &Lengths) -> u64 {
     l.max.unwrap_or_else(|| l.mean.saturating_add(l.stdev.unwrap_or(0).saturating_mul(5)))
 }
 
-/// Requests that a load may have; each takes some 60 bytes.
-const MAX_REQUESTS: f64 = 20e6;
+/// No time of the settings may be longer; sums of them stay within 64 bits.
+const MAX_TIME: Ps = 86_400 * PS_PER_S;
+/// Requests that a load may have; each takes some 80 bytes.
+const MAX_REQUESTS: f64 = 5e6;
 /// Pods and scrapes of a run, that many at most.
 const MAX_REPLICAS: u32 = 10_000;
-const MAX_SCRAPES: f64 = 50e6;
+const MAX_SCRAPES: f64 = 5e6;
+/// Decisions of the HPA, likewise.
+const MAX_SYNCS: i64 = 1_000_000;
 
 impl Experiment {
     /// Everything that can be known to be wrong before it is played.
@@ -213,18 +217,22 @@ impl Experiment {
         if l.seconds == 0 {
             return no("a rate must last at least one second".into());
         }
+        if let Some(r) = l.rates.iter().find(|r| **r * f64::from(l.seconds) < 1.0) {
+            return no(format!("a rate of {r} req/s sends nothing within its {} s", l.seconds));
+        }
         let requests: f64 = l.rates.iter().map(|r| r * f64::from(l.seconds)).sum();
         if requests > MAX_REQUESTS {
             return no(format!("{requests:.0} requests are more than can be simulated in memory ({MAX_REQUESTS:.0})"));
         }
         let pauses = l.gap.saturating_mul(i64::try_from(l.rates.len()).unwrap_or(i64::MAX));
         let span = (i64::from(l.seconds) * i64::try_from(l.rates.len()).unwrap_or(i64::MAX)).saturating_mul(PS_PER_S);
-        let span = span.saturating_add(pauses).saturating_add(l.lead).saturating_add(l.tail_limit);
-        if [l.gap, l.lead, l.settle, l.tail_limit, self.router.refresh, self.router.latency, self.router.keep_alive.unwrap_or(0)]
-            .iter()
-            .any(|t| *t < 0)
-        {
-            return no("a time is negative".into());
+        let span = span.saturating_add(pauses).saturating_add(l.lead.saturating_mul(2)).saturating_add(l.tail_limit);
+        let f = &self.fleet;
+        let times = [l.gap, l.lead, l.settle, l.tail_limit, l.silence.unwrap_or(0), self.router.refresh, self.router.latency];
+        let more = [self.router.keep_alive.unwrap_or(0), f.start_median, f.readiness_period, f.actuation, f.drain.unwrap_or(0)];
+        let intervals = [self.monitoring.scrape_interval, self.monitoring.controller_scrape_interval];
+        if times.iter().chain(&more).chain(&intervals).any(|t| !(0..=MAX_TIME).contains(t)) {
+            return no("each time must lie between 0 and one day".into());
         }
         if span > MAX_SPAN_S * PS_PER_S {
             return no(format!("the experiment lasts over {} days; that is longer than can be simulated", MAX_SPAN_S / 86_400));
@@ -232,7 +240,7 @@ impl Experiment {
         if l.max_in_flight == 0 || l.workers == 0 || l.workers > 1000 {
             return no("the client needs 1 to 1000 workers, and a limit of requests in flight above 0".into());
         }
-        if l.silence.is_some_and(|s| s <= 0) {
+        if l.silence == Some(0) {
             return no("the client's silence limit must be above 0 s".into());
         }
         for (name, lengths) in [("prompt", &l.prompt), ("output", &l.output)] {
@@ -263,8 +271,8 @@ impl Experiment {
             return no(format!("max_replicas ({}) is below min_replicas ({})", s.max_replicas, s.min_replicas));
         }
         let intervals = [m.scrape_interval, m.controller_scrape_interval, f.readiness_period];
-        if intervals.iter().any(|t| *t < PS_PER_S / 10) || f.actuation < 0 || f.start_median < 0 {
-            return no("scrape intervals and the readiness period must be at least 100 ms, and no time negative".into());
+        if intervals.iter().any(|t| *t < PS_PER_S / 10) {
+            return no("scrape intervals and the readiness period must be at least 100 ms".into());
         }
         if !(f.start_spread.is_finite() && (0.0..=2.0).contains(&f.start_spread)) {
             return no("the spread of the pods' start time must lie between 0 and 2".into());
@@ -277,7 +285,15 @@ impl Experiment {
                 "{scrapes:.0} scrapes are more than can be kept in memory ({MAX_SCRAPES:.0}): fewer replicas, or a longer scrape interval"
             ));
         }
-        let period = |t: Ps, name: &str| if t < PS_PER_S { no(format!("{name} must be at least 1 s")) } else { Ok(()) };
+        let period = |t: Ps, name: &str| {
+            if t < PS_PER_S {
+                no(format!("{name} must be at least 1 s"))
+            } else if span / t > MAX_SYNCS {
+                no(format!("{name} is too short for so long an experiment: over {MAX_SYNCS} decisions"))
+            } else {
+                Ok(())
+            }
+        };
         match &self.autoscaler {
             Autoscaler::Static => Ok(()),
             Autoscaler::Hpa(a) => {

@@ -2,7 +2,7 @@
 
 use super::{Class, World};
 use crate::client::lengths::{Draws, lengths, lengths_per_rate};
-use crate::client::schedule::{Window, due_ps, slots, window_ps};
+use crate::client::schedule::{due_ps, slots, window_ps};
 use crate::engine::{Submit, Told};
 use crate::input::Experiment;
 use crate::output::{Fate, RateSpan, Request};
@@ -30,6 +30,8 @@ pub(super) struct Client {
     /// The next one is due and no worker has a free slot.
     blocked: bool,
     draws: Option<Draws>,
+    /// The lengths drawn so far, where prompts repeat.
+    drawn: Vec<(u32, u32)>,
     rates: usize,
 }
 
@@ -49,12 +51,26 @@ impl Client {
             free: Vec::new(),
             blocked: false,
             draws: None,
+            drawn: Vec::new(),
             rates: e.load.rates.len(),
         }
     }
 
     pub fn load_over(&self) -> bool {
         self.begun == self.rates && !self.running
+    }
+
+    /// Lengths of the next request, and which prompt it is where prompts repeat.
+    fn draw(&mut self, distinct: Option<u32>) -> Option<((u32, u32), Option<u32>)> {
+        let draws = self.draws.as_mut()?;
+        let Some(distinct) = distinct.map(|d| d.max(1)) else { return Some((draws.next()?, None)) };
+        let which = usize::try_from((self.next - 1) % u64::from(distinct)).unwrap_or(0);
+        if self.drawn.len() <= which {
+            self.drawn.push(draws.next()?);
+        }
+        // Prompts of two rates differ.
+        let prompt = u32::try_from((self.begun - 1) * distinct as usize + which).unwrap_or(u32::MAX);
+        Some((self.drawn[which], Some(prompt)))
     }
 
     fn due(&self) -> Ps {
@@ -69,6 +85,7 @@ impl World<'_> {
         let index = u32::try_from(k).unwrap_or(u32::MAX);
         let c = &mut self.client;
         let draws = if load.per_rate { lengths_per_rate } else { lengths };
+        c.drawn.clear();
         c.draws = Some(draws(load.line, load.seed, index, &load.prompt, &load.output));
         c.rate = load.rates[k];
         let (begin, end) = window_ps(load.window, c.rate, load.seconds);
@@ -93,7 +110,7 @@ impl World<'_> {
         };
         self.send(worker);
         let (due, until) = (self.client.due(), self.client.until);
-        if due < until || (due == until && self.e.load.window == Window::FirstRequest) {
+        if due <= until {
             self.at(due.max(self.now), Class::Send, rate);
         }
     }
@@ -101,7 +118,7 @@ impl World<'_> {
     /// A worker sends the next request, and takes another index if it has a slot left.
     fn send(&mut self, worker: u16) {
         let c = &mut self.client;
-        let Some((prompt_tokens, output_tokens)) = c.draws.as_mut().and_then(Iterator::next) else { return };
+        let Some(((prompt_tokens, output_tokens), prompt)) = c.draw(self.e.load.distinct_prompts) else { return };
         let id = u32::try_from(c.requests.len()).unwrap_or(u32::MAX);
         let request = Request {
             due: c.due(),
@@ -131,16 +148,12 @@ impl World<'_> {
         if let Some(rate) = self.out.rates.last_mut() {
             rate.due += 1;
         }
-        let Some(pod) = self.route(worker) else {
+        let Some(pod) = self.route(worker, prompt, request.prompt_tokens) else {
             self.close(id, Fate::Refused);
             return;
         };
-        let submit = Submit {
-            id,
-            prompt_tokens: request.prompt_tokens,
-            output_tokens: request.output_tokens,
-            cached_tokens: self.cached_tokens(pod, id),
-        };
+        let cached_tokens = self.cached_tokens(pod, prompt, request.prompt_tokens);
+        let submit = Submit { id, prompt_tokens: request.prompt_tokens, output_tokens: request.output_tokens, cached_tokens };
         self.look(pod);
         let ticket = self.fleet.submit(pod, self.now, submit);
         let r = &mut self.client.requests[id as usize];

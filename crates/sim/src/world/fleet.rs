@@ -1,5 +1,6 @@
 //! The Deployment and its pods, and the router in front of them.
 
+use super::prompts::PromptCache;
 use super::{Class, World};
 use crate::engine::fixed::Fixed;
 use crate::engine::naive::Naive;
@@ -8,7 +9,7 @@ use crate::engine::{Engine, Submit};
 use crate::input::{Experiment, Server, Stepping};
 use crate::output::{Fate, PodLife};
 use crate::rng::Stream;
-use crate::router::{KeepAlive, KeepAliveSettings, Lease, Policy, ReplicaId, Snapshot};
+use crate::router::{KeepAlive, KeepAliveSettings, Lease, Policy, PrefixIndex, ReplicaId, Snapshot};
 use crate::time::{NEVER, PS_PER_S, Ps};
 
 /// How long the scheduler and the kubelet take before a container starts.
@@ -29,6 +30,7 @@ pub(super) struct Pod {
     pub last_event: Ps,
     /// What the router's picker saw of it last, and in which of its looks.
     seen: (Ps, Snapshot),
+    pub prompts: PromptCache,
 }
 
 pub(super) struct Fleet {
@@ -44,6 +46,8 @@ pub(super) struct Fleet {
     looks: bool,
     ties: Stream,
     candidates: Vec<Snapshot>,
+    /// The endpoint picker's memory of prompts; `None`: no prompt comes twice.
+    index: Option<PrefixIndex>,
     connections: Option<KeepAlive>,
     /// Of each request, the connection that it holds.
     leases: Vec<Option<Lease>>,
@@ -65,6 +69,7 @@ impl Fleet {
                 .keep_alive
                 .map(|expiry| KeepAlive::new(KeepAliveSettings { workers: e.load.workers, expiry: Some(expiry), max_idle: None })),
             leases: Vec::new(),
+            index: e.load.distinct_prompts.map(|_| PrefixIndex::new(kv_blocks(&e.server))),
         }
     }
 
@@ -107,7 +112,17 @@ impl World<'_> {
             ended: None,
         };
         let seen = (-1, Snapshot::unseen(ReplicaId(number)));
-        let pod = Pod { life, engine: None, answers: None, gone: false, in_flight: 0, planned: NEVER, last_event: 0, seen };
+        let pod = Pod {
+            life,
+            engine: None,
+            answers: None,
+            gone: false,
+            in_flight: 0,
+            planned: NEVER,
+            last_event: 0,
+            seen,
+            prompts: PromptCache::default(),
+        };
         self.fleet.pods.push(pod);
         self.fleet.active.push(number);
         if at_start {
@@ -120,14 +135,10 @@ impl World<'_> {
     /// Gives slots to pods that wait for one.
     fn schedule_pods(&mut self) {
         let capacity = self.e.fleet.capacity.unwrap_or(u32::MAX) as usize;
-        let mut held = self.fleet.pods.iter().filter(|p| p.life.scheduled.is_some() && !p.gone).count();
-        let pending: Vec<u32> =
-            self.fleet.active.iter().copied().filter(|n| self.fleet.pods[*n as usize].life.scheduled.is_none()).collect();
+        let held = self.fleet.pods.iter().filter(|p| p.life.scheduled.is_some() && !p.gone).count();
+        let waits = |n: &u32| self.fleet.pods[*n as usize].life.scheduled.is_none();
+        let pending: Vec<u32> = self.fleet.active.iter().copied().filter(waits).take(capacity.saturating_sub(held)).collect();
         for number in pending {
-            if held >= capacity {
-                break;
-            }
-            held += 1;
             let f = &self.e.fleet;
             let z = Stream::new(self.e.seed, "pod start", number.into()).normal();
             let factor = (1.0 + f.start_spread * z).max(0.5);
@@ -271,26 +282,32 @@ impl World<'_> {
     }
 
     /// The replica for a request of this worker: by a connection that it kept, or by the picker.
-    pub(super) fn route(&mut self, worker: u16) -> Option<u32> {
-        let Some(mut connections) = self.fleet.connections.take() else { return self.pick() };
-        let lease = connections.send(self.now, worker.into(), || self.pick().map(ReplicaId));
+    pub(super) fn route(&mut self, worker: u16, prompt: Option<u32>, prompt_tokens: u32) -> Option<u32> {
+        let Some(mut connections) = self.fleet.connections.take() else { return self.pick(prompt, prompt_tokens) };
+        let lease = connections.send(self.now, worker.into(), || self.pick(prompt, prompt_tokens).map(ReplicaId));
         self.fleet.connections = Some(connections);
         self.fleet.leases.push(lease);
         lease.map(|l| l.replica.0)
     }
 
-    fn pick(&mut self) -> Option<u32> {
+    fn pick(&mut self, prompt: Option<u32>, prompt_tokens: u32) -> Option<u32> {
         if self.fleet.serving.len() > 1 {
             for i in 0..self.fleet.serving.len() {
                 self.look(self.fleet.serving[i]);
             }
         }
+        let blocks = self.picker_blocks(prompt_tokens);
         let f = &mut self.fleet;
         f.candidates.clear();
         let pods = &f.pods;
         f.candidates.extend(f.serving.iter().map(|n| Snapshot { in_flight: pods[*n as usize].in_flight, ..pods[*n as usize].seen.1 }));
-        let place = f.policy.pick(&f.candidates, None, &mut || f.ties.next_u64())?;
-        f.serving.get(place).copied()
+        let query = prompt.zip(f.index.as_ref()).map(|(prompt, index)| index.query(prompt, blocks));
+        let place = f.policy.pick(&f.candidates, query, &mut || f.ties.next_u64())?;
+        let replica = f.serving.get(place).copied()?;
+        if let (Some(prompt), Some(index)) = (prompt, &mut f.index) {
+            index.add(ReplicaId(replica), prompt, blocks);
+        }
+        Some(replica)
     }
 
     /// A request is over at its replica. A whole answer leaves the connection open; a broken one closes it.
@@ -318,12 +335,19 @@ impl World<'_> {
         if let Some(connections) = &mut self.fleet.connections {
             connections.replica_gone(ReplicaId(number));
         }
+        if let Some(index) = &mut self.fleet.index {
+            index.forget(ReplicaId(number));
+        }
     }
+}
 
-    pub(super) fn cached_tokens(&self, pod: u32, id: u32) -> u32 {
-        let _ = (pod, id);
-        0
-    }
+/// The picker asks a server for its number of blocks, and remembers as many of its prompts' blocks.
+fn kv_blocks(server: &Server) -> u32 {
+    let blocks = match server {
+        Server::Vllm(v) => v.kv_blocks,
+        Server::Fixed(f) => f.kv_blocks,
+    };
+    u32::try_from(blocks).unwrap_or(u32::MAX)
 }
 
 /// The picker's last look at or before `now`.

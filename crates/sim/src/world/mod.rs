@@ -5,6 +5,7 @@
 mod client;
 mod fleet;
 mod metrics;
+mod prompts;
 mod scaling;
 
 use crate::engine::{Invalid, Told};
@@ -24,9 +25,10 @@ enum Class {
     Delivery,
     /// A request may have been silent for too long; number: the request.
     Silence,
+    /// Before the rate's end: what is due at that very moment is still sent.
+    Send,
     RateEnd,
     RateStart,
-    Send,
     /// The Deployment's controller carries out `spec.replicas`.
     Actuate,
     PodReady,

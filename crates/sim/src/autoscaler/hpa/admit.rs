@@ -143,8 +143,7 @@ fn validate_rules(direction: &'static str, rules: &Rules) -> Result<(), Refusal>
     if let Some(index) = rules.policies.iter().position(|p| p.value <= 0 || !(1..=MAX_PERIOD_S).contains(&p.period_s)) {
         return Err(Refusal::Policy { direction, index });
     }
-    // Written so that NaN is refused too.
-    if rules.tolerance.is_some_and(|t| !(t >= 0.0)) {
+    if rules.tolerance.is_some_and(|t| t.is_nan() || t < 0.0) {
         return Err(Refusal::Tolerance { direction });
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::number::{to_i32, to_i64};
 use super::observation::{Observation, Phase, Readiness, Reading};
 use super::outcome::{Evaluation, Failure, Reason, Shown, Verdict};
 use super::pods::{self, Usage};
-use super::spec::{Behavior, Config, MetricSpec, Resource, ResourceTarget, Target, ToleranceFlavour};
+use super::spec::{Behavior, Config, MetricSpec, ResourceTarget, Target, ToleranceFlavour};
 
 /// The tolerances in force for one HPA.
 #[derive(Clone, Copy, Debug)]
@@ -136,13 +136,4 @@ fn value(cx: &Context<'_>, target: i64, usage: i64) -> Result<Evaluation, Failur
     };
     let shown = Shown { value: Some(usage), ..Shown::default() };
     Ok(Evaluation { proposal, ratio, refilled_ratio: None, verdict, shown, pods: None })
-}
-
-impl Resource {
-    pub(super) fn requested_by(self, pod: &super::observation::Pod) -> Option<i64> {
-        match self {
-            Resource::Cpu => pod.cpu_request,
-            Resource::Memory => pod.memory_request,
-        }
-    }
 }

@@ -8,7 +8,7 @@ pub(super) fn to_i32(f: f64) -> i32 {
 
 /// `int64(f)`: towards zero; what does not fit, and NaN, becomes the least value.
 pub(super) fn to_i64(f: f64) -> i64 {
-    if f >= -9_223_372_036_854_775_808.0 && f < 9_223_372_036_854_775_808.0 { f as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) { f as i64 } else { i64::MIN }
 }
 
 /// The instant `seconds` before `now_ms`.

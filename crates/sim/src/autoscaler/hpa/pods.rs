@@ -139,7 +139,11 @@ fn cpu_unready(cx: &Context<'_>, pod: &Pod, sample: &PodSample) -> bool {
 fn requests(pods: &[Pod], resource: Resource) -> Result<Amounts, Failure> {
     let mut requests = Amounts::with_capacity(pods.len());
     for pod in pods {
-        requests.push((pod.id, resource.requested_by(pod).ok_or(Failure::NoRequest)?));
+        let request = match resource {
+            Resource::Cpu => pod.cpu_request,
+            Resource::Memory => pod.memory_request,
+        };
+        requests.push((pod.id, request.ok_or(Failure::NoRequest)?));
     }
     requests.sort_unstable_by_key(|(pod, _)| *pod);
     Ok(requests)
