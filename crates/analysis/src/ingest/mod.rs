@@ -7,6 +7,7 @@ pub mod openmetrics;
 pub mod predicted;
 
 use crate::gaps;
+use bench_model::predicted::PredictedTables;
 use bench_model::run::{RunRecord, Source, files};
 use bench_model::tables::Tables;
 use std::path::{Path, PathBuf};
@@ -52,22 +53,40 @@ pub struct Ingested {
 pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
     let file = dir.join(files::RUN);
     let text = std::fs::read(&file).map_err(|e| Error::read(&file, e))?;
-    check_version(&file, &text)?;
-    serde_json::from_slice(&text).map_err(|e| Error::invalid(&file, &e))
+    versioned(&file, &text)
 }
 
-/// Refuses a JSON file of a newer version of the format, whatever else it holds by then.
-fn check_version(file: &Path, text: &[u8]) -> Result<(), Error> {
+/// Reads a JSON file that carries `schema_version`; one of a newer version is refused as such, whatever else it holds by then.
+fn versioned<T: serde::de::DeserializeOwned + Versioned>(file: &Path, text: &[u8]) -> Result<T, Error> {
     #[derive(serde::Deserialize)]
-    struct Versioned {
-        #[serde(default)]
-        schema_version: Option<serde_json::Value>,
+    struct Version {
+        schema_version: u64,
     }
     let known = bench_model::SCHEMA_VERSION;
-    let v: Versioned = serde_json::from_slice(text).map_err(|e| Error::invalid(file, &e))?;
-    match v.schema_version.as_ref().and_then(serde_json::Value::as_u64) {
-        Some(found) if found > u64::from(known) => Err(Error::TooNew { file: file.into(), found, known }),
-        _ => Ok(()),
+    let newer = |found: u64| (found > u64::from(known)).then(|| Error::TooNew { file: file.into(), found, known });
+    match serde_json::from_slice::<T>(text) {
+        Ok(v) => newer(v.schema_version().into()).map_or(Ok(v), Err),
+        // What does not fit may be of a newer format: then that is the reason to tell.
+        Err(e) => {
+            let found = serde_json::from_slice::<Version>(text).map_or(0, |v| v.schema_version);
+            Err(newer(found).unwrap_or_else(|| Error::invalid(file, &e)))
+        }
+    }
+}
+
+trait Versioned {
+    fn schema_version(&self) -> u32;
+}
+
+impl Versioned for RunRecord {
+    fn schema_version(&self) -> u32 {
+        self.schema_version
+    }
+}
+
+impl Versioned for PredictedTables {
+    fn schema_version(&self) -> u32 {
+        self.schema_version
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
     }
     // A prediction has no generator, no watch and no clocks that could fail.
     if run.source == Source::Predicted {
+        out.extend(unreadable(settings));
         return out;
     }
     out.extend(replicas(run, tables));
@@ -48,8 +49,12 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
         let verdict = if needed(m) { Verdict::Invalid } else { Verdict::Valid };
         finding(verdict, "missing-part", m.clone())
     }));
-    out.extend(settings.problems.iter().map(|p| finding(Verdict::Valid, "unreadable-part", p.clone())));
+    out.extend(unreadable(settings));
     out
+}
+
+fn unreadable(settings: &Settings) -> impl Iterator<Item = Finding> {
+    settings.problems.iter().map(|p| finding(Verdict::Valid, "unreadable-part", p.clone()))
 }
 
 /// Without replicas over the whole load an autoscaler cannot be judged; a fixed fleet can.
