@@ -2,3 +2,4 @@
 //! Nothing here knows the simulator: recorded metrics can be replayed through it as well.
 
 pub mod hpa;
+pub mod wva;
