@@ -10,6 +10,7 @@ pub mod report;
 pub mod stats;
 pub mod summary;
 pub mod validity;
+mod words;
 
 pub use ingest::{Ingested, run_dir};
 pub use summary::{Settings, summarise};

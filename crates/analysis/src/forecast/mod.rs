@@ -3,6 +3,7 @@
 //! Pure: what was played comes in as tables, what was planned as [`Facts`].
 
 mod bands;
+mod differs;
 mod verdict;
 mod warnings;
 
@@ -51,3 +52,6 @@ pub fn seed(run: &RunRecord, tables: &Tables, guidellm_version: &str, settings: 
     };
     Seed { summary: summarise(run, tables, guidellm_version, settings), rates: (0..tables.rates.len()).map(facts).collect() }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

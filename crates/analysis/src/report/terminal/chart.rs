@@ -19,7 +19,7 @@ struct Column {
     ready: u32,
 }
 
-/// The picture with its axes and legend, each line ended. `span` and the points are in seconds, `zero` is the moment that
+/// The picture with its axes, each line ended; [`legend`] says what the glyphs mean. `span` and the points are in seconds, `zero` is the moment that
 /// the time axis calls 0. Empty without points.
 pub(super) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, f64), zero: f64, width: usize, paint: Paint) -> String {
     let columns = width.saturating_sub(MARGIN).max(10);
@@ -53,9 +53,13 @@ pub(super) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, 
     for line in [labels.text(), ticks(from, to, zero, columns, column)].iter().filter(|l| !l.is_empty()) {
         out.push_str(&format!("{}{}\n", " ".repeat(MARGIN), paint.dim(line)));
     }
-    let legend = format!("{BOTH} wanted and ready   {WANTED} wanted, not ready yet   {READY} ready, no longer wanted");
-    out.push_str(&format!("{}{}\n", " ".repeat(MARGIN), paint.dim(&legend)));
     out
+}
+
+/// The line below one picture or several.
+pub(super) fn legend(paint: Paint) -> String {
+    let legend = format!("{BOTH} wanted and ready   {WANTED} wanted, not ready yet   {READY} ready, no longer wanted");
+    format!("{}{}\n", " ".repeat(MARGIN), paint.dim(&legend))
 }
 
 fn cells(points: &[ReplicaPoint], from: f64, per: f64, columns: usize) -> Vec<Option<Column>> {

@@ -3,6 +3,7 @@
 mod chart;
 mod decisions;
 pub mod forecast;
+mod grid;
 mod load;
 mod text;
 
@@ -108,6 +109,7 @@ fn replicas(run: &RunRecord, summary: &Summary, tables: &Tables, width: usize, p
     let Some(span) = recording(run, tables) else { return out + "  n/a: there is no record of replicas\n" };
     let zero = load_span(tables).map_or(span.0, |(start, _)| start);
     out.push_str(&chart::render(&tables.replicas, &tables.rates, span, zero, width.min(CHART_WIDTH), paint));
+    out.push_str(&chart::legend(paint));
     let s = &summary.scaling;
     let n = |v: Option<u32>| v.map_or_else(|| "n/a".into(), |v| v.to_string());
     let first = match s.first_scale_up_s {

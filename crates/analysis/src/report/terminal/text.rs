@@ -1,4 +1,6 @@
-//! Aligned columns, wrapped lines, colours and numbers for people.
+//! Aligned columns, wrapped lines and colours; numbers in words are [`crate::words`].
+
+pub(super) use crate::words::{clock, duration, number};
 
 /// Colours, or none.
 #[derive(Clone, Copy)]
@@ -68,56 +70,9 @@ pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
     lines.join(&format!("\n{}", " ".repeat(indent)))
 }
 
-/// Three digits or so.
-pub(super) fn number(v: f64) -> String {
-    match v.abs() {
-        a if a >= 99.95 => format!("{v:.0}"),
-        a if a >= 9.995 => format!("{v:.1}"),
-        _ => format!("{v:.2}"),
-    }
-}
-
-/// `45 s`, `2 min 05 s`, `1 h 20 min`.
-pub(super) fn duration(seconds: f64) -> String {
-    #[allow(clippy::cast_possible_truncation)]
-    let s = seconds.abs().round() as i64;
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, 0) => format!("{m} min"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, 0, _) => format!("{h} h"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
-
-/// A moment against the start of the load: `+12:05`, `-0:30`, `+1:20:05`.
-pub(super) fn clock(seconds: f64) -> String {
-    #[allow(clippy::cast_possible_truncation)]
-    let s = seconds.abs().round() as i64;
-    let sign = if seconds < -0.5 { '-' } else { '+' };
-    match s / 3600 {
-        0 => format!("{sign}{}:{:02}", s / 60, s % 60),
-        h => format!("{sign}{h}:{:02}:{:02}", s / 60 % 60, s % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_keep_about_three_digits() {
-        let got: Vec<String> = [0.0, 0.126, 9.99, 9.996, 99.94, 99.96, 12_345.6].map(number).to_vec();
-        assert_eq!(got, ["0.00", "0.13", "9.99", "10.0", "99.9", "100", "12346"]);
-    }
-
-    #[test]
-    fn times_read_naturally() {
-        let got: Vec<String> = [0.4, 59.6, 61.0, 3599.7, 4805.0].map(duration).to_vec();
-        assert_eq!(got, ["0 s", "1 min", "1 min 01 s", "1 h", "1 h 20 min"]);
-        let got: Vec<String> = [0.0, -0.4, -30.0, 725.0, 4805.0].map(clock).to_vec();
-        assert_eq!(got, ["+0:00", "+0:00", "-0:30", "+12:05", "+1:20:05"]);
-    }
 
     #[test]
     fn lines_break_between_words() {

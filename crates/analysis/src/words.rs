@@ -1,0 +1,94 @@
+//! Numbers, times and lists for people.
+
+/// Three digits or so.
+pub(crate) fn number(v: f64) -> String {
+    match v.abs() {
+        a if a >= 99.95 => format!("{v:.0}"),
+        a if a >= 9.995 => format!("{v:.1}"),
+        _ => format!("{v:.2}"),
+    }
+}
+
+/// `45 s`, `2 min 05 s`, `1 h 20 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation)]
+    let s = seconds.abs().round() as i64;
+    match (s / 3600, s / 60 % 60, s % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+/// A moment against the start of the load: `+12:05`, `-0:30`, `+1:20:05`.
+pub(crate) fn clock(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation)]
+    let s = seconds.abs().round() as i64;
+    let sign = if seconds < -0.5 { '-' } else { '+' };
+    match s / 3600 {
+        0 => format!("{sign}{}:{:02}", s / 60, s % 60),
+        h => format!("{sign}{h}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}
+
+/// Three digits, thousands and millions by a letter: `812`, `12.3k`.
+pub(crate) fn brief(v: f64) -> String {
+    let (scaled, unit) = match v.abs() {
+        a if a >= 999_500.0 => (v / 1e6, "M"),
+        a if a >= 9_999.5 => (v / 1e3, "k"),
+        _ => (v, ""),
+    };
+    let text = number(scaled);
+    // `0.00` and `3.00` say no more than `0` and `3`.
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
+}
+
+/// A share as percent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{} %", brief(100.0 * share))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn and(parts: impl IntoIterator<Item = String>) -> String {
+    let mut all: Vec<String> = parts.into_iter().collect();
+    match all.pop() {
+        Some(last) if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        Some(last) => last,
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_about_three_digits() {
+        let got: Vec<String> = [0.0, 0.126, 9.99, 9.996, 99.94, 99.96, 12_345.6].map(number).to_vec();
+        assert_eq!(got, ["0.00", "0.13", "9.99", "10.0", "99.9", "100", "12346"]);
+    }
+
+    #[test]
+    fn times_read_naturally() {
+        let got: Vec<String> = [0.4, 59.6, 61.0, 3599.7, 4805.0].map(duration).to_vec();
+        assert_eq!(got, ["0 s", "1 min", "1 min 01 s", "1 h", "1 h 20 min"]);
+        let got: Vec<String> = [0.0, -0.4, -30.0, 725.0, 4805.0].map(clock).to_vec();
+        assert_eq!(got, ["+0:00", "+0:00", "-0:30", "+12:05", "+1:20:05"]);
+    }
+
+    #[test]
+    fn short_numbers_stay_short() {
+        let got: Vec<String> = [0.0, 3.0, 0.126, 60.04, 812.0, 9999.4, 12_345.6, 1e6, f64::NAN].map(brief).to_vec();
+        assert_eq!(got, ["0", "3", "0.13", "60", "812", "9999", "12.3k", "1M", "NaN"]);
+        assert_eq!((percent(0.123), percent(0.0)), ("12.3 %".into(), "0 %".into()));
+    }
+
+    #[test]
+    fn lists_read_naturally() {
+        let list = |s: &str| and(s.chars().map(String::from));
+        assert_eq!([list(""), list("a"), list("ab"), list("abc")], ["", "a", "a and b", "a, b and c"]);
+    }
+}
