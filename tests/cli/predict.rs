@@ -17,7 +17,9 @@ fn short<'a>(more: &[&'a str]) -> Vec<&'a str> {
 /// The runs that a prediction kept: arm and directory.
 fn kept(place: &Place) -> Vec<(String, PathBuf)> {
     let ls = place.run(&["results", "ls", "--output", "json"]).exits(0).json();
-    ls.iter().map(|r| (r["arm"].as_str().unwrap_or_default().to_string(), place.path(r["directory"].as_str().expect("a directory")))).collect()
+    ls.iter()
+        .map(|r| (r["arm"].as_str().unwrap_or_default().to_string(), place.path(r["directory"].as_str().expect("a directory"))))
+        .collect()
 }
 
 #[test]
@@ -40,7 +42,13 @@ fn what_cannot_be_predicted_is_2_and_says_what_to_do() {
         ),
         (
             &["--set", "wva.accelerator=B200"],
-            &["no coefficients for Qwen/Qwen3-0.6B on GPU B200; known for it: H100", "-> ", "--print-coefficients", "gpu: [B200]", "-C ./my.yaml"],
+            &[
+                "no coefficients for Qwen/Qwen3-0.6B on GPU B200; known for it: H100",
+                "-> ",
+                "--print-coefficients",
+                "gpu: [B200]",
+                "-C ./my.yaml",
+            ],
         ),
         (&["-m", "meta/Llama"], &["no coefficients for model meta/Llama; known: Qwen/Qwen3-0.6B", "-> ", "model: [meta/Llama]"]),
         (
@@ -69,6 +77,21 @@ fn the_help_shows_examples() {
     for piece in ["Examples:", "--as-published", "--print-coefficients", "[default: wva,hpa]", "chatbot_synthetic"] {
         assert!(r.stdout.contains(piece), "{piece}:\n{}", r.stdout);
     }
+}
+
+#[test]
+fn the_forecast_as_it_is_shown() {
+    let r = bench(&["predict", "--as-published", "--rates=2,5", "--max-seconds=900", "--seeds=3", "--no-save"]).exits(0);
+    assert_eq!(r.stderr, "");
+    assert!(r.stdout.lines().all(|l| l.chars().count() <= 110), "wider than 110 columns:\n{}", r.stdout);
+    insta::assert_snapshot!(r.stdout);
+}
+
+#[test]
+fn a_guess_and_arguments_that_are_not_known_are_told_first() {
+    let r = bench(&short(&["--seeds=1", "--no-save", "--set", "wva.accelerator=L40S", "--set", "model_server.args[0]=--quantization"]));
+    r.exits(0)
+        .says(&["warning: coefficients qwen3-0.6b-l40s-eager are a guess", "warning: model server: predicted as without --quantization"]);
 }
 
 #[test]
@@ -145,7 +168,10 @@ fn what_is_kept_does_not_depend_on_the_threads() {
         place.run(&short(&["--seeds=2", threads])).exits(0);
         let mut all: Vec<(String, String, Vec<u8>)> = Vec::new();
         for (arm, dir) in kept(&place) {
-            for f in files_below(&dir).into_iter().filter(|f| f.ends_with("tables.json") || f.ends_with("samples.om.txt") || f.ends_with("plan.yaml")) {
+            for f in files_below(&dir)
+                .into_iter()
+                .filter(|f| f.ends_with("tables.json") || f.ends_with("samples.om.txt") || f.ends_with("plan.yaml"))
+            {
                 let name = f.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 all.push((arm.clone(), name, std::fs::read(&f).expect("a file")));
             }

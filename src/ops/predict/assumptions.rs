@@ -11,7 +11,9 @@ use bench_model::plan::Plan;
 pub struct Assumptions {
     /// Entry of the file of coefficients.
     pub coefficients: String,
-    /// How good its numbers are, and where they come from.
+    /// How good its numbers are, in a few words.
+    pub basis: String,
+    /// Where they come from, in full.
     pub source: String,
     pub router: String,
     pub not_modelled: Vec<String>,
@@ -27,27 +29,34 @@ pub fn assumptions(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::
     let s = &plan.scenario;
     let found = find(plan, c)?;
     let mut cautions = Vec::new();
-    let (coefficients, source) = match &found {
+    let (coefficients, basis, source) = match &found {
         Found::Engine(e) => {
             if e.basis == Basis::Guess {
                 cautions.push(format!("coefficients {} are a guess, scaled from another card: nothing was measured on this one", e.name));
             }
-            (e.name.clone(), format!("{}: {}", basis(e.basis), e.source))
+            (&e.name, basis(e.basis), &e.source)
         }
-        Found::Simulator(x) => (x.name.clone(), "as the scenario's own arguments say".into()),
+        Found::Simulator(x) => (&x.name, "as the scenario's own arguments say", &x.source),
     };
     let unknown: Vec<String> = unknown_arguments(s, &found).iter().map(|n| format!("--{n}")).collect();
     if !unknown.is_empty() {
         cautions.push(format!("model server: predicted as without {}, which the simulation does not know", unknown.join(", ")));
     }
-    Ok(Assumptions { coefficients, source, router: router(plan, c, options)?, not_modelled: not_modelled(&found, &unknown), cautions })
+    Ok(Assumptions {
+        coefficients: coefficients.clone(),
+        basis: basis.into(),
+        source: source.clone(),
+        router: router(plan, c, options)?,
+        not_modelled: not_modelled(&found, &unknown),
+        cautions,
+    })
 }
 
 fn basis(b: Basis) -> &'static str {
     match b {
-        Basis::Measured => "measured",
-        Basis::Fitted => "fitted",
-        Basis::Guess => "guessed",
+        Basis::Measured => "measured on such a card",
+        Basis::Fitted => "fitted to what was observed on such a card",
+        Basis::Guess => "a guess, scaled from another card",
     }
 }
 

@@ -103,8 +103,8 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
         model: plan.scenario.model.clone(),
         seeds: r.seeds,
         coefficients: bench_model::forecast::Coefficients {
-            name: format!("{} of {}", told.coefficients, r.coefficients.source),
-            source: told.source.clone(),
+            name: told.coefficients.clone(),
+            source: format!("{}, {}", r.coefficients.source, told.basis),
         },
         router: told.router.clone(),
         warnings: judged::warnings(&arms, &facts),

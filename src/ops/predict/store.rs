@@ -17,7 +17,7 @@ pub(super) fn record(plan: &Plan, id: &str, told: &Assumptions) -> RunRecord {
     let mut record = results::new_record(plan, id, Source::Predicted);
     record.state = RunState::Complete;
     record.notes.extend(told.cautions.iter().cloned());
-    record.notes.push(format!("predicted with coefficients {}", told.coefficients));
+    record.notes.push(format!("predicted with coefficients {}, {}: {}", told.coefficients, told.basis, told.source));
     record.notes.push(format!("predicted with router {}", told.router));
     record
 }
