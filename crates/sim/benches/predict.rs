@@ -55,11 +55,13 @@ fn growth(c: &mut Criterion) {
     let mut bench = |what: &str, factor: u32, change: &dyn Fn(&mut Experiment)| {
         let mut e = base();
         change(&mut e);
-        group.bench_with_input(BenchmarkId::new(what, factor), &e, |b, e| run(b, e));
+        group.bench_with_input(BenchmarkId::new(what, factor), &e, run);
     };
     for f in [1, 2, 4] {
         let by = u64::from(f);
-        bench("output-tokens-x", f, &|e| (e.load.output.mean, e.load.output.stdev, e.load.output.max) = (512 * by, Some(256 * by), Some(1024 * by)));
+        bench("output-tokens-x", f, &|e| {
+            (e.load.output.mean, e.load.output.stdev, e.load.output.max) = (512 * by, Some(256 * by), Some(1024 * by))
+        });
         bench("duration-x", f, &|e| e.load.seconds = 1200 * f);
         bench("rate-x", f, &|e| (e.load.rates[0], e.fleet.start_replicas) = (4.0 * f64::from(f), 4 * f));
         bench("replicas-x", f, &|e| e.fleet.start_replicas = 4 * f);

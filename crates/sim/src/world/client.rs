@@ -160,7 +160,7 @@ impl World<'_> {
         (r.pod, r.ticket) = (pod, ticket);
         self.plan_engine(pod);
         if let Some(limit) = self.e.load.silence {
-            self.at(self.now + limit, Class::Silence, id);
+            self.events.push_in_order(self.now + limit, Class::Silence, id);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Ties are common (1/rate against 15 s), so events are ordered by time, then by class, then by number.
 
 mod client;
+mod events;
 mod fleet;
 mod metrics;
 mod prompts;
@@ -13,41 +14,12 @@ use crate::input::{Autoscaler, Experiment};
 use crate::output::{Prediction, Replicas};
 use crate::rng::Stream;
 use crate::time::{NEVER, Ps};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-/// What happens first at the same moment: servers before their clients, clients before what looks at both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// A replica's engine; number: the pod.
-    Engine,
-    /// The last token reaches the client; number: the request.
-    Delivery,
-    /// A request may have been silent for too long; number: the request.
-    Silence,
-    /// Before the rate's end: what is due at that very moment is still sent.
-    Send,
-    RateEnd,
-    RateStart,
-    /// The Deployment's controller carries out `spec.replicas`.
-    Actuate,
-    PodReady,
-    /// A deleted pod's time to finish is over.
-    PodGone,
-    Scrape,
-    /// Number: which of WVA's loops.
-    Reconcile,
-    ControllerScrape,
-    HpaSync,
-    /// The replicas have not changed since; number: how many changes there had been.
-    Settled,
-    End,
-}
+use events::{Class, Events};
 
 struct World<'a> {
     e: &'a Experiment,
     now: Ps,
-    events: BinaryHeap<Reverse<(Ps, Class, u32)>>,
+    events: Events,
     client: client::Client,
     fleet: fleet::Fleet,
     metrics: metrics::Metrics,
@@ -66,7 +38,7 @@ pub fn run(e: &Experiment) -> Result<Prediction, Invalid> {
     let mut w = World {
         e,
         now: 0,
-        events: BinaryHeap::new(),
+        events: Events::default(),
         client: client::Client::new(e),
         fleet: fleet::Fleet::new(e),
         metrics: metrics::Metrics::default(),
@@ -107,7 +79,7 @@ impl World<'_> {
     }
 
     fn play(&mut self) {
-        while let Some(Reverse((t, class, number))) = self.events.pop() {
+        while let Some((t, class, number)) = self.events.pop() {
             if t > self.end {
                 break;
             }
@@ -147,9 +119,7 @@ impl World<'_> {
     }
 
     fn at(&mut self, t: Ps, class: Class, number: u32) {
-        if t < NEVER {
-            self.events.push(Reverse((t, class, number)));
-        }
+        self.events.push(t, class, number);
     }
 
     /// Writes down the Deployment's replicas when they changed, and waits for them to settle once the load is over.

@@ -19,9 +19,9 @@ pub struct VectorFile {
 
 /// All files about a subject; panics if any file, also of the other subject, cannot be told.
 pub fn about(subject: Subject) -> Vec<VectorFile> {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/oracle");
-    let mut dirs = vec![kept];
-    dirs.extend(std::env::var_os("BENCH_ORACLE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from));
+    let krate = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut dirs = vec![krate.join("tests/fixtures/oracle")];
+    dirs.extend(std::env::var_os("BENCH_ORACLE_DIR").filter(|dir| !dir.is_empty()).map(|dir| krate.join(dir)));
     let mut files = Vec::new();
     for dir in dirs {
         files.extend(read_dir(&dir).unwrap_or_else(|e| panic!("{e}")));
@@ -90,4 +90,8 @@ fn oracle_files_without_a_known_subject_are_refused() {
     assert!(subject(b"not JSON").is_err());
     assert!(decompress(b"not zstd").is_err());
     assert!(read_dir(Path::new("/nonexistent")).is_err());
+    let krate = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(read_dir(&krate.join("src")).is_err_and(|e| e.contains("no vector file")));
+    assert!(read(&krate.join("Cargo.toml")).is_err());
+    assert!(read(&krate.join("src")).is_err());
 }

@@ -1,7 +1,7 @@
 //! The two ConfigMaps the controller reads in every reconcile, as far as they decide: the interval and the thresholds.
 //!
 //! Parsing YAML is the caller's business; here begins what happens to a parsed entry: validation, the overlay of non-zero fields,
-//! the traps of both (facts sheet §1.2, §0a.4).
+//! the traps of both (upstream internal/interfaces/capacity_scaling.go).
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Thresholds {
     pub queue_spare: f64,
 }
 
-/// The values built into the controller (§1.2).
+/// The values built into the controller (DefaultCapacityScalingConfig).
 pub const BUILT_IN: Thresholds = Thresholds { kv_cache: 0.80, queue_length: 5.0, kv_spare: 0.10, queue_spare: 3.0 };
 
 impl Default for Thresholds {
@@ -42,7 +42,7 @@ impl Thresholds {
     /// All fields zero: what an entry that sets nothing parses to.
     pub const ZERO: Self = Self { kv_cache: 0.0, queue_length: 0.0, kv_spare: 0.0, queue_spare: 0.0 };
 
-    /// Takes over the non-zero fields of `over`. So a zero can never be configured: it means "inherit" (§1.2).
+    /// Takes over the non-zero fields of `over`. So a zero can never be configured: it means "inherit".
     pub fn overlay(&mut self, over: &Self) {
         for (field, value) in [
             (&mut self.kv_cache, over.kv_cache),
@@ -57,7 +57,7 @@ impl Thresholds {
     }
 
     /// The controller's check of one raw entry, before any overlay: an override that sets `kvSpareTrigger` alone has a
-    /// `kvCacheThreshold` of 0, fails the rule across both and is dropped (§1.2 trap, §0a.4). NaN passes, as in the original.
+    /// `kvCacheThreshold` of 0, fails the rule across both and is dropped. NaN passes, as in the original.
     pub fn validate(&self) -> Result<(), Invalid> {
         if self.kv_cache < 0.0 || self.kv_cache > 1.0 {
             return Err(Invalid::KvCache);
@@ -160,7 +160,7 @@ impl ConfigCache {
     }
 
     /// The thresholds for a model: built-in values, overlaid by `default`, overlaid by the first override that names both the
-    /// model and the namespace. The result is not validated again (§0a.4).
+    /// model and the namespace. The result is not validated again.
     #[must_use]
     pub fn resolve(&self, model: &str, namespace: &str) -> Thresholds {
         let mut out = BUILT_IN;
@@ -174,7 +174,7 @@ impl ConfigCache {
     }
 }
 
-/// What a read of the main ConfigMap gives (§1.1).
+/// What a read of the main ConfigMap gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MainConfigMap {
     /// Absent or unreadable: the reconcile returns an error.

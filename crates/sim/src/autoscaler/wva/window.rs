@@ -1,8 +1,8 @@
-//! The peak-of-minute queries: `max by (pod) (max_over_time(metric[1m]))` over the scraped samples (facts sheet §2.4).
+//! The peak-of-minute queries: `max by (pod) (max_over_time(metric[1m]))` over the scraped samples.
 
 use std::collections::BTreeMap;
 
-/// Which samples a range of `length` before `t` holds (§2.4).
+/// Which samples a range of `length` before `t` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RangeFlavour {
     /// t − length ≤ time ≤ t: Prometheus 2.x.

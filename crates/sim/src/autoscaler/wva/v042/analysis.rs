@@ -1,4 +1,4 @@
-//! The analysis of one model (§2.5): averages over the replicas that are not saturated, the trigger, the safety test.
+//! The analysis of one model (upstream internal/capacity/analyzer.go): averages over the replicas that are not saturated, the trigger, the safety test.
 
 use crate::autoscaler::wva::config::Thresholds;
 
@@ -113,7 +113,7 @@ fn analyze_variant(group: &[&Replica<'_>], t: &Thresholds) -> VariantAnalysis {
 }
 
 /// Spare KV and queue once the load of the non-saturated replicas rests on one of them less. The replica taken away is "an average
-/// one" over all variants, though the dearest variant loses it; saturated replicas and their load are ignored altogether (§7.8, §7.11).
+/// one" over all variants, though the dearest variant loses it; saturated replicas and their load are ignored altogether.
 fn after_removal(replicas: &[Replica<'_>], t: &Thresholds) -> Option<(f64, f64)> {
     let (mut kv, mut queue, mut n) = (0.0, 0i64, 0usize);
     for replica in replicas.iter().filter(|r| !r.saturated(t)) {

@@ -1,4 +1,4 @@
-//! One reconcile from reading the ConfigMaps to publishing (§2.1–§2.8), and the state that persists between reconciles.
+//! One reconcile from reading the ConfigMaps to publishing (upstream internal/controller/variantautoscaling_controller.go), and the state that persists between reconciles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::targets::{Action, State, Target, targets};
 use super::view::{Answers, Deployment, Load, QueryError, Variant, View};
 use crate::autoscaler::wva::config::{ConfigCache, ReconcileError, Thresholds};
 
-/// The status of a VA, as far as anything depends on it (§4).
+/// The status of a VA, as far as anything depends on it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Status {
     /// `desiredOptimizedAlloc.numReplicas`; 0 where none was published.
@@ -21,7 +21,7 @@ pub struct Status {
     pub alloc: Allocation,
 }
 
-/// `status.currentAlloc` (§2.3). It is written only together with a decision.
+/// `status.currentAlloc`. It is written only together with a decision.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Allocation {
     /// Empty: never filled, and nothing is published for the VA.
@@ -33,7 +33,7 @@ pub struct Allocation {
     pub load: Load,
 }
 
-/// One series of each of the three gauges (§3.1).
+/// One series of each of the three gauges `inferno_desired_replicas`, `inferno_current_replicas`, `inferno_desired_ratio`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gauges {
     pub desired: f64,
@@ -65,10 +65,10 @@ pub struct ReplicaSeen {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelOutcome {
     pub model: String,
-    /// Of the first listed VA; the metrics of any other namespace are not asked for (§2.2).
+    /// Of the first listed VA; the metrics of any other namespace are not asked for.
     pub namespace: String,
     pub thresholds: Thresholds,
-    /// The KV or the queue query failed: the model is left out of this reconcile, without the safety net (§2.4).
+    /// The KV or the queue query failed: the model is left out of this reconcile, without the safety net.
     pub failed: Option<QueryError>,
     /// By pod name.
     pub replicas: Vec<ReplicaSeen>,
@@ -88,11 +88,11 @@ pub struct VariantOutcome {
     pub status_replicas: i32,
     /// D as the reconcile found it.
     pub desired_before: i64,
-    /// The decision; it is made by name, so two VAs of one name show the same one (§2.2). `None`: no reporting replica, or no analysis.
+    /// The decision; it is made by name, so two VAs of one name show the same one. `None`: no reporting replica, or no analysis.
     pub decision: Option<Target>,
     /// The status was written and the gauges were set.
     pub published: bool,
-    /// The gauges were set by the safety net (§2.8); the status was not written.
+    /// The gauges were set by the safety net (emitSafetyNetMetrics); the status was not written.
     pub safety_net: bool,
     pub status: Status,
     /// The series with the label of now, or else of the last publication; `None`: never emitted.
@@ -126,7 +126,7 @@ type Key = (String, String);
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Controller {
     statuses: BTreeMap<Key, Status>,
-    /// By namespace, name and accelerator. A series lives as long as the process (§3.1).
+    /// By namespace, name and accelerator. A series lives as long as the process.
     gauges: BTreeMap<(Key, String), Gauges>,
     cache: ConfigCache,
 }
@@ -164,13 +164,13 @@ impl Controller {
         self.statuses.remove(&(namespace.to_owned(), name.to_owned()));
     }
 
-    /// All series of a VA, by accelerator; an HPA sums them (§7.15).
+    /// All series of a VA, by accelerator; an HPA sums them.
     pub fn series(&self, namespace: &str, name: &str) -> impl Iterator<Item = (&str, &Gauges)> {
         let key = (namespace.to_owned(), name.to_owned());
         self.gauges.range((key.clone(), String::new())..).take_while(move |((k, _), _)| *k == key).map(|((_, acc), g)| (acc.as_str(), g))
     }
 
-    /// One reconcile at `now_ms`. Every run handles all models, whichever loop it belongs to (§2.1).
+    /// One reconcile at `now_ms`. Every run handles all models, whichever loop it belongs to.
     pub fn reconcile(&mut self, now_ms: i64, view: &View<'_>) -> Reconciled {
         let active: Vec<&Variant> = view.variants.iter().filter(|v| !v.deleting).collect();
         // Statuses are objects of the API: they go with their VA.
@@ -245,7 +245,7 @@ impl Controller {
         Reconciled { error: None, requeue_ns: Some(interval), models, variants }
     }
 
-    /// Collects, attributes and analyses one model (§2.4, §2.5).
+    /// Collects, attributes and analyses one model (runCapacityAnalysis).
     fn analyze_model(&self, model: &str, group: &[&Variant], view: &View<'_>) -> ModelOutcome {
         let namespace = group.first().map_or("", |v| v.namespace.as_str());
         let thresholds = self.cache.resolve(model, namespace);
@@ -289,7 +289,7 @@ impl Controller {
     fn decide(&self, group: &[&Variant], analysis: &Analysis) -> Vec<(Target, String)> {
         let mut states = BTreeMap::new();
         let mut accelerators = BTreeMap::new();
-        // Of equal names the last listed wins, as everywhere (§2.2).
+        // Of equal names the last listed wins, as everywhere.
         for v in group {
             let status = self.statuses.get(&key(v));
             let current = match &v.deployment {
@@ -307,7 +307,7 @@ impl Controller {
         targets(analysis, &states).into_iter().map(|t| (accelerator(&t), t)).map(|(a, t)| (t, a)).collect()
     }
 
-    /// Without any reporting replica the gauges are set again from what is known; the status is not written (§2.8).
+    /// Without any reporting replica the gauges are set again from what is known; the status is not written (emitSafetyNetMetrics).
     fn safety_net(&mut self, v: &Variant) -> bool {
         let none = Status::default();
         let status = self.statuses.get(&key(v)).unwrap_or(&none);
@@ -349,7 +349,7 @@ impl Controller {
     }
 }
 
-/// Deployment status.replicas, where 0 counts; without a Deployment what currentAlloc says (§2.7, §2.8).
+/// Deployment status.replicas, where 0 counts; without a Deployment what currentAlloc says (actuator.go, GetCurrentDeploymentReplicas).
 fn current_replicas(v: &Variant, status: &Status) -> i32 {
     match &v.deployment {
         Some(d) if d.status_replicas >= 0 => d.status_replicas,
@@ -358,7 +358,7 @@ fn current_replicas(v: &Variant, status: &Status) -> i32 {
     }
 }
 
-/// A fresh currentAlloc (§2.3), or `None` where the VA is skipped: no accelerator label, no valid cost, no Deployment, no metrics.
+/// A fresh currentAlloc (collectMetricsForCapacityMode), or `None` where the VA is skipped: no accelerator label, no valid cost, no Deployment, no metrics.
 fn refresh(v: &Variant, answers: &dyn Answers) -> Option<Allocation> {
     if v.accelerator.is_empty() {
         return None;

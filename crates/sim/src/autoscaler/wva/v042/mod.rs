@@ -2,7 +2,8 @@
 //!
 //! One reconcile handles all models: read the ConfigMaps, group the variants by model ID alone, refresh `currentAlloc`, collect the
 //! peaks of the last minute, attribute pods to variants, analyse, set targets, publish. Where the original iterates in random order
-//! this module takes the order of names (facts sheet §10); that decides only sums at exact borders and the cases listed there.
+//! this module takes the order of names. That decides sums at exact borders, which of several overrides of one model holds, and which of
+//! two Deployments with overlapping selectors takes a pod.
 
 mod analysis;
 mod attribution;

@@ -1,4 +1,4 @@
-//! The targets of one model (§2.6): ±1 on one variant, and what a decision not yet carried out forbids.
+//! The targets of one model (upstream CalculateCapacityTargets): ±1 on one variant, and what a decision not yet carried out forbids.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub struct Target {
 /// The targets by variant name. `states` lacking a variant counts as all zero, as in the original.
 ///
 /// Every target starts from the reporting replicas, not from those there are: pods still pending are ordered away unless the load asks
-/// for one more (§7.6).
+/// for one more.
 #[must_use]
 pub fn targets(analysis: &Analysis, states: &BTreeMap<&str, State>) -> Vec<Target> {
     let mut out: Vec<Target> = analysis

@@ -2,10 +2,10 @@
 
 use crate::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
 
-/// A VariantAutoscaling (§4) without its status, which the controller holds.
+/// A VariantAutoscaling without its status, which the controller holds.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variant {
-    /// Also the name of its Deployment (§4).
+    /// Also the name of its Deployment: v0.4.2 knows no other mapping.
     pub name: String,
     pub namespace: String,
     /// `spec.modelID`.
@@ -44,7 +44,7 @@ pub struct ListedPod<'a> {
 #[error("the query failed")]
 pub struct QueryError;
 
-/// The five informational rates of a model in one namespace (§2.3). They go into `currentAlloc` and decide nothing.
+/// The five informational rates of a model in one namespace (collector.go, AddMetricsToOptStatus). They go into `currentAlloc` and decide nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Load {
     /// Requests per minute.
@@ -61,11 +61,11 @@ pub struct Load {
 
 /// The answers of Prometheus at the time of the reconcile.
 pub trait Answers {
-    /// Peak KV usage (0..1) of the last minute per pod name (§2.4), see [`crate::autoscaler::wva::window::peaks`].
+    /// Peak KV usage (0..1) of the last minute per pod name, see [`crate::autoscaler::wva::window::peaks`].
     fn kv(&self, model: &str, namespace: &str) -> Result<Vec<(&str, f64)>, QueryError>;
     /// Peak waiting requests of the last minute per pod name.
     fn queue(&self, model: &str, namespace: &str) -> Result<Vec<(&str, f64)>, QueryError>;
-    /// Whether the instant query of `vllm:num_requests_running` gives a series; without a namespace: in any (§2.3).
+    /// Whether the instant query of `vllm:num_requests_running` gives a series; without a namespace: in any (ValidateMetricsAvailability).
     fn running(&self, model: &str, namespace: Option<&str>) -> Result<bool, QueryError>;
     /// The five rates; an error of any of them is an error.
     fn load(&self, model: &str, namespace: &str) -> Result<Load, QueryError>;
@@ -116,7 +116,7 @@ impl Answers for FixedAnswers {
 pub struct View<'a> {
     pub main_config: &'a MainConfigMap,
     pub capacity_config: &'a CapacityConfigMap,
-    /// In the order the API lists them; it decides which namespace a group takes and which of two equal names wins (§2.2, §0a.2).
+    /// In the order the API lists them; it decides which namespace a group takes and which of two equal names wins (groupVAsByModel, vaMap).
     pub variants: &'a [Variant],
     pub pods: &'a [ListedPod<'a>],
     pub answers: &'a dyn Answers,
