@@ -1,13 +1,13 @@
-//! `summary.json`.
+//! `summary.json` and `forecast.json`.
 
-use bench_model::summary::Summary;
+use serde::Serialize;
 
 /// Indented JSON with a line feed at its end.
 ///
 /// # Errors
-/// None that a summary can cause; kept so that no caller has to believe it.
-pub fn render(summary: &Summary) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(summary).map(|s| s + "\n")
+/// None that a summary or a forecast can cause; kept so that no caller has to believe it.
+pub fn render(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|s| s + "\n")
 }
 
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod tests {
     use super::*;
     use crate::summarise;
     use crate::validity::testing::{load, rate, run, settings};
+    use bench_model::summary::Summary;
 
     #[test]
     fn a_summary_comes_back() {

@@ -182,21 +182,19 @@ pub fn reaches_cap(peak: u64, cap: u64) -> bool {
 /// Most requests of a rate that were in flight at once. One without an end was in flight until the rate ended.
 pub fn peak_in_flight(tables: &Tables, position: usize) -> u64 {
     let Some(w) = tables.rates.get(position) else { return 0 };
-    let mut steps: Vec<(f64, i64)> = Vec::new();
-    for r in of(tables, position) {
-        if let Some(start) = r.start {
-            steps.push((start, 1));
-            steps.push((r.end.unwrap_or(w.end).max(start), -1));
+    let spans = of(tables, position).filter_map(|r| Some((r.start?, r.end.unwrap_or(w.end))));
+    let (mut starts, mut ends): (Vec<f64>, Vec<f64>) = spans.map(|(start, end)| (start, end.max(start))).unzip();
+    starts.sort_by(f64::total_cmp);
+    ends.sort_by(f64::total_cmp);
+    let (mut over, mut peak) = (0, 0);
+    for (begun, start) in starts.iter().enumerate() {
+        // An end before a start of the same moment: the slot was free again.
+        while ends.get(over).is_some_and(|end| end <= start) {
+            over += 1;
         }
+        peak = peak.max((begun + 1).saturating_sub(over));
     }
-    // An end before a start of the same moment: the slot was free again.
-    steps.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let (mut now, mut peak) = (0i64, 0i64);
-    for (_, step) in steps {
-        now += step;
-        peak = peak.max(now);
-    }
-    u64::try_from(peak).unwrap_or(0)
+    peak as u64
 }
 
 /// How late requests may be sent on average, in seconds, at a rate.
