@@ -12,6 +12,7 @@ macro_rules! outln {
 mod agent;
 mod completions;
 mod plan;
+mod predict;
 mod preflight;
 mod report;
 mod results;
@@ -41,6 +42,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  bench predict --as-published                      both arms in the simulator, before a GPU is spent
   bench plan -c simulated -w ramp_small             render everything; needs no cluster
   bench preflight -c simulated                      can this cluster do it?
   bench standup -c simulated --wva                  stand the stack up under WVA
@@ -55,6 +57,7 @@ Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Plan(plan::Args),
+    Predict(predict::Args),
     Preflight(preflight::Args),
     Standup(standup::Args),
     Run(run::Args),
@@ -88,6 +91,11 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
     let g = &cli.global;
     match cli.command {
         Command::Plan(a) => plan::run(g, a).await,
+        // It computes for seconds without a pause; on a thread of its own it does not hold up Ctrl-C.
+        Command::Predict(a) => {
+            let g = g.clone();
+            tokio::task::spawn_blocking(move || predict::run(&g, a)).await?
+        }
         Command::Preflight(a) => preflight::run(g, a).await,
         Command::Standup(a) => standup::run(g, a).await,
         Command::Run(a) => run::run(g, a).await,

@@ -2,7 +2,7 @@
 
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent, tell_plan};
 use crate::cluster::Cluster;
-use crate::config::{profile, scenario};
+use crate::config::{coefficients, profile, scenario};
 use crate::ops::{facts, plan};
 use crate::report::Output;
 use anyhow::Context;
@@ -32,7 +32,7 @@ pub struct Args {
     /// Print the manifests
     #[arg(long)]
     manifests: bool,
-    /// List scenarios and profiles that can be named
+    /// List scenarios, profiles and coefficients that can be named
     #[arg(long)]
     list: bool,
 }
@@ -41,11 +41,13 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let lookup = g.lookup();
     let report = g.reporter();
     if a.list {
-        for (what, known) in [("scenario", scenario::known(&lookup)), ("profile", profile::known(&lookup))] {
+        let all =
+            [("scenario", scenario::known(&lookup)), ("profile", profile::known(&lookup)), ("coefficients", coefficients::known(&lookup))];
+        for (what, known) in all {
             for k in known {
                 match g.output {
                     Output::Json => outln!("{}", json!({"kind": what, "name": k.name, "source": k.source})),
-                    Output::Human => outln!("{what:<9} {:<24} {}", k.name, k.source),
+                    Output::Human => outln!("{what:<12} {:<24} {}", k.name, k.source),
                 }
             }
         }

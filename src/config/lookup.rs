@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles/guidellm");
+static COEFFICIENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/coefficients");
 
 /// The small tokenizer that bench carries, as file name and content; a directory of these two is what
 /// transformers' `AutoTokenizer` loads.
@@ -17,7 +18,7 @@ pub const TOKENIZER: [(&str, &[u8]); 2] = [
 /// Directories to look into before the embedded files.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// `--config-dir`: holds `scenarios/` and `profiles/guidellm/`.
+    /// `--config-dir`: holds `scenarios/`, `profiles/guidellm/` and `coefficients/`.
     pub config_dir: Option<PathBuf>,
     /// Usually `.`.
     pub current_dir: PathBuf,
@@ -33,6 +34,7 @@ impl Default for Lookup {
 pub(crate) enum Kind {
     Scenario,
     Profile,
+    Coefficients,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
         match self {
             Self::Scenario => "scenario",
             Self::Profile => "profile",
+            Self::Coefficients => "file of coefficients",
         }
     }
 
@@ -47,6 +50,7 @@ impl Kind {
         match self {
             Self::Scenario => "scenarios",
             Self::Profile => "profiles/guidellm",
+            Self::Coefficients => "coefficients",
         }
     }
 
@@ -54,6 +58,7 @@ impl Kind {
         match self {
             Self::Scenario => &SCENARIOS,
             Self::Profile => &PROFILES,
+            Self::Coefficients => &COEFFICIENTS,
         }
     }
 }
@@ -68,7 +73,7 @@ pub(crate) struct Found {
     pub(crate) text: String,
 }
 
-/// A scenario or profile that can be named.
+/// A scenario, profile or file of coefficients that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     pub name: String,

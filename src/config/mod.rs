@@ -5,6 +5,7 @@
 
 mod check;
 mod check_profile;
+pub mod coefficients;
 mod de;
 mod error;
 mod foreign;
@@ -18,6 +19,7 @@ mod tokens;
 mod tree;
 pub(crate) mod values;
 
+pub(crate) use error::nearest;
 pub use error::{ConfigError, Problem, UnknownKey};
 pub use lookup::{Known, Lookup, TOKENIZER};
 pub use tree::At;

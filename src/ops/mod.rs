@@ -8,6 +8,7 @@ pub mod follow;
 pub mod gather;
 pub mod harness;
 pub mod plan;
+pub mod predict;
 pub mod preflight;
 pub mod recorder;
 pub mod report;

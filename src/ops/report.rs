@@ -26,16 +26,21 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
             None
         }
     };
-    let profile = plan.as_ref().and_then(|p| p.profile.as_ref());
-    let settings = Settings {
-        scrape_interval_s: plan.as_ref().map_or(15.0, |p| f64::from(p.scenario.monitoring.scrape_interval_s)),
-        planned_rates: profile.map(|p| p.rates.clone()).unwrap_or_default(),
-        planned_seconds: profile.map_or(0.0, |p| f64::from(p.max_seconds)),
-        guidellm_version: plan.as_ref().map(|p| p.scenario.load.guidellm.version.clone()).unwrap_or_default(),
-        problems: ingested.problems.clone(),
-    };
+    let settings = settings(plan.as_ref(), ingested.problems.clone());
     let summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
     Ok(Reported { ingested, summary })
+}
+
+/// What the plan says for the summary, and what could not be read.
+pub fn settings(plan: Option<&Plan>, problems: Vec<String>) -> Settings {
+    let profile = plan.and_then(|p| p.profile.as_ref());
+    Settings {
+        scrape_interval_s: plan.map_or(15.0, |p| f64::from(p.scenario.monitoring.scrape_interval_s)),
+        planned_rates: profile.map(|p| p.rates.clone()).unwrap_or_default(),
+        planned_seconds: profile.map_or(0.0, |p| f64::from(p.max_seconds)),
+        guidellm_version: plan.map(|p| p.scenario.load.guidellm.version.clone()).unwrap_or_default(),
+        problems,
+    }
 }
 
 /// The resolved plan of a run.

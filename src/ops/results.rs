@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
-use bench_model::run::{RunRecord, RunState, files};
+use bench_model::run::{RunRecord, RunState, Source, Times, files};
 use chrono::Utc;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,31 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         std::fs::rename(&part, path)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The record of a run that begins.
+pub fn new_record(p: &Plan, id: &str, source: Source) -> RunRecord {
+    RunRecord {
+        schema_version: bench_model::SCHEMA_VERSION,
+        id: id.into(),
+        bench_version: env!("CARGO_PKG_VERSION").into(),
+        source,
+        arm: p.arm,
+        profile: p.profile.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
+        model: p.scenario.model.clone(),
+        namespace: p.scenario.namespace.clone(),
+        deployment: p.deployment(),
+        hashes: p.hashes.clone(),
+        state: RunState::Preparing,
+        failure: None,
+        times: Times { created: Some(Utc::now()), ..Times::default() },
+        reset: vec![],
+        images: std::collections::BTreeMap::new(),
+        nodes: p.facts.as_ref().map(|f| f.nodes.clone()).unwrap_or_default(),
+        clocks: vec![],
+        missing: vec![],
+        notes: p.notes.clone(),
+    }
 }
 
 /// Writes `run.json`.

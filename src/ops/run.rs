@@ -14,7 +14,7 @@ use crate::steps::{Ctx, arm, gateway};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
-use bench_model::run::{RunRecord, RunState, Source, Times, files};
+use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     refuse_live_run(&ctx, "").await?;
     arm::refuse_foreign_hpa(&ctx).await?;
     reset::check(&ctx.plan)?;
-    let mut record = new_record(&ctx, &id);
+    let mut record = results::new_record(&ctx.plan, &id, Source::Measured);
     save(&dir, &record)?;
     let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
     results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
@@ -112,31 +112,6 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
     report::write_summary(dir, &reported.summary)?;
     results::write_checksums(dir)?;
     Ok(Finished { dir: dir.into(), run: record, summary: reported.summary, tables: reported.ingested.tables })
-}
-
-fn new_record(ctx: &Ctx, id: &str) -> RunRecord {
-    let p = &ctx.plan;
-    RunRecord {
-        schema_version: bench_model::SCHEMA_VERSION,
-        id: id.into(),
-        bench_version: env!("CARGO_PKG_VERSION").into(),
-        source: Source::Measured,
-        arm: p.arm,
-        profile: p.profile.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
-        model: p.scenario.model.clone(),
-        namespace: p.scenario.namespace.clone(),
-        deployment: p.deployment(),
-        hashes: p.hashes.clone(),
-        state: RunState::Preparing,
-        failure: None,
-        times: Times { created: Some(Utc::now()), ..Times::default() },
-        reset: vec![],
-        images: std::collections::BTreeMap::new(),
-        nodes: p.facts.as_ref().map(|f| f.nodes.clone()).unwrap_or_default(),
-        clocks: vec![],
-        missing: vec![],
-        notes: p.notes.clone(),
-    }
 }
 
 async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {

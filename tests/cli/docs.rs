@@ -152,7 +152,7 @@ fn a_wrong_command_line_would_be_seen() {
     }
     for bad in [
         "bench nonsense",
-        "bench plan -c simulated && bench predict",
+        "bench plan -c simulated && bench foretell",
         "$ bench run --wrokload x",
         "bench plan [-c SCENARIO] [--nothing]",
         "x=$(bench reslts ls)",

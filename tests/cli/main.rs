@@ -5,6 +5,7 @@ mod exits;
 mod help;
 mod manifests;
 mod plan;
+mod predict;
 mod schemas;
 mod secrets;
 mod stored;

@@ -13,7 +13,7 @@ fn stored(name: &str) -> Value {
 }
 
 /// What is wrong with a value, in one line; empty when it is valid.
-fn faults(schema: &str, value: &Value) -> Vec<String> {
+pub fn faults(schema: &str, value: &Value) -> Vec<String> {
     let validator = jsonschema::options().should_validate_formats(true).build(&stored(schema)).expect("a JSON Schema");
     validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect()
 }
@@ -77,6 +77,16 @@ fn what_is_wrong_is_seen() {
     spoilt("plan.yaml", "plan.schema.json", "/scenario/wva", Value::Null);
     let record = serde_json::json!({"t": "2026-11-24T03:12:05Z", "what": "seen"});
     assert_ne!(faults("event-record.schema.json", &record), [""; 0]);
+}
+
+/// What `bench predict` takes for granted.
+#[test]
+fn the_coefficients_are_valid() {
+    let text = std::fs::read_to_string(repo("coefficients/default.yaml")).expect("a file");
+    let mut v: Value = serde_yaml::from_str(&text).expect("YAML");
+    assert_eq!(faults("coefficients.schema.json", &v), [""; 0]);
+    v["engines"][0]["step_ms"]["bse"] = 1.into();
+    assert_ne!(faults("coefficients.schema.json", &v), [""; 0]);
 }
 
 /// The scenario refuses unknown keys, and so does its schema.

@@ -1,5 +1,6 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
+use crate::coefficients::Coefficients;
 use crate::forecast::Forecast;
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
@@ -12,13 +13,17 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 6] {
+pub fn all() -> [(&'static str, Schema); 7] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
         ("forecast.schema.json", of::<Forecast>("forecast.json", "What `bench predict` says.")),
+        (
+            "coefficients.schema.json",
+            of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),
+        ),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]
 }

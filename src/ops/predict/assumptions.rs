@@ -1,0 +1,98 @@
+//! What a prediction takes for granted, in words.
+
+use super::Options;
+use super::experiment::{picker, traits};
+use super::server::{Found, find, unknown_arguments};
+use bench_model::coefficients::{Basis, Coefficients, Picker};
+use bench_model::plan::Plan;
+
+/// Which coefficients, how good they are, how requests are spread, what is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumptions {
+    /// Entry of the file of coefficients.
+    pub coefficients: String,
+    /// How good its numbers are, in a few words.
+    pub basis: String,
+    /// Where they come from, in full.
+    pub source: String,
+    pub router: String,
+    pub not_modelled: Vec<String>,
+    /// Worth telling before any number: a guess, ignored arguments.
+    pub cautions: Vec<String>,
+}
+
+/// The assumptions of a plan; the same in each of its arms.
+///
+/// # Errors
+/// As [`super::experiment`].
+pub fn assumptions(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::Result<Assumptions> {
+    let s = &plan.scenario;
+    let found = find(plan, c)?;
+    let mut cautions = Vec::new();
+    let (coefficients, basis, source) = match &found {
+        Found::Engine(e) => {
+            if e.basis == Basis::Guess {
+                cautions.push(format!("coefficients {} are a guess, scaled from another card: nothing was measured on this one", e.name));
+            }
+            (&e.name, basis(e.basis), &e.source)
+        }
+        Found::Simulator(x) => (&x.name, "as the scenario's own arguments say", &x.source),
+    };
+    let unknown: Vec<String> = unknown_arguments(s, &found).iter().map(|n| format!("--{n}")).collect();
+    if !unknown.is_empty() {
+        cautions.push(format!("model server: predicted as without {}, which the simulation does not know", unknown.join(", ")));
+    }
+    Ok(Assumptions {
+        coefficients: coefficients.clone(),
+        basis: basis.into(),
+        source: source.clone(),
+        router: router(plan, c, options)?,
+        not_modelled: not_modelled(&found, &unknown),
+        cautions,
+    })
+}
+
+fn basis(b: Basis) -> &'static str {
+    match b {
+        Basis::Measured => "measured on such a card",
+        Basis::Fitted => "fitted to what was observed on such a card",
+        Basis::Guess => "a guess, scaled from another card",
+    }
+}
+
+fn router(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::Result<String> {
+    let s = &plan.scenario;
+    let g = &s.load.guidellm.version;
+    let keeps = traits(s)?.keeps_connections;
+    let picker = picker(s, c, options.router)?;
+    let how = match picker {
+        Picker::Pinned if keeps => "guidellm's kept connections stay with the replica to which chance opened them",
+        Picker::PinnedEpp if keeps => "guidellm's kept connections stay with the replica to which the endpoint picker opened them",
+        Picker::Pinned | Picker::Random => "by chance, each request anew",
+        Picker::PinnedEpp | Picker::Epp => "llm-d's endpoint picker, each request anew",
+        Picker::RoundRobin => "each replica in turn",
+        Picker::LeastLoaded => "the replica with the fewest requests in flight",
+    };
+    let but = match picker {
+        Picker::Pinned | Picker::PinnedEpp if !keeps => format!("; guidellm {g} keeps no connection, so nothing stays anywhere"),
+        _ => String::new(),
+    };
+    Ok(format!("{}: {how}{but}", picker.name()))
+}
+
+fn not_modelled(found: &Found<'_>, unknown: &[String]) -> Vec<String> {
+    let mut out = vec![
+        "the reset and the warm-up before the load: it begins with fresh autoscalers and replicas that are ready".to_string(),
+        "guidellm's own limits of speed: it sends on time until its cap of requests in flight".into(),
+        "failures of nodes, containers and Prometheus; pods that cannot be scheduled, unless the plan knows the cluster's GPUs".into(),
+        "load and limits of the gateway: its latency is constant".into(),
+    ];
+    if found.is_vllm() {
+        out.push("prefix-cache hits: no prompt comes twice".into());
+        out.push("warm-up of a new replica: it is as fast with its first request as later".into());
+    }
+    if !unknown.is_empty() {
+        out.push(format!("the model server's arguments {}", unknown.join(", ")));
+    }
+    out
+}

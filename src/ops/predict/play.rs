@@ -1,0 +1,112 @@
+//! Arms × seeds over threads. Each is played by itself, and results are put in their order, so the number of threads changes nothing.
+
+use super::assumptions::Assumptions;
+use super::{Request, invalid, store};
+use crate::ops::report::settings;
+use bench_analysis::forecast::{Seed, seed};
+use bench_model::run::Source;
+use bench_model::tables::{ReplicaPoint, Tables};
+use bench_sim::input::{Autoscaler, Experiment};
+use bench_sim::tables::{Names, tables};
+use bench_sim::time::seconds;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// All seeds of an arm.
+pub(super) struct ArmPlayed {
+    /// In the order of the seeds.
+    pub seeds: Vec<Seed>,
+    pub first: First,
+}
+
+/// The first seed's run.
+pub(super) struct First {
+    pub tables: Tables,
+    /// Id under which it is kept.
+    pub id: Option<String>,
+}
+
+pub(super) struct Played {
+    /// In the order of the plans.
+    pub seeds: Vec<ArmPlayed>,
+    /// Most requests a second that one replica serves.
+    pub knee: Option<f64>,
+}
+
+/// One piece of work.
+enum Done {
+    Seed(Box<(Seed, Option<First>)>),
+    Knee(Option<f64>),
+}
+
+pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assumptions) -> anyhow::Result<Played> {
+    // First seeds first: they are written as well, which takes longer. The knee is one more of these.
+    let arms = experiments.len();
+    let jobs = arms * r.seeds as usize + 1;
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<anyhow::Result<Done>>>> = (0..jobs).map(|_| Mutex::new(None)).collect();
+    let work = || {
+        loop {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = results.get(job) else { break };
+            let done = match experiments.get(job % arms).and_then(|seeds| seeds.get(job / arms)) {
+                Some(e) => one(r, job % arms, e, job / arms == 0, told).map(|d| Done::Seed(Box::new(d))),
+                None => Ok(Done::Knee(experiments.first().and_then(|s| s.first()).and_then(bench_sim::score::knee))),
+            };
+            if let Ok(mut slot) = slot.lock() {
+                *slot = Some(done);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..r.threads.clamp(1, jobs) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut seeds: Vec<(Vec<Seed>, Option<First>)> = (0..arms).map(|_| (Vec::new(), None)).collect();
+    let mut knee = None;
+    for (job, slot) in results.into_iter().enumerate() {
+        let Some(done) = slot.into_inner().ok().flatten() else { anyhow::bail!("run {job} of the prediction was not played") };
+        match done? {
+            Done::Knee(k) => knee = k,
+            Done::Seed(done) => {
+                let (list, first) = &mut seeds[job % arms];
+                list.push(done.0);
+                *first = first.take().or(done.1);
+            }
+        }
+    }
+    let whole = |(seeds, first): (Vec<Seed>, Option<First>)| Some(ArmPlayed { seeds, first: first? });
+    Ok(Played { seeds: seeds.into_iter().filter_map(whole).collect(), knee })
+}
+
+/// Plays one seed of an arm; the first one's tables are kept, in a run directory if there is to be one.
+fn one(r: &Request<'_>, arm: usize, e: &Experiment, keep: bool, told: &Assumptions) -> anyhow::Result<(Seed, Option<First>)> {
+    let plan = &r.plans[arm];
+    let played = bench_sim::run(e).map_err(|e| invalid(&e, plan))?;
+    let deployment = plan.deployment();
+    let hpa = match &e.autoscaler {
+        Autoscaler::Static => "",
+        Autoscaler::Hpa(a) => &a.name,
+        Autoscaler::Wva(a) => &a.hpa_name,
+    };
+    let s = &plan.scenario;
+    let mut t = tables(&played, e, Names { model: &s.model, namespace: &s.namespace, deployment: &deployment, hpa });
+    // Where the recording ends.
+    let end = seconds(played.end);
+    if let Some(last) = t.replicas.last().filter(|p| p.t < end) {
+        let last = ReplicaPoint { t: end, ..last.clone() };
+        t.replicas.push(last);
+    }
+    t.gaps.extend(bench_analysis::gaps::between_rates(&t));
+    let version = &s.load.guidellm.version;
+    let record = store::record(plan, "", told);
+    debug_assert_eq!(record.source, Source::Predicted);
+    let kept = seed(&record, &t, version, &settings(Some(plan), vec![]));
+    if !keep {
+        return Ok((kept, None));
+    }
+    let id = r.keep_in.map(|results| store::begin(results, plan, &t)).transpose()?;
+    Ok((kept, Some(First { tables: t, id })))
+}

@@ -1,0 +1,57 @@
+//! A predicted run as a run directory: what a measured one has, but for what only a cluster leaves.
+
+use super::Request;
+use super::assumptions::Assumptions;
+use super::play::ArmPlayed;
+use crate::ops::results;
+use anyhow::Context;
+use bench_analysis::ingest::{openmetrics, predicted};
+use bench_model::forecast::{self, Forecast};
+use bench_model::plan::Plan;
+use bench_model::run::{RunRecord, RunState, Source, files};
+use bench_model::tables::Tables;
+use std::path::{Path, PathBuf};
+
+/// The record of a run that is played at once and whole.
+pub(super) fn record(plan: &Plan, id: &str, told: &Assumptions) -> RunRecord {
+    let mut record = results::new_record(plan, id, Source::Predicted);
+    record.state = RunState::Complete;
+    record.notes.extend(told.cautions.iter().cloned());
+    record.notes.push(format!("predicted with coefficients {}, {}: {}", told.coefficients, told.basis, told.source));
+    record.notes.push(format!("predicted with router {}", told.router));
+    record
+}
+
+/// Makes the directory and writes the big files. Without a `run.json` it is not taken for a run yet.
+pub(super) fn begin(results: &Path, plan: &Plan, t: &Tables) -> anyhow::Result<String> {
+    let id = results::new_id(plan);
+    let dir = results.join(&id);
+    let mut text = Vec::with_capacity(1 << 20);
+    predicted::write(&mut text, t, &plan.scenario.load.guidellm.version).context("cannot write the tables")?;
+    results::write_atomic(&dir.join(files::TABLES), &text)?;
+    text.clear();
+    openmetrics::write(&mut text, t.series.clone()).context("cannot write the samples")?;
+    results::write_atomic(&dir.join(files::METRICS), &text)?;
+    results::write_atomic(&dir.join(files::PLAN), serde_yaml::to_string(plan)?.as_bytes())?;
+    Ok(id)
+}
+
+/// Writes the rest; `None` when nothing is kept.
+pub(super) fn finish(
+    r: &Request<'_>,
+    plan: &Plan,
+    played: &ArmPlayed,
+    told: &Assumptions,
+    forecast: &Forecast,
+) -> anyhow::Result<Option<PathBuf>> {
+    let (Some(results), Some(id)) = (r.keep_in, &played.first.id) else { return Ok(None) };
+    let dir = results.join(id);
+    let Some(seed) = played.seeds.first() else { return Ok(None) };
+    let mut summary = seed.summary.clone();
+    summary.run.clone_from(id);
+    crate::ops::report::write_summary(&dir, &summary)?;
+    results::write_atomic(&dir.join(forecast::FILE), format!("{}\n", serde_json::to_string_pretty(forecast)?).as_bytes())?;
+    results::write_checksums(&dir)?;
+    results::save(&dir, &record(plan, id, told))?;
+    Ok(Some(dir))
+}
