@@ -64,7 +64,7 @@ fn load(s: &Scenario, p: &Profile, traits: &Traits, c: &Coefficients) -> Load {
     let workers = if g.workers == 0 { WORKERS } else { g.workers };
     let per_rate = s.load.mode == LoadMode::PerRate;
     let own = version(&g.version);
-    let gap = c.client.gaps.iter().filter(|gap| version(&gap.from) <= own).last().or(c.client.gaps.first());
+    let gap = c.client.gaps.iter().rfind(|gap| version(&gap.from) <= own).or(c.client.gaps.first());
     let gap = gap.map_or(0.0, |gap| if per_rate { gap.new_process_s } else { gap.base_s + gap.per_worker_s * f64::from(workers) });
     Load {
         rates: p.rates.clone(),
@@ -229,7 +229,7 @@ fn milli(text: &str) -> Option<i64> {
     // 0.6 has no exact binary form; what is meant is 600.
     let v = if (v - near).abs() < 1e-6 * near.abs().max(1.0) { near } else { v.ceil() };
     #[allow(clippy::cast_possible_truncation)]
-    (v >= 1.0 && v < 1e15).then_some(v as i64)
+    (1.0..1e15).contains(&v).then_some(v as i64)
 }
 
 #[cfg(test)]
