@@ -23,6 +23,9 @@ fn main() {
     let t = std::time::Instant::now();
     let p = bench_sim::run(&e).expect("a valid experiment");
     let took = t.elapsed();
+    // What the process holds of its own, at its highest: the memory of one arm.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("RssAnon")).for_each(|l| println!("{l}"));
     println!(
         "{took:?} events {} steps {} preempt {} requests {} peak {}",
         p.events,

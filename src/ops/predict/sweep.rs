@@ -57,7 +57,10 @@ impl Axis {
                 let count: u32 = count.parse().ok().filter(|n| (2..=10_000).contains(n)).ok_or_else(|| {
                     format!("`{count}` in `{text}` is no count of values from 2 to 10000: {FORM}")
                 })?;
-                (0..count).map(|i| plain(from + (to - from) * f64::from(i) / f64::from(count - 1))).collect()
+                // From a whole number to a whole number, far enough apart: whole steps, as seconds and replicas must be.
+                let whole = from.fract() == 0.0 && to.fract() == 0.0 && (to - from).abs() >= f64::from(count - 1);
+                let at = |i: u32| from + (to - from) * f64::from(i) / f64::from(count - 1);
+                (0..count).map(|i| plain(if whole { at(i).round() } else { at(i) })).collect()
             }
         };
         if values.iter().any(String::is_empty) {
@@ -310,6 +313,8 @@ mod tests {
         assert_eq!(values("k=0.5..0.9/5"), ["0.5", "0.6", "0.7", "0.8", "0.9"]);
         assert_eq!(values("k=0..240/3"), ["0", "120", "240"]);
         assert_eq!(values("k=3..1/2"), ["3", "1"]);
+        assert_eq!(values("k=0..10/4"), ["0", "3", "7", "10"]);
+        assert_eq!(values("k=0..1/3"), ["0", "0.5", "1"]);
         assert_eq!(values("stabilization=0, 60,240"), ["0", "60", "240"]);
         for (bad, said) in [("k", "no `=`"), ("k=", "lacks"), ("k=1..2", "how many"), ("k=1..x/3", "`x`"), ("k=1..2/1", "count"), ("k=1,,2", "empty")] {
             let message = Axis::parse(bad).unwrap_err();
