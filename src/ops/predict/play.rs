@@ -73,7 +73,7 @@ pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assum
         match done? {
             Done::Knee(k) => knee = k,
             Done::Seed(done) => {
-                let (list, first) = &mut seeds[(job - 1) % arms];
+                let (list, first) = &mut seeds[job.saturating_sub(1) % arms];
                 list.push(done.0);
                 *first = first.take().or(done.1);
             }
