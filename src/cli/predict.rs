@@ -3,7 +3,7 @@
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent};
 use crate::config::{coefficients, profile};
 use crate::ops::plan::resolve;
-use crate::ops::predict::{Options, Predicted, Request, predict};
+use crate::ops::predict::{Options, Predicted, Request, predict, sweep};
 use crate::report::Output;
 use bench_analysis::report::terminal::forecast::{Stored, render};
 use bench_model::coefficients::Picker;
@@ -31,9 +31,9 @@ pub struct Args {
     /// The load; without -w it is chatbot_synthetic, that of the published experiment
     #[command(flatten)]
     load: LoadArgs,
-    /// Seeds that each arm is played with; 1 makes every band a point
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    seeds: u32,
+    /// Seeds that each arm is played with; 1 makes every band a point [default: 20; of a sweep 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    seeds: Option<u32>,
     /// The first of them; the others follow it. Not guidellm's seed, which the profile states
     #[arg(long, value_name = "FIRST", default_value = "1")]
     seed: u64,
@@ -52,6 +52,14 @@ pub struct Args {
     /// Threads to play on [default: one a core]; changes nothing but the time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Play every combination of values instead: KEY=FROM..TO/COUNT or KEY=A,B,C, again for each KEY; 5 seeds unless said otherwise.
+    /// A KEY is one of the scenario, or short: arm.hpa.target.kv, arm.hpa.target.waiting, arm.wva.kv_spare_trigger, arm.wva.interval,
+    /// arm.static, stabilization, stabilization.up, stabilization.down, max_replicas, start_replicas, up.pods
+    #[arg(long, value_name = "KEY=VALUES", value_parser = sweep::Axis::parse)]
+    sweep: Vec<sweep::Axis>,
+    /// What a request must keep to count as good in a sweep: from due to the first token, and the mean between tokens
+    #[arg(long, value_name = "ttft=1s,itl=50ms", value_parser = sweep::slo, requires = "sweep")]
+    slo: Option<bench_sim::score::Slo>,
     /// Print the coefficients, to be copied and changed, and predict nothing
     #[arg(long)]
     print_coefficients: bool,
@@ -66,6 +74,7 @@ Examples:
   bench predict -w chatbot_synthetic --rates 2,4     another load
   bench predict --set scaling.scale_up.stabilization_window_s=0
   bench predict --arms hpa,static-2,static-3         is an autoscaler needed at all?
+  bench predict --sweep arm.hpa.target.kv=0.5..0.9/5 --sweep stabilization=0,60,240
   bench predict --wva --router epp --uncertain       other assumptions
   bench predict --print-coefficients > my.yaml       then change it, and bench predict -C ./my.yaml
   bench predict -c simulated -w ramp_small           the scenario that a kind cluster can run
@@ -81,7 +90,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     }
     let arms = match a.arm.arm() {
         Some(arm) => vec![arm],
-        None if a.arms.is_empty() => vec![Arm::Wva, Arm::Hpa],
+        None if a.arms.is_empty() => sweep::arms(&a.sweep),
         None => a.arms.iter().enumerate().filter(|(i, arm)| !a.arms[..*i].contains(arm)).map(|(_, arm)| *arm).collect(),
     };
     let (first, warnings) = resolve(&lookup, &intent(&a.stack, &a.arm, Some(&a.load)), None)?;
@@ -89,17 +98,36 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     warnings.into_iter().for_each(|w| report.warn(w));
     let plan = |arm: Arm| Plan::new(first.scenario.clone(), first.profile.clone(), arm, first.facts.clone(), first.notes.clone());
     let plans: Vec<Plan> = arms.into_iter().map(plan).collect();
+    let options = Options {
+        router: a.router.and_then(|name| Picker::ALL.iter().find(|(_, n)| *n == name).map(|(p, _)| *p)),
+        draw_coefficients: a.uncertain,
+        stepping: if a.exact { Stepping::Exact } else { Stepping::Coalesced },
+    };
+    let threads = a.threads.map_or_else(cores, usize::from);
+    if !a.sweep.is_empty() {
+        let swept = sweep::sweep(&sweep::Request {
+            plans: &plans,
+            axes: &a.sweep,
+            coefficients: &coefficients,
+            options,
+            first_seed: a.seed,
+            seeds: a.seeds.unwrap_or(5),
+            threads,
+            slo: a.slo.unwrap_or(sweep::DEFAULT_SLO),
+        })?;
+        match g.output {
+            Output::Json => outln!("{}", json!({"event": "sweep", "sweep": swept})),
+            Output::Human => out!("{}", bench_analysis::report::terminal::sweep::render(&swept, width(), color())),
+        }
+        return Ok(Exit::Done);
+    }
     let request = Request {
         plans: &plans,
         coefficients: &coefficients,
-        options: Options {
-            router: a.router.and_then(|name| Picker::ALL.iter().find(|(_, n)| *n == name).map(|(p, _)| *p)),
-            draw_coefficients: a.uncertain,
-            stepping: if a.exact { Stepping::Exact } else { Stepping::Coalesced },
-        },
+        options,
         first_seed: a.seed,
-        seeds: a.seeds,
-        threads: a.threads.map_or_else(cores, usize::from),
+        seeds: a.seeds.unwrap_or(20),
+        threads,
         keep_in: (!a.no_save).then_some(g.results.as_path()),
     };
     let p = predict(&request)?;
@@ -120,7 +148,13 @@ fn tell(g: &Global, p: &Predicted) {
     }
     let stored: Vec<Stored<'_>> =
         p.first.iter().zip(&places).map(|(s, place)| Stored { arm: s.arm, tables: &s.tables, place: place.as_deref() }).collect();
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(110);
-    out!("{}", render(&p.forecast, &stored, width, color));
+    out!("{}", render(&p.forecast, &stored, width(), color()));
+}
+
+fn color() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(110)
 }

@@ -15,6 +15,7 @@ pub mod scenario;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod summary;
+pub mod sweep;
 pub mod tables;
 
 /// Version of every file format that `bench` stores. Readers accept this and all older ones.

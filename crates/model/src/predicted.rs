@@ -15,7 +15,8 @@ pub struct PredictedTables {
     pub guidellm_version: String,
     pub rates: Vec<RateWindow>,
     pub requests: RequestColumns,
-    /// A point wherever one of the three numbers changed, and one at the end of the recording.
+    /// A point wherever one of the three numbers changed; it holds until the next one, the last one to the last moment that
+    /// anything tells of.
     pub replicas: Vec<ReplicaPoint>,
     pub pods: Vec<PodLife>,
     pub decisions: Vec<Decision>,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Tables {
     pub rates: Vec<RateWindow>,
     pub requests: Vec<Request>,
-    /// A point holds until the next one. A prediction ends with a point at the end of its recording.
+    /// A point holds until the next one.
     pub replicas: Vec<ReplicaPoint>,
     pub pods: Vec<PodLife>,
     pub series: Vec<Series>,

@@ -60,7 +60,7 @@ fn growth(c: &mut Criterion) {
     for f in [1, 2, 4] {
         let by = u64::from(f);
         bench("output-tokens-x", f, &|e| {
-            (e.load.output.mean, e.load.output.stdev, e.load.output.max) = (512 * by, Some(256 * by), Some(1024 * by))
+            (e.load.output.mean, e.load.output.stdev, e.load.output.max) = (512 * by, Some(256 * by), Some(1024 * by));
         });
         bench("duration-x", f, &|e| e.load.seconds = 1200 * f);
         bench("rate-x", f, &|e| (e.load.rates[0], e.fleet.start_replicas) = (4.0 * f64::from(f), 4 * f));

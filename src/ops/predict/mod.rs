@@ -9,6 +9,7 @@ mod experiment;
 mod play;
 mod server;
 mod store;
+pub mod sweep;
 
 use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;

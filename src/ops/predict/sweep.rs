@@ -2,14 +2,16 @@
 //! one beats.
 
 use super::experiment::experiment;
-use super::{Options, invalid, refused};
+use super::{Options, assumptions, invalid, refused};
 use crate::config::coefficients::LoadedCoefficients;
 use crate::config::scenario::override_resolved;
+use bench_analysis::forecast::band;
+use bench_model::forecast::Band;
 use bench_model::plan::{Arm, Plan};
+use bench_model::sweep::{Sweep, SweepPoint};
 use bench_sim::input::Experiment;
 use bench_sim::score::{Score, Slo, score};
 use bench_sim::time::{Ps, seconds};
-use serde::Serialize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,7 +48,7 @@ impl Axis {
         if key.is_empty() || values.is_empty() {
             return Err(format!("`{text}` lacks a key or values: {FORM}"));
         }
-        let values = match values.split_once("..") {
+        let values: Vec<String> = match values.split_once("..") {
             None => values.split(',').map(|v| v.trim().to_owned()).collect(),
             Some((from, rest)) => {
                 let (to, count) = rest.split_once('/').ok_or_else(|| format!("`{values}` says not how many values: {FORM}"))?;
@@ -129,7 +131,7 @@ pub fn arms(axes: &[Axis]) -> Vec<Arm> {
 
 /// A sweep as asked for.
 #[derive(Debug)]
-pub struct Sweep<'a> {
+pub struct Request<'a> {
     /// One an arm.
     pub plans: &'a [Plan],
     pub axes: &'a [Axis],
@@ -141,31 +143,11 @@ pub struct Sweep<'a> {
     pub slo: Slo,
 }
 
-/// Medians over the seeds of one combination; times in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Point {
-    pub arm: Arm,
-    /// Swept key → value, in the order of the axes.
-    pub values: Vec<(String, String)>,
-    /// Share of the requests within the SLO, 0..1: median, 5th and 95th percentile over the seeds.
-    pub slo_met: [f64; 3],
-    /// Pods from scheduled to their end, over the load and the tail, the same span for all.
-    pub replica_s: [f64; 3],
-    /// From due to the first token; absent when no request had one.
-    pub ttft_p99_s: Option<f64>,
-    pub failed: f64,
-    pub max_ready: f64,
-    /// Absent when most seeds never scale up.
-    pub first_scale_up_s: Option<f64>,
-    /// No other point meets the SLO as often for fewer replica-seconds.
-    pub on_front: bool,
-}
-
 /// Every combination, in the order of arms and axes, the last axis fastest.
 ///
 /// # Errors
 /// Exit code 2: a key or value that the scenario does not take, or a point that cannot be simulated.
-pub fn sweep(s: &Sweep<'_>) -> anyhow::Result<Vec<Point>> {
+pub fn sweep(s: &Request<'_>) -> anyhow::Result<Sweep> {
     let points = points(s)?;
     let seeds = s.seeds as usize;
     let jobs = points.len() * seeds;
@@ -192,8 +174,22 @@ pub fn sweep(s: &Sweep<'_>) -> anyhow::Result<Vec<Point>> {
         let Some(score) = slot.into_inner().ok().flatten() else { anyhow::bail!("run {job} of the sweep was not played") };
         scores.push(score?);
     }
-    let mut out: Vec<Point> = points.iter().zip(scores.chunks(seeds.max(1))).map(|(p, scores)| summary(p, scores)).collect();
-    mark_front(&mut out);
+    let (Some(first), Some(plan)) = (points.first(), s.plans.first()) else {
+        return Err(refused("there is no arm to sweep", "name one or more: --arms wva,hpa"));
+    };
+    let e = experiment(&first.plan, &s.coefficients.coefficients, &s.options, s.first_seed)?;
+    let mut out = Sweep {
+        schema_version: bench_model::SCHEMA_VERSION,
+        bench_version: env!("CARGO_PKG_VERSION").into(),
+        load: plan.profile.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
+        model: plan.scenario.model.clone(),
+        router: assumptions(plan, &s.coefficients.coefficients, &s.options)?.router,
+        seeds: s.seeds,
+        slo: slo_text(&s.slo),
+        span_s: seconds(span(&e)),
+        points: points.iter().zip(scores.chunks(seeds.max(1))).map(|(p, scores)| summary(p, scores)).collect(),
+    };
+    out.mark_front();
     Ok(out)
 }
 
@@ -202,7 +198,7 @@ struct Planned {
     values: Vec<(String, String)>,
 }
 
-fn points(s: &Sweep<'_>) -> anyhow::Result<Vec<Planned>> {
+fn points(s: &Request<'_>) -> anyhow::Result<Vec<Planned>> {
     let count = s.axes.iter().try_fold(s.plans.len(), |n, a| n.checked_mul(a.values.len()).filter(|n| *n <= MAX_POINTS));
     let Some(count) = count else {
         return Err(refused(format!("the sweep has over {MAX_POINTS} points"), "fewer values on an axis: KEY=FROM..TO/COUNT"));
@@ -236,7 +232,7 @@ fn changed(plan: &Plan, values: &[(String, String)]) -> anyhow::Result<Plan> {
     Ok(Plan::new(scenario, plan.profile.clone(), arm, plan.facts.clone(), vec![]))
 }
 
-fn one(s: &Sweep<'_>, plan: &Plan, k: u64) -> anyhow::Result<Score> {
+fn one(s: &Request<'_>, plan: &Plan, k: u64) -> anyhow::Result<Score> {
     let e: Experiment = experiment(plan, &s.coefficients.coefficients, &s.options, s.first_seed.wrapping_add(k))?;
     let played = bench_sim::run(&e).map_err(|e| invalid(&e, plan))?;
     Ok(score(&played, &e, s.slo, Some(span(&e))))
@@ -248,36 +244,25 @@ fn span(e: &Experiment) -> Ps {
     i64::from(e.load.seconds) * bench_sim::time::PS_PER_S * rates + e.load.gap * (rates - 1).max(0) + e.load.tail_limit
 }
 
-fn summary(p: &Planned, scores: &[Score]) -> Point {
-    let band = |value: &dyn Fn(&Score) -> f64| -> [f64; 3] {
-        let known = bench_analysis::stats::sorted(scores.iter().map(value).filter(|v| !v.is_nan()));
-        [0.5, 0.05, 0.95].map(|q| bench_analysis::stats::quantile(&known, q).unwrap_or(f64::NAN))
+fn summary(p: &Planned, scores: &[Score]) -> SweepPoint {
+    let over = |value: &dyn Fn(&Score) -> f64| band(scores.iter().map(value));
+    let median = |value: &dyn Fn(&Score) -> f64| over(value).map_or(0.0, |b| b.median);
+    // What happens in half of the seeds or fewer is not said to happen.
+    let mostly = |value: &dyn Fn(&Score) -> f64| {
+        let known = scores.iter().filter(|s| value(s).is_finite()).count();
+        over(value).filter(|_| known * 2 > scores.len()).map(|b| b.median)
     };
-    let most = |b: [f64; 3], value: &dyn Fn(&Score) -> f64| {
-        let known = scores.iter().filter(|s| !value(s).is_nan()).count();
-        (known * 2 > scores.len()).then_some(b[0])
-    };
-    Point {
+    #[allow(clippy::cast_precision_loss)]
+    SweepPoint {
         arm: p.plan.arm,
         values: p.values.clone(),
-        slo_met: band(&Score::attainment),
-        replica_s: band(&|s| s.replica_s),
-        ttft_p99_s: most(band(&|s| s.ttft_p99_s), &|s| s.ttft_p99_s),
-        #[allow(clippy::cast_precision_loss)]
-        failed: band(&|s| s.failed as f64)[0],
-        max_ready: band(&|s| f64::from(s.max_ready))[0],
-        first_scale_up_s: most(band(&|s| s.first_scale_up_s), &|s| s.first_scale_up_s),
+        slo_met: over(&Score::attainment),
+        replica_s: over(&|s| s.replica_s).unwrap_or(Band { median: 0.0, p5: 0.0, p95: 0.0 }),
+        ttft_p99_s: mostly(&|s| s.ttft_p99_s),
+        failed: median(&|s| s.failed as f64),
+        max_ready: median(&|s| f64::from(s.max_ready)),
+        first_scale_up_s: mostly(&|s| s.first_scale_up_s),
         on_front: false,
-    }
-}
-
-/// Marks what no other point beats: at least as good in both, and better in one.
-fn mark_front(points: &mut [Point]) {
-    let at: Vec<(f64, f64)> = points.iter().map(|p| (p.slo_met[0], p.replica_s[0])).collect();
-    for (i, p) in points.iter_mut().enumerate() {
-        let (met, cost) = at[i];
-        let beats = |(m, c): &(f64, f64)| *m >= met && *c <= cost && (*m > met || *c < cost);
-        p.on_front = met.is_finite() && !at.iter().any(beats);
     }
 }
 
@@ -339,24 +324,5 @@ mod tests {
         for (bad, said) in [("ttft=5", "unit"), ("e2e=1s", "neither"), ("ttft", "no `=`"), ("ttft=-1s", "no time")] {
             assert!(slo(bad).unwrap_err().contains(said), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_front_is_what_nothing_beats() {
-        let point = |met: f64, cost: f64| Point {
-            arm: Arm::Hpa,
-            values: vec![],
-            slo_met: [met; 3],
-            replica_s: [cost; 3],
-            ttft_p99_s: None,
-            failed: 0.0,
-            max_ready: 1.0,
-            first_scale_up_s: None,
-            on_front: false,
-        };
-        // Cheap and bad, dear and good, beaten by the first, beaten by the second, no number, equal to the second.
-        let mut points = [(0.5, 10.0), (0.9, 30.0), (0.4, 12.0), (0.9, 31.0), (f64::NAN, 1.0), (0.9, 30.0)].map(|(m, c)| point(m, c));
-        mark_front(&mut points);
-        assert_eq!(points.map(|p| p.on_front), [true, true, false, false, false, true]);
     }
 }

@@ -200,6 +200,7 @@ impl World<'_> {
         wva.variant.deployment = Some(v042::Deployment {
             spec_replicas: i32_of(self.fleet.spec),
             status_replicas: i32_of(self.fleet.current()),
+            ready_replicas: i32_of(self.fleet.ready()),
             selector: wva.variant.name.clone(),
         });
         // A pod stays listed until its process has ended.

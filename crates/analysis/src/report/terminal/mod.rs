@@ -5,6 +5,7 @@ mod decisions;
 pub mod forecast;
 mod grid;
 mod load;
+pub mod sweep;
 mod text;
 
 use crate::summary::{load_span, recording};

@@ -4,10 +4,10 @@
 //! (VA) and exposes it as a gauge; an HPA reads the gauge and scales. [`v042::Controller`] holds what persists between its reconciles
 //! and is asked with everything one reconcile sees; it answers with the numbers and with the reasons for them.
 //!
-//! Comments name the files and functions of the original that a rule is from. [`v042`] is compared with
-//! the decisions of the real reconciler (`tests/oracle`); [`v05`] is written from the published rules and not compared with anything.
+//! [`v042`] is compared with the decisions of the real reconciler (`tests/oracle`); [`v05`] is written from the published rules and not compared with anything.
 
 pub mod config;
+pub mod duration;
 pub mod v042;
 pub mod v05;
 pub mod window;

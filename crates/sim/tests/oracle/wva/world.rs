@@ -64,6 +64,7 @@ impl<'a> World<'a> {
             let deployment = seen.filter(|_| !v.no_deployment).map(|r| Deployment {
                 spec_replicas: r.spec_replicas,
                 status_replicas: r.status_replicas,
+                ready_replicas: r.status_replicas,
                 selector: v.name.clone(),
             });
             out.push(Variant {

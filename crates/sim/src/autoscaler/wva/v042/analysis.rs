@@ -1,4 +1,4 @@
-//! The analysis of one model (upstream internal/capacity/analyzer.go): averages over the replicas that are not saturated, the trigger, the safety test.
+//! The analysis of one model: averages over the replicas that are not saturated, the trigger, the safety test.
 
 use crate::autoscaler::wva::config::Thresholds;
 

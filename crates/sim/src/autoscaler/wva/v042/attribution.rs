@@ -1,4 +1,4 @@
-//! Which pod belongs to which variant (upstream internal/collector/capacity_metrics.go).
+//! Which pod belongs to which variant.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::analysis::Replica;
 use super::view::{Deployment, ListedPod};
 
 /// Go's `int(x)` of a float on amd64: towards zero, and the smallest integer for NaN and whatever does not fit.
-pub(in crate::autoscaler::wva) fn go_int(x: f64) -> i64 {
-    // 2^63 as a float is exact; every float below it in magnitude fits.
+pub(crate) fn go_int(x: f64) -> i64 {
+    // ±2^63 are exact as floats.
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) { x as i64 } else { i64::MIN }
 }
 

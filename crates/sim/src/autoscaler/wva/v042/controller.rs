@@ -1,124 +1,13 @@
-//! One reconcile from reading the ConfigMaps to publishing (upstream internal/controller/variantautoscaling_controller.go), and the state that persists between reconciles.
+//! One reconcile from reading the ConfigMaps to publishing, and the state that persists between reconciles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::{Analysis, analyze};
 use super::attribution::attribute;
-use super::targets::{Action, State, Target, targets};
-use super::view::{Answers, Deployment, Load, QueryError, Variant, View};
-use crate::autoscaler::wva::config::{ConfigCache, ReconcileError, Thresholds};
-
-/// The status of a VA, as far as anything depends on it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Status {
-    /// `desiredOptimizedAlloc.numReplicas`; 0 where none was published.
-    pub desired: i64,
-    /// `desiredOptimizedAlloc.accelerator`.
-    pub desired_accelerator: String,
-    /// `desiredOptimizedAlloc.lastRunTime`, ms.
-    pub last_run_ms: Option<i64>,
-    /// `currentAlloc`.
-    pub alloc: Allocation,
-}
-
-/// `status.currentAlloc`. It is written only together with a decision.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Allocation {
-    /// Empty: never filled, and nothing is published for the VA.
-    pub accelerator: String,
-    /// Deployment spec.replicas at the time.
-    pub replicas: i64,
-    /// replicas × cost.
-    pub cost: f64,
-    pub load: Load,
-}
-
-/// One series of each of the three gauges `inferno_desired_replicas`, `inferno_current_replicas`, `inferno_desired_ratio`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Gauges {
-    pub desired: f64,
-    pub current: f64,
-    /// desired / current; desired where current is 0.
-    pub ratio: f64,
-}
-
-impl Gauges {
-    fn new(desired: i32, current: i32) -> Self {
-        let (desired, current) = (f64::from(desired), f64::from(current));
-        Self { desired, current, ratio: if current == 0.0 { desired } else { desired / current } }
-    }
-}
-
-/// A replica as the analysis saw it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReplicaSeen {
-    pub pod: String,
-    pub variant: String,
-    /// Peak KV of the last minute, 0..1.
-    pub kv: f64,
-    /// Peak waiting requests of the last minute.
-    pub queue: i64,
-    pub saturated: bool,
-}
-
-/// What one reconcile made of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelOutcome {
-    pub model: String,
-    /// Of the first listed VA; the metrics of any other namespace are not asked for.
-    pub namespace: String,
-    pub thresholds: Thresholds,
-    /// The KV or the queue query failed: the model is left out of this reconcile, without the safety net.
-    pub failed: Option<QueryError>,
-    /// By pod name.
-    pub replicas: Vec<ReplicaSeen>,
-    /// Pods with metrics that belong to no variant.
-    pub unmatched: Vec<String>,
-    /// `None` where no replica reports, or a query failed.
-    pub analysis: Option<Analysis>,
-}
-
-/// What one reconcile made of a VA.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VariantOutcome {
-    pub name: String,
-    pub namespace: String,
-    /// Deployment spec.replicas and status.replicas; 0 without a Deployment.
-    pub spec_replicas: i32,
-    pub status_replicas: i32,
-    /// D as the reconcile found it.
-    pub desired_before: i64,
-    /// The decision; it is made by name, so two VAs of one name show the same one. `None`: no reporting replica, or no analysis.
-    pub decision: Option<Target>,
-    /// The status was written and the gauges were set.
-    pub published: bool,
-    /// The gauges were set by the safety net (emitSafetyNetMetrics); the status was not written.
-    pub safety_net: bool,
-    pub status: Status,
-    /// The series with the label of now, or else of the last publication; `None`: never emitted.
-    pub gauges: Option<Gauges>,
-}
-
-impl VariantOutcome {
-    /// What the decision means, if there is one.
-    #[must_use]
-    pub fn action(&self) -> Option<Action> {
-        self.decision.as_ref().map(|d| d.action)
-    }
-}
-
-/// What one reconcile did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reconciled {
-    /// Nothing was done.
-    pub error: Option<ReconcileError>,
-    /// Ask for the next run after this many ns; `None` after an error.
-    pub requeue_ns: Option<i64>,
-    /// By model ID.
-    pub models: Vec<ModelOutcome>,
-    /// All VAs that are not being deleted, in the order of the list.
-    pub variants: Vec<VariantOutcome>,
-}
+use super::outcome::{Allocation, Gauges, ModelOutcome, Reconciled, ReplicaSeen, Status, VariantOutcome};
+use super::targets::{State, Target, targets};
+use super::view::{Answers, Deployment, Variant, View};
+use crate::autoscaler::wva::config::ConfigCache;
 
 type Key = (String, String);
 
@@ -136,7 +25,7 @@ fn key(v: &Variant) -> Key {
 }
 
 /// `strconv.ParseFloat` as far as the CRD's pattern lets texts through; out of range is an error there.
-fn parse_cost(text: &str) -> Option<f64> {
+pub(crate) fn parse_cost(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     (value.is_finite() || !text.bytes().any(|b| b.is_ascii_digit())).then_some(value)
 }
@@ -245,7 +134,7 @@ impl Controller {
         Reconciled { error: None, requeue_ns: Some(interval), models, variants }
     }
 
-    /// Collects, attributes and analyses one model (runCapacityAnalysis).
+    /// Collects, attributes and analyses one model.
     fn analyze_model(&self, model: &str, group: &[&Variant], view: &View<'_>) -> ModelOutcome {
         let namespace = group.first().map_or("", |v| v.namespace.as_str());
         let thresholds = self.cache.resolve(model, namespace);
@@ -307,7 +196,7 @@ impl Controller {
         targets(analysis, &states).into_iter().map(|t| (accelerator(&t), t)).map(|(a, t)| (t, a)).collect()
     }
 
-    /// Without any reporting replica the gauges are set again from what is known; the status is not written (emitSafetyNetMetrics).
+    /// Without any reporting replica the gauges are set again from what is known; the status is not written.
     fn safety_net(&mut self, v: &Variant) -> bool {
         let none = Status::default();
         let status = self.statuses.get(&key(v)).unwrap_or(&none);
@@ -349,7 +238,7 @@ impl Controller {
     }
 }
 
-/// Deployment status.replicas, where 0 counts; without a Deployment what currentAlloc says (actuator.go, GetCurrentDeploymentReplicas).
+/// Deployment status.replicas, where 0 counts; without a Deployment what currentAlloc says.
 fn current_replicas(v: &Variant, status: &Status) -> i32 {
     match &v.deployment {
         Some(d) if d.status_replicas >= 0 => d.status_replicas,
@@ -358,7 +247,7 @@ fn current_replicas(v: &Variant, status: &Status) -> i32 {
     }
 }
 
-/// A fresh currentAlloc (collectMetricsForCapacityMode), or `None` where the VA is skipped: no accelerator label, no valid cost, no Deployment, no metrics.
+/// A fresh currentAlloc, or `None` where the VA is skipped: no accelerator label, no valid cost, no Deployment, no metrics.
 fn refresh(v: &Variant, answers: &dyn Answers) -> Option<Allocation> {
     if v.accelerator.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! When reconciles run (upstream SetupWithManager, and the requeue after each run): every queue key has a timer of its own, and each run does the whole job.
+//! When reconciles run: every queue key has a timer of its own, and each run does the whole job.
 
 /// The independent loops of one controller: one per VA ever created and one for the main ConfigMap. A deleted VA's loop goes on.
 ///

@@ -2,13 +2,13 @@
 //!
 //! One reconcile handles all models: read the ConfigMaps, group the variants by model ID alone, refresh `currentAlloc`, collect the
 //! peaks of the last minute, attribute pods to variants, analyse, set targets, publish. Where the original iterates in random order
-//! this module takes the order of names. That decides sums at exact borders, which of several overrides of one model holds, and which of
-//! two Deployments with overlapping selectors takes a pod.
+//! this module takes the order of names; that decides only sums at exact borders and the cases listed there.
 
 mod analysis;
 mod attribution;
 mod controller;
 mod loops;
+mod outcome;
 mod targets;
 mod view;
 
@@ -19,7 +19,10 @@ mod tests;
 
 pub use analysis::{Analysis, Replica, VariantAnalysis, analyze};
 pub use attribution::attribute;
-pub use controller::{Allocation, Controller, Gauges, ModelOutcome, Reconciled, ReplicaSeen, Status, VariantOutcome};
+pub(crate) use attribution::go_int;
+pub use controller::Controller;
+pub(crate) use controller::parse_cost;
 pub use loops::Loops;
+pub use outcome::{Allocation, Gauges, ModelOutcome, Reconciled, ReplicaSeen, Status, VariantOutcome};
 pub use targets::{Action, State, Target, targets};
 pub use view::{Answers, Deployment, FixedAnswers, ListedPod, Load, QueryError, Variant, View};

@@ -1,4 +1,4 @@
-//! The targets of one model (upstream CalculateCapacityTargets): ±1 on one variant, and what a decision not yet carried out forbids.
+//! The targets of one model: ±1 on one variant, and what a decision not yet carried out forbids.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

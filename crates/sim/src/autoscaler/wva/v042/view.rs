@@ -5,7 +5,7 @@ use crate::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
 /// A VariantAutoscaling without its status, which the controller holds.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variant {
-    /// Also the name of its Deployment: v0.4.2 knows no other mapping.
+    /// Also the name of its Deployment.
     pub name: String,
     pub namespace: String,
     /// `spec.modelID`.
@@ -26,6 +26,8 @@ pub struct Deployment {
     pub spec_replicas: i32,
     /// Counts pending and unready pods too, not terminating ones.
     pub status_replicas: i32,
+    /// Only v0.5 looks at it.
+    pub ready_replicas: i32,
     /// The label value its selector asks for; a pod with the same [`ListedPod::app`] matches.
     pub selector: String,
 }
@@ -44,7 +46,7 @@ pub struct ListedPod<'a> {
 #[error("the query failed")]
 pub struct QueryError;
 
-/// The five informational rates of a model in one namespace (collector.go, AddMetricsToOptStatus). They go into `currentAlloc` and decide nothing.
+/// The five informational rates of a model in one namespace. They go into `currentAlloc` and decide nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Load {
     /// Requests per minute.
@@ -65,7 +67,7 @@ pub trait Answers {
     fn kv(&self, model: &str, namespace: &str) -> Result<Vec<(&str, f64)>, QueryError>;
     /// Peak waiting requests of the last minute per pod name.
     fn queue(&self, model: &str, namespace: &str) -> Result<Vec<(&str, f64)>, QueryError>;
-    /// Whether the instant query of `vllm:num_requests_running` gives a series; without a namespace: in any (ValidateMetricsAvailability).
+    /// Whether the instant query of `vllm:num_requests_running` gives a series; without a namespace: in any.
     fn running(&self, model: &str, namespace: Option<&str>) -> Result<bool, QueryError>;
     /// The five rates; an error of any of them is an error.
     fn load(&self, model: &str, namespace: &str) -> Result<Load, QueryError>;
@@ -116,7 +118,7 @@ impl Answers for FixedAnswers {
 pub struct View<'a> {
     pub main_config: &'a MainConfigMap,
     pub capacity_config: &'a CapacityConfigMap,
-    /// In the order the API lists them; it decides which namespace a group takes and which of two equal names wins (groupVAsByModel, vaMap).
+    /// In the order the API lists them; it decides which namespace a group takes and which of two equal names wins.
     pub variants: &'a [Variant],
     pub pods: &'a [ListedPod<'a>],
     pub answers: &'a dyn Answers,
