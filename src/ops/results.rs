@@ -26,8 +26,17 @@ pub fn object_name(prefix: &str, id: &str) -> String {
     format!("llmd-bench-{prefix}-{time}-{random}").to_lowercase()
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, and is sure of it when it returns.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_whole(path, bytes, true)
+}
+
+/// The same without waiting for the disk: for what can be made again.
+pub fn write_soon(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_whole(path, bytes, false)
+}
+
+fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> anyhow::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
@@ -35,7 +44,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> std::io::Result<()> {
         let mut f = std::fs::File::create(&part)?;
         std::io::Write::write_all(&mut f, bytes)?;
-        f.sync_all()?;
+        if sync {
+            f.sync_all()?;
+        }
         std::fs::rename(&part, path)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
@@ -138,11 +149,16 @@ fn no_run(results: &Path, what: &str) -> anyhow::Error {
 
 /// `SHA256SUMS` over everything else in the directory, for `sha256sum -c`.
 pub fn write_checksums(dir: &Path) -> anyhow::Result<()> {
+    write_atomic(&dir.join(files::CHECKSUMS), checksums(dir)?.as_bytes())
+}
+
+/// Its content.
+pub fn checksums(dir: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     for f in crate::agent::list(dir)? {
         if f.path != files::CHECKSUMS && f.path != files::JOURNAL && f.path != files::RUN {
             text.push_str(&format!("{}  {}\n", f.sha256, f.path));
         }
     }
-    write_atomic(&dir.join(files::CHECKSUMS), text.as_bytes())
+    Ok(text)
 }

@@ -40,7 +40,7 @@ enum Done {
 }
 
 pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assumptions) -> anyhow::Result<Played> {
-    // First seeds first: they are written as well, which takes longer. The knee is one more of these.
+    // The knee is job 0, because it may take the longest; then first seeds, because these are written as well.
     let arms = experiments.len();
     let jobs = arms * r.seeds as usize + 1;
     let next = AtomicUsize::new(0);
@@ -49,8 +49,10 @@ pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assum
         loop {
             let job = next.fetch_add(1, Ordering::Relaxed);
             let Some(slot) = results.get(job) else { break };
-            let done = match experiments.get(job % arms).and_then(|seeds| seeds.get(job / arms)) {
-                Some(e) => one(r, job % arms, e, job / arms == 0, told).map(|d| Done::Seed(Box::new(d))),
+            let place = job.checked_sub(1).map(|j| (j % arms, j / arms));
+            let experiment = place.and_then(|(arm, k)| Some((arm, k, experiments.get(arm)?.get(k)?)));
+            let done = match experiment {
+                Some((arm, k, e)) => one(r, arm, e, k == 0, told).map(|d| Done::Seed(Box::new(d))),
                 None => Ok(Done::Knee(experiments.first().and_then(|s| s.first()).and_then(bench_sim::score::knee))),
             };
             if let Ok(mut slot) = slot.lock() {
@@ -71,7 +73,7 @@ pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assum
         match done? {
             Done::Knee(k) => knee = k,
             Done::Seed(done) => {
-                let (list, first) = &mut seeds[job % arms];
+                let (list, first) = &mut seeds[job.saturating_sub(1) % arms];
                 list.push(done.0);
                 *first = first.take().or(done.1);
             }

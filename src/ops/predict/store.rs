@@ -1,4 +1,5 @@
-//! A predicted run as a run directory: what a measured one has, but for what only a cluster leaves.
+//! A predicted run as a run directory: what a measured one has, but for what only a cluster leaves. No file waits for the disk: what a power
+//! cut takes can be predicted again in a second. `run.json` comes last, and makes it a run.
 
 use super::Request;
 use super::assumptions::Assumptions;
@@ -28,11 +29,11 @@ pub(super) fn begin(results: &Path, plan: &Plan, t: &Tables) -> anyhow::Result<S
     let dir = results.join(&id);
     let mut text = Vec::with_capacity(1 << 20);
     predicted::write(&mut text, t, &plan.scenario.load.guidellm.version).context("cannot write the tables")?;
-    results::write_atomic(&dir.join(files::TABLES), &text)?;
+    results::write_soon(&dir.join(files::TABLES), &text)?;
     text.clear();
     openmetrics::write(&mut text, t.series.clone()).context("cannot write the samples")?;
-    results::write_atomic(&dir.join(files::METRICS), &text)?;
-    results::write_atomic(&dir.join(files::PLAN), serde_yaml::to_string(plan)?.as_bytes())?;
+    results::write_soon(&dir.join(files::METRICS), &text)?;
+    results::write_soon(&dir.join(files::PLAN), serde_yaml::to_string(plan)?.as_bytes())?;
     Ok(id)
 }
 
@@ -49,9 +50,9 @@ pub(super) fn finish(
     let Some(seed) = played.seeds.first() else { return Ok(None) };
     let mut summary = seed.summary.clone();
     summary.run.clone_from(id);
-    crate::ops::report::write_summary(&dir, &summary)?;
-    results::write_atomic(&dir.join(forecast::FILE), format!("{}\n", serde_json::to_string_pretty(forecast)?).as_bytes())?;
-    results::write_checksums(&dir)?;
+    results::write_soon(&dir.join(files::SUMMARY), bench_analysis::report::json::render(&summary)?.as_bytes())?;
+    results::write_soon(&dir.join(forecast::FILE), bench_analysis::report::json::render(forecast)?.as_bytes())?;
+    results::write_soon(&dir.join(files::CHECKSUMS), results::checksums(&dir)?.as_bytes())?;
     results::save(&dir, &record(plan, id, told))?;
     Ok(Some(dir))
 }
