@@ -193,3 +193,42 @@ fn the_simulated_scenario_can_be_predicted() {
     let itl = f.pointer("/arms/0/rates/0/itl_ms_mean/median").and_then(Value::as_f64).expect("a number");
     assert!((ttft - 101.0).abs() < 0.01 && (itl - 20.0).abs() < 0.01, "{ttft} {itl}");
 }
+
+#[test]
+fn a_sweep_plays_every_combination_and_marks_what_nothing_beats() {
+    let args = short(&["--no-save", "--seeds=2", "--sweep", "arm.hpa.target.kv=0.5..0.9/3", "--sweep", "stabilization=0,60"]);
+    let sweep = |more: &[&str]| bench(&[&args[..], more].concat()).exits(0).stdout;
+    let json: Value = serde_json::from_str(&sweep(&["--output=json", "--threads=1"])).expect("JSON");
+    assert_eq!(faults("sweep.schema.json", &json["sweep"]), [""; 0]);
+    let points = json["sweep"]["points"].as_array().expect("points");
+    let values: Vec<String> = points.iter().map(|p| format!("{} {} {}", p["arm"], p["values"][0][1], p["values"][1][1])).collect();
+    let quoted = |kv: &str, window: &str| format!("\"hpa\" \"{kv}\" \"{window}\"");
+    let expected: Vec<String> = ["0.5", "0.7", "0.9"].iter().flat_map(|kv| ["0", "60"].map(|w| quoted(kv, w))).collect();
+    assert_eq!(values, expected);
+    assert!(points.iter().any(|p| p["on_front"] == true));
+    assert_eq!(sweep(&["--output=json", "--threads=2"]), sweep(&["--output=json", "--threads=1"]));
+    let table = sweep(&[]);
+    for piece in ["6 points of 2 seeds", "arm.hpa.target.kv  stabilization", "Pareto front"] {
+        assert!(table.contains(piece), "{piece}:\n{table}");
+    }
+    // The window decides when the first replica is added; in the published load it is what delays it.
+    let fixed = bench(&["predict", "--no-save", "--seeds=1", "--sweep=arm.static=1..3/3", "--output=json"]).exits(0).json();
+    let arms: Vec<&str> = fixed[0]["sweep"]["points"].as_array().expect("points").iter().filter_map(|p| p["arm"].as_str()).collect();
+    assert_eq!(arms, ["static-1", "static-2", "static-3"]);
+}
+
+#[test]
+fn a_sweep_that_cannot_be_played_says_why() {
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--sweep", "stabilization"], &["has no `=`", "KEY=FROM..TO/COUNT"]),
+        (&["--sweep", "stabilization=0..60"], &["says not how many values"]),
+        (&["--sweep", "arm.hpa.target.gpu=1,2"], &["the HPA has no metric gpu", "-> it has vllm:num_requests_waiting"]),
+        (&["--sweep", "stabilisation=0,60"], &["stabilisation"]),
+        (&["--sweep", "arm.static=two"], &["no number of replicas"]),
+        (&["--sweep", "stabilization=0..1e6/9999", "--sweep", "max_replicas=1..9999/9999"], &["over 100000 points"]),
+        (&["--sweep", "stabilization=0", "--slo", "ttft=5"], &["needs a unit"]),
+    ];
+    for (args, says) in cases {
+        bench(&[&["predict", "--no-save", "--seeds=1"], args].concat()).exits(USAGE).says(says);
+    }
+}

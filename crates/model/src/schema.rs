@@ -7,19 +7,21 @@ use crate::predicted::PredictedTables;
 use crate::record::Record;
 use crate::run::RunRecord;
 use crate::summary::Summary;
+use crate::sweep::Sweep;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 7] {
+pub fn all() -> [(&'static str, Schema); 8] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
         ("forecast.schema.json", of::<Forecast>("forecast.json", "What `bench predict` says.")),
+        ("sweep.schema.json", of::<Sweep>("a sweep's JSON", "What `bench predict --sweep` says.")),
         (
             "coefficients.schema.json",
             of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),

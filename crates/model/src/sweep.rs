@@ -57,8 +57,7 @@ impl SweepPoint {
 impl Sweep {
     /// Marks the Pareto front: SLO met against replica-seconds.
     pub fn mark_front(&mut self) {
-        let front: Vec<bool> =
-            self.points.iter().map(|p| p.slo_met.is_some() && !self.points.iter().any(|other| other.beats(p))).collect();
+        let front: Vec<bool> = self.points.iter().map(|p| p.slo_met.is_some() && !self.points.iter().any(|other| other.beats(p))).collect();
         self.points.iter_mut().zip(front).for_each(|(p, on)| p.on_front = on);
     }
 }

@@ -30,7 +30,10 @@ pub const ALIASES: [(&str, &str); 10] = [
     ("arm.hpa.target.waiting", "target of vllm:num_requests_waiting, requests a replica"),
     ("arm.hpa.target.running", "target of vllm:num_requests_running, requests a replica"),
     ("arm.hpa.target.kv", "target of vllm:kv_cache_usage_perc, 0..1"),
-    ("arm.wva.kv_cache_threshold", "wva.thresholds.kv_cache_threshold; likewise arm.wva.queue_length_threshold, …kv_spare_trigger, …queue_spare_trigger"),
+    (
+        "arm.wva.kv_cache_threshold",
+        "wva.thresholds.kv_cache_threshold; likewise arm.wva.queue_length_threshold, …kv_spare_trigger, …queue_spare_trigger",
+    ),
     ("arm.wva.interval", "wva.interval_s"),
     ("arm.static", "fixed replicas"),
     ("stabilization", "both stabilization windows, s; stabilization.up and stabilization.down one of them"),
@@ -54,9 +57,11 @@ impl Axis {
                 let (to, count) = rest.split_once('/').ok_or_else(|| format!("`{values}` says not how many values: {FORM}"))?;
                 let number = |t: &str| t.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| format!("`{t}` is no number: {FORM}"));
                 let (from, to) = (number(from)?, number(to)?);
-                let count: u32 = count.parse().ok().filter(|n| (2..=10_000).contains(n)).ok_or_else(|| {
-                    format!("`{count}` in `{text}` is no count of values from 2 to 10000: {FORM}")
-                })?;
+                let count: u32 = count
+                    .parse()
+                    .ok()
+                    .filter(|n| (2..=10_000).contains(n))
+                    .ok_or_else(|| format!("`{count}` in `{text}` is no count of values from 2 to 10000: {FORM}"))?;
                 // From a whole number to a whole number, far enough apart: whole steps, as seconds and replicas must be.
                 let whole = from.fract() == 0.0 && to.fract() == 0.0 && (to - from).abs() >= f64::from(count - 1);
                 let at = |i: u32| from + (to - from) * f64::from(i) / f64::from(count - 1);
@@ -95,7 +100,9 @@ fn change(plan: &Plan, key: &str, value: &str) -> anyhow::Result<Change> {
         "up.pods" => set("scaling.scale_up.policies[0].value"),
         "arm.wva.interval" => set("wva.interval_s"),
         "arm.static" => {
-            let n = value.parse().map_err(|_| refused(format!("--sweep arm.static: `{value}` is no number of replicas"), "arm.static=1..6/6"))?;
+            let n = value
+                .parse()
+                .map_err(|_| refused(format!("--sweep arm.static: `{value}` is no number of replicas"), "arm.static=1..6/6"))?;
             Ok(Change::Arm(Arm::Static(n)))
         }
         _ => {
@@ -284,7 +291,11 @@ pub fn slo(text: &str) -> Result<Slo, String> {
             "ms" => 1e-3,
             _ => return Err(format!("`{value}` needs a unit, s or ms: {FORM}")),
         };
-        let value = number.parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0 && *v < 1e5).ok_or_else(|| format!("`{number}` is no time: {FORM}"))?;
+        let value = number
+            .parse::<f64>()
+            .ok()
+            .filter(|v| v.is_finite() && *v > 0.0 && *v < 1e5)
+            .ok_or_else(|| format!("`{number}` is no time: {FORM}"))?;
         let time = bench_sim::time::from_seconds(value * scale);
         match name {
             "ttft" => slo.ttft = time,
@@ -316,7 +327,9 @@ mod tests {
         assert_eq!(values("k=0..10/4"), ["0", "3", "7", "10"]);
         assert_eq!(values("k=0..1/3"), ["0", "0.5", "1"]);
         assert_eq!(values("stabilization=0, 60,240"), ["0", "60", "240"]);
-        for (bad, said) in [("k", "no `=`"), ("k=", "lacks"), ("k=1..2", "how many"), ("k=1..x/3", "`x`"), ("k=1..2/1", "count"), ("k=1,,2", "empty")] {
+        for (bad, said) in
+            [("k", "no `=`"), ("k=", "lacks"), ("k=1..2", "how many"), ("k=1..x/3", "`x`"), ("k=1..2/1", "count"), ("k=1,,2", "empty")]
+        {
             let message = Axis::parse(bad).unwrap_err();
             assert!(message.contains(said) && message.contains("KEY="), "{bad}: {message}");
         }
