@@ -56,6 +56,8 @@ pub struct Load {
     pub window: Window,
     /// Worker processes.
     pub workers: u32,
+    /// Requests that a worker takes from the common queue ahead of its schedule; a full one keeps them waiting.
+    pub taken_ahead: u32,
     /// Requests in flight at most, over all workers; above it the load is closed-loop.
     pub max_in_flight: u32,
     /// A request without a byte for this long is given up.
@@ -237,7 +239,7 @@ impl Experiment {
         if span > MAX_SPAN_S * PS_PER_S {
             return no(format!("the experiment lasts over {} days; that is longer than can be simulated", MAX_SPAN_S / 86_400));
         }
-        if l.max_in_flight == 0 || l.workers == 0 || l.workers > 1000 {
+        if l.max_in_flight == 0 || l.workers == 0 || l.workers > 1000 || l.taken_ahead > 1000 {
             return no("the client needs 1 to 1000 workers, and a limit of requests in flight above 0".into());
         }
         if l.silence == Some(0) {

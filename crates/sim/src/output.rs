@@ -2,7 +2,7 @@
 
 use crate::autoscaler::{hpa, wva};
 use crate::engine::Gauges;
-use crate::time::{NEVER, Ps};
+use crate::time::Ps;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Fate {
     CutOff,
 }
 
-/// One request. Times are [`NEVER`] where the thing did not happen.
+/// One request. Times are [`crate::time::NEVER`] where the thing did not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     pub due: Ps,
@@ -29,7 +29,7 @@ pub struct Request {
     pub first: Ps,
     /// The last one did, or the client gave up.
     pub end: Ps,
-    /// Since then its client has heard nothing for a preemption; [`NEVER`] outside of one.
+    /// Since then its client has heard nothing for a preemption; [`crate::time::NEVER`] outside of one.
     pub(crate) stalled: Ps,
     pub prompt_tokens: u32,
     pub output_tokens: u32,
@@ -41,13 +41,6 @@ pub struct Request {
     pub rate: u16,
     pub(crate) worker: u16,
     pub fate: Fate,
-}
-
-impl Request {
-    /// From the moment it was due to its first token.
-    pub fn ttft_from_due(&self) -> Option<Ps> {
-        (self.first != NEVER).then(|| self.first - self.due)
-    }
 }
 
 /// One rate as it ran.

@@ -78,6 +78,7 @@ fn load(s: &Scenario, p: &Profile, traits: &Traits, c: &Coefficients) -> Load {
         distinct_prompts: None,
         window: traits.window,
         workers,
+        taken_ahead: traits.taken_ahead,
         max_in_flight: g.env.get("GUIDELLM__MAX_CONCURRENCY").and_then(|n| n.parse().ok()).unwrap_or(traits.cap),
         silence: g.request_timeout_s.map(seconds).or(traits.silence_s.map(from_seconds)),
         gap: from_seconds(gap),

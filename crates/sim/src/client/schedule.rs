@@ -3,23 +3,16 @@
 //! Read in the sources of guidellm 0.4.0 to 0.8.1 (`scheduler/strategies.py`, `worker.py`, `worker_group.py`,
 //! `constraints/request.py`, `utils/messaging.py`, `backends/openai`, `settings.py`), and seen in runs of 0.5.4 and 0.8.1.
 //!
-//! The moment 0 of a rate is its scheduler's start: [`START_DELAY_S`] after its workers are ready. Request i, from 1, is due at
+//! The moment 0 of a rate is its scheduler's start: 1 s after its workers are ready. Request i, from 1, is due at
 //! i/rate ([`due_ps`]). A worker takes the next i as soon as it has a free slot, so indices go to the workers in turn, and one that
 //! is full holds nobody up. When all are full the next i waits, and goes off at once when a slot frees, however late.
 
 use super::Line;
+use crate::time::PS_PER_S as PS;
 use std::collections::VecDeque;
 
-/// Picoseconds of a second.
-pub const PS: i64 = 1_000_000_000_000;
-/// Seconds from the workers' readiness to the moment 0 of a rate (`scheduler_start_delay_non_distributed`).
-pub const START_DELAY_S: f64 = 1.0;
-/// Seconds that pass at most between the end of a window and its notice by a worker (`mp_poll_interval`).
-pub const POLL_S: f64 = 0.1;
 /// Worker processes when nothing else is set (`GUIDELLM__MAX_WORKER_PROCESSES`).
 pub const WORKERS: u32 = 10;
-/// Seconds after which an idle connection is not used again (httpx's `keepalive_expiry`).
-pub const KEEPALIVE_S: f64 = 5.0;
 
 /// The moment from which `max_seconds` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +67,7 @@ pub fn due_ps(i: u64, rate: f64) -> i64 {
 
 /// Picoseconds from the moment 0 at which the window of a rate begins and ends.
 ///
-/// guidellm notices the end at an update of any request (from 0.8.0 also on its own every [`POLL_S`]); its workers up to [`POLL_S`]
+/// guidellm notices the end at an update of any request (from 0.8.0 also on its own every 0.1 s); its workers up to 0.1 s
 /// later, and until then they send what is due. Then all in flight are cancelled.
 pub fn window_ps(window: Window, rate: f64, max_seconds: u32) -> (i64, i64) {
     let begin = match window {

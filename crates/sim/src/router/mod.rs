@@ -10,28 +10,18 @@ mod epp;
 mod keepalive;
 mod prefix;
 
-use std::time::Duration;
-
 pub use epp::{Epp, Weights};
 pub use keepalive::{KeepAlive, KeepAliveSettings, Lease};
-pub use prefix::{
-    BLOCK_CHARS, CHARS_PER_TOKEN, DEFAULT_CAPACITY, FORGET_GONE_EVERY, MAX_BLOCKS, PrefixIndex, PrefixQuery, block_chars, blocks_of,
-};
-
-/// How often the EPP reads each replica's `/metrics` (GIE `pkg/epp/server/options.go`, `RefreshMetricsInterval`, 50 ms).
-///
-/// A read that fails, or takes longer than [`METRICS_TIMEOUT`], leaves the last known values in place for as long as it takes:
-/// no scorer looks at their age (GIE `pkg/epp/backend/metrics/pod_metrics.go`, `refreshMetrics`).
-pub const METRICS_REFRESH: Duration = Duration::from_millis(50);
-
-/// How long one read of `/metrics` may take (GIE `pod_metrics.go`, `fetchMetricsTimeout`, 5 s).
-pub const METRICS_TIMEOUT: Duration = Duration::from_secs(5);
+pub use prefix::{CHARS_PER_TOKEN, MAX_BLOCKS, PrefixIndex, PrefixQuery, block_chars, blocks_of};
 
 /// A replica's number for a whole simulation, never given twice: a pod that comes back is another replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(pub u32);
 
 /// One candidate as the router last saw it.
+///
+/// The EPP reads each replica's `/metrics` every 50 ms (GIE `pkg/epp/server/options.go`, `RefreshMetricsInterval`); a read that fails, or takes
+/// over 5 s, leaves the last known values in place, and no scorer looks at their age (`pkg/epp/backend/metrics/pod_metrics.go`).
 ///
 /// `waiting`, `running` and `kv_usage` are `vllm:num_requests_waiting`, `vllm:num_requests_running` and
 /// `vllm:kv_cache_usage_perc` of the last successful read. A replica not read yet has zeros, which the scorers take for an idle

@@ -6,7 +6,6 @@
 //! own number ("1 17 …"), so a prompt's number and its count of blocks say all there is to say.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::ReplicaId;
 
@@ -16,11 +15,6 @@ pub const CHARS_PER_TOKEN: u32 = 4;
 pub const BLOCK_CHARS: u32 = 64;
 /// Blocks of a prompt looked at; what lies beyond is ignored (`DefaultMaxPrefixBlocks`).
 pub const MAX_BLOCKS: u32 = 256;
-/// Blocks remembered per server when it does not say its number of GPU blocks (`DefaultLRUCapacityPerServer`).
-/// Otherwise that number (`num_gpu_blocks` of `vllm:cache_config_info`) as it was at the first request sent there.
-pub const DEFAULT_CAPACITY: u32 = 31_250;
-/// How often servers that have gone are dropped from the index (`PodActiveCheckInterval`).
-pub const FORGET_GONE_EVERY: Duration = Duration::from_secs(120);
 
 /// Characters in a block for servers with blocks of `tokens` (`getBlockSize`: 64 tokens are 256 characters).
 #[must_use]
@@ -120,7 +114,7 @@ impl PrefixIndex {
         }
     }
 
-    /// Drops a replica that has gone (`CleanUpInactivePods`, every [`FORGET_GONE_EVERY`]).
+    /// Drops a replica that has gone (`CleanUpInactivePods`, every 120 s).
     pub fn forget(&mut self, replica: ReplicaId) {
         let Some(server) = self.servers.get_mut(replica.0 as usize) else { return };
         for prompt in std::mem::take(server).recent {

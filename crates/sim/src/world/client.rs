@@ -2,7 +2,7 @@
 
 use super::{Class, World};
 use crate::client::lengths::{Draws, lengths, lengths_per_rate};
-use crate::client::schedule::{due_ps, slots, window_ps};
+use crate::client::schedule::{Queue, due_ps, slots, window_ps};
 use crate::engine::{Submit, Told};
 use crate::input::Experiment;
 use crate::output::{Fate, RateSpan, Request};
@@ -30,8 +30,10 @@ pub(super) struct Client {
     /// The next one is due and no worker has a free slot.
     blocked: bool,
     draws: Option<Draws>,
-    /// The lengths drawn so far, where prompts repeat.
+    /// The lengths drawn so far in this rate.
     drawn: Vec<(u32, u32)>,
+    /// Which draw a worker sends next: some hold a few that they took ahead.
+    queue: Queue,
     rates: usize,
 }
 
@@ -52,6 +54,7 @@ impl Client {
             blocked: false,
             draws: None,
             drawn: Vec::new(),
+            queue: Queue::new(0, 0),
             rates: e.load.rates.len(),
         }
     }
@@ -60,17 +63,16 @@ impl Client {
         self.begun == self.rates && !self.running
     }
 
-    /// Lengths of the next request, and which prompt it is where prompts repeat.
-    fn draw(&mut self, distinct: Option<u32>) -> Option<((u32, u32), Option<u32>)> {
-        let draws = self.draws.as_mut()?;
-        let Some(distinct) = distinct.map(|d| d.max(1)) else { return Some((draws.next()?, None)) };
-        let which = usize::try_from((self.next - 1) % u64::from(distinct)).unwrap_or(0);
-        if self.drawn.len() <= which {
-            self.drawn.push(draws.next()?);
+    /// Lengths of the request that a worker sends next, and which prompt it is where prompts repeat.
+    fn draw(&mut self, worker: u16, distinct: Option<u32>) -> Option<((u32, u32), Option<u32>)> {
+        let draw = self.queue.send(worker.into());
+        let which = usize::try_from(distinct.map_or(draw, |d| draw % u64::from(d.max(1)))).unwrap_or(0);
+        while self.drawn.len() <= which {
+            self.drawn.push(self.draws.as_mut()?.next()?);
         }
         // Prompts of two rates differ.
-        let prompt = u32::try_from((self.begun - 1) * distinct as usize + which).unwrap_or(u32::MAX);
-        Some((self.drawn[which], Some(prompt)))
+        let prompt = distinct.map(|d| u32::try_from((self.begun - 1) * d as usize + which).unwrap_or(u32::MAX));
+        Some((self.drawn[which], prompt))
     }
 
     fn due(&self) -> Ps {
@@ -92,6 +94,7 @@ impl World<'_> {
         (c.begun, c.running, c.start, c.until, c.next, c.blocked) = (k + 1, true, self.now, self.now + end, 1, false);
         // New processes, each with its slots; each takes an index at once.
         c.free = slots(load.max_in_flight, load.workers);
+        c.queue = Queue::new(u32::try_from(c.free.len()).unwrap_or(u32::MAX), load.taken_ahead);
         c.turn = (0..u16::try_from(c.free.len()).unwrap_or(u16::MAX)).collect();
         self.out.rates.push(RateSpan { rate: c.rate, start: self.now + begin, end: self.now + end, due: 0 });
         let (until, due) = (c.until, c.due());
@@ -118,7 +121,7 @@ impl World<'_> {
     /// A worker sends the next request, and takes another index if it has a slot left.
     fn send(&mut self, worker: u16) {
         let c = &mut self.client;
-        let Some(((prompt_tokens, output_tokens), prompt)) = c.draw(self.e.load.distinct_prompts) else { return };
+        let Some(((prompt_tokens, output_tokens), prompt)) = c.draw(worker, self.e.load.distinct_prompts) else { return };
         let id = u32::try_from(c.requests.len()).unwrap_or(u32::MAX);
         let request = Request {
             due: c.due(),
@@ -251,7 +254,7 @@ impl World<'_> {
             self.give_up(id);
             self.close(id, Fate::CutOff);
         }
-        self.drop_connections();
+        self.routing.drop_connections();
         if self.client.begun < self.client.rates {
             self.at(self.now + self.e.load.gap, Class::RateStart, 0);
         } else {

@@ -1,4 +1,4 @@
-//! The Deployment and its pods, and the router in front of them.
+//! The Deployment and its pods.
 
 use super::prompts::PromptCache;
 use super::{Class, World};
@@ -9,7 +9,7 @@ use crate::engine::{Engine, Submit};
 use crate::input::{Experiment, Server, Stepping};
 use crate::output::{Fate, PodLife};
 use crate::rng::Stream;
-use crate::router::{KeepAlive, KeepAliveSettings, Lease, Policy, PrefixIndex, ReplicaId, Snapshot};
+use crate::router::{ReplicaId, Snapshot};
 use crate::time::{NEVER, PS_PER_S, Ps};
 
 /// How long the scheduler and the kubelet take before a container starts.
@@ -29,7 +29,7 @@ pub(super) struct Pod {
     /// Last moment at which its engine changed.
     pub last_event: Ps,
     /// What the router's picker saw of it last, and in which of its looks.
-    seen: (Ps, Snapshot),
+    pub seen: (Ps, Snapshot),
     pub prompts: PromptCache,
 }
 
@@ -41,36 +41,11 @@ pub(super) struct Fleet {
     pub serving: Vec<u32>,
     /// Numbers of those that are not deleted, ascending.
     active: Vec<u32>,
-    policy: Policy,
-    /// The picker looks at the replicas' metrics.
-    looks: bool,
-    ties: Stream,
-    candidates: Vec<Snapshot>,
-    /// The endpoint picker's memory of prompts; `None`: no prompt comes twice.
-    index: Option<PrefixIndex>,
-    connections: Option<KeepAlive>,
-    /// Of each request, the connection that it holds.
-    leases: Vec<Option<Lease>>,
 }
 
 impl Fleet {
     pub fn new(e: &Experiment) -> Self {
-        Self {
-            pods: Vec::new(),
-            spec: e.fleet.start_replicas,
-            serving: Vec::new(),
-            active: Vec::new(),
-            policy: e.router.policy.clone(),
-            looks: matches!(e.router.policy, Policy::Epp(_)),
-            ties: Stream::new(e.seed, "router", 0),
-            candidates: Vec::new(),
-            connections: e
-                .router
-                .keep_alive
-                .map(|expiry| KeepAlive::new(KeepAliveSettings { workers: e.load.workers, expiry: Some(expiry), max_idle: None })),
-            leases: Vec::new(),
-            index: e.load.distinct_prompts.map(|_| PrefixIndex::new(kv_blocks(&e.server))),
-        }
+        Self { pods: Vec::new(), spec: e.fleet.start_replicas, serving: Vec::new(), active: Vec::new() }
     }
 
     /// `status.replicas`.
@@ -220,7 +195,7 @@ impl World<'_> {
             Some(time) if self.fleet.pods[number as usize].in_flight > 0 => self.at(self.now + time, Class::PodGone, number),
             _ => self.pod_gone(number),
         }
-        self.pod_leaves_router(number);
+        self.routing.forget(number);
     }
 
     pub(super) fn pod_gone(&mut self, number: u32) {
@@ -251,10 +226,8 @@ impl World<'_> {
     pub(super) fn engine_event(&mut self, number: u32) {
         let p = &mut self.fleet.pods[number as usize];
         let Some(engine) = p.engine.as_mut().filter(|e| !p.gone && e.next_event() == self.now) else { return };
-        if self.fleet.looks {
-            // The picker may have looked since the last change, but not yet at what happens now.
-            look(last_look(self.e.router.refresh, self.now - 1), engine.as_ref(), &mut p.seen);
-        }
+        // The picker may have looked since the last change, but not yet at what happens now.
+        self.routing.look(self.now - 1, engine.as_ref(), &mut p.seen);
         engine.advance(&mut self.told);
         p.last_event = self.now;
         self.hear();
@@ -269,99 +242,5 @@ impl World<'_> {
             p.planned = next;
             self.at(next, Class::Engine, number);
         }
-    }
-
-    /// Keeps what the router's picker saw of a replica before something changes there.
-    pub(super) fn look(&mut self, number: u32) {
-        if self.fleet.looks
-            && let Some(p) = self.fleet.pods.get_mut(number as usize)
-            && let Some(engine) = &p.engine
-        {
-            look(last_look(self.e.router.refresh, self.now), engine.as_ref(), &mut p.seen);
-        }
-    }
-
-    /// The replica for a request of this worker: by a connection that it kept, or by the picker.
-    pub(super) fn route(&mut self, worker: u16, prompt: Option<u32>, prompt_tokens: u32) -> Option<u32> {
-        let Some(mut connections) = self.fleet.connections.take() else { return self.pick(prompt, prompt_tokens) };
-        let lease = connections.send(self.now, worker.into(), || self.pick(prompt, prompt_tokens).map(ReplicaId));
-        self.fleet.connections = Some(connections);
-        self.fleet.leases.push(lease);
-        lease.map(|l| l.replica.0)
-    }
-
-    fn pick(&mut self, prompt: Option<u32>, prompt_tokens: u32) -> Option<u32> {
-        if self.fleet.serving.len() > 1 {
-            for i in 0..self.fleet.serving.len() {
-                self.look(self.fleet.serving[i]);
-            }
-        }
-        let blocks = self.picker_blocks(prompt_tokens);
-        let f = &mut self.fleet;
-        f.candidates.clear();
-        let pods = &f.pods;
-        f.candidates.extend(f.serving.iter().map(|n| Snapshot { in_flight: pods[*n as usize].in_flight, ..pods[*n as usize].seen.1 }));
-        let query = prompt.zip(f.index.as_ref()).map(|(prompt, index)| index.query(prompt, blocks));
-        let place = f.policy.pick(&f.candidates, query, &mut || f.ties.next_u64())?;
-        let replica = f.serving.get(place).copied()?;
-        if let (Some(prompt), Some(index)) = (prompt, &mut f.index) {
-            index.add(ReplicaId(replica), prompt, blocks);
-        }
-        Some(replica)
-    }
-
-    /// A request is over at its replica. A whole answer leaves the connection open; a broken one closes it.
-    pub(super) fn released(&mut self, id: u32, pod: u32, fate: Fate) {
-        if let Some(p) = self.fleet.pods.get_mut(pod as usize) {
-            p.in_flight = p.in_flight.saturating_sub(1);
-        }
-        if let (Some(connections), Some(Some(lease))) = (&mut self.fleet.connections, self.fleet.leases.get(id as usize)) {
-            if fate == Fate::Served {
-                connections.finished(self.now, *lease);
-            } else {
-                connections.broken(*lease);
-            }
-        }
-    }
-
-    /// A rate ended, and guidellm's processes with it.
-    pub(super) fn drop_connections(&mut self) {
-        if let Some(connections) = &mut self.fleet.connections {
-            connections.reset();
-        }
-    }
-
-    fn pod_leaves_router(&mut self, number: u32) {
-        if let Some(connections) = &mut self.fleet.connections {
-            connections.replica_gone(ReplicaId(number));
-        }
-        if let Some(index) = &mut self.fleet.index {
-            index.forget(ReplicaId(number));
-        }
-    }
-}
-
-/// The picker asks a server for its number of blocks, and remembers as many of its prompts' blocks.
-fn kv_blocks(server: &Server) -> u32 {
-    let blocks = match server {
-        Server::Vllm(v) => v.kv_blocks,
-        Server::Fixed(f) => f.kv_blocks,
-    };
-    u32::try_from(blocks).unwrap_or(u32::MAX)
-}
-
-/// The picker's last look at or before `now`.
-fn last_look(refresh: Ps, now: Ps) -> Ps {
-    if refresh > 0 { now.div_euclid(refresh) * refresh } else { now }
-}
-
-/// A look at `at`, unless one as late was taken already or the replica has changed since.
-fn look(at: Ps, engine: &dyn Engine, seen: &mut (Ps, Snapshot)) {
-    if at > seen.0 {
-        seen.0 = at;
-        let g = engine.observe(at);
-        #[allow(clippy::cast_precision_loss)]
-        let kv_usage = g.kv_blocks_used as f64 / engine.kv_blocks() as f64;
-        seen.1 = Snapshot { running: g.running, waiting: g.waiting, kv_usage, ..seen.1 };
     }
 }

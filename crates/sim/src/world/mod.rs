@@ -7,6 +7,7 @@ mod events;
 mod fleet;
 mod metrics;
 mod prompts;
+mod routing;
 mod scaling;
 
 use crate::engine::{Invalid, Told};
@@ -22,6 +23,7 @@ struct World<'a> {
     events: Events,
     client: client::Client,
     fleet: fleet::Fleet,
+    routing: routing::Routing,
     metrics: metrics::Metrics,
     scaling: scaling::Scaling,
     told: Vec<Told>,
@@ -41,6 +43,7 @@ pub fn run(e: &Experiment) -> Result<Prediction, Invalid> {
         events: Events::default(),
         client: client::Client::new(e),
         fleet: fleet::Fleet::new(e),
+        routing: routing::Routing::new(e),
         metrics: metrics::Metrics::default(),
         scaling: scaling::Scaling::new(e),
         told: Vec::new(),

@@ -27,6 +27,7 @@ pub fn published(arm: &str, router: &str, seed: u64) -> Experiment {
             distinct_prompts: None,
             window: Window::Start,
             workers: 10,
+            taken_ahead: 2,
             max_in_flight: 512,
             silence: Some(60 * PS_PER_S),
             gap: 2 * PS_PER_S,

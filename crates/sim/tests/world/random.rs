@@ -124,6 +124,7 @@ pub fn experiment(seed: u64) -> Experiment {
             distinct_prompts: (r.below(4) == 0).then_some(5),
             window: if r.below(2) == 0 { Window::Start } else { Window::FirstRequest },
             workers: within(r, 1, 10),
+            taken_ahead: r.below(3),
             max_in_flight: within(r, 1, 60),
             silence: (r.below(2) == 0).then(|| s(r, 2, 20)),
             gap: s(r, 0, 5),
