@@ -3,6 +3,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,12 @@ pub enum Event {
     },
     /// The load as it runs.
     Load(LoadProgress),
+    /// How far a long computation is.
+    Progress {
+        what: String,
+        done: usize,
+        of: usize,
+    },
     /// A verdict of preflight.
     Check {
         name: String,
@@ -105,6 +112,18 @@ impl Reporter {
         self.emit(Event::Warning { text: text.into() });
     }
 
+    /// Counts pieces of work, and tells how far it is once a second, from the second second on.
+    pub fn progress(&self, what: &str, of: usize) -> Progress {
+        Progress {
+            report: self.clone(),
+            what: what.into(),
+            of,
+            done: AtomicUsize::new(0),
+            begun: Instant::now(),
+            told_s: AtomicU64::new(1),
+        }
+    }
+
     /// Tells it. A terminal that is gone is no reason to stop a run, so write errors are dropped.
     #[expect(clippy::needless_pass_by_value, reason = "events are made to be told once")]
     pub fn emit(&self, event: Event) {
@@ -118,6 +137,36 @@ impl Reporter {
             return;
         }
         inner.human(&event);
+    }
+}
+
+/// See [`Reporter::progress`].
+pub struct Progress {
+    report: Reporter,
+    what: String,
+    of: usize,
+    done: AtomicUsize,
+    begun: Instant,
+    /// Whole seconds after the beginning at which it was told last.
+    told_s: AtomicU64,
+}
+
+impl Progress {
+    /// A piece of work is done; from any thread.
+    pub fn one_more(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let now_s = self.begun.elapsed().as_secs();
+        if self.told_s.fetch_max(now_s, Ordering::Relaxed) < now_s {
+            self.report.emit(Event::Progress { what: self.what.clone(), done, of: self.of });
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Ok(mut inner) = self.report.0.lock() {
+            inner.clear();
+        }
     }
 }
 
@@ -156,6 +205,16 @@ impl Inner {
         }
     }
 
+    /// What changes all the time: on a terminal always, elsewhere now and then.
+    fn live(&mut self, text: String) {
+        if self.bars.is_some() {
+            self.spinner(text);
+        } else if self.last_plain.is_none_or(|t| t.elapsed() >= Duration::from_secs(15)) {
+            self.last_plain = Some(Instant::now());
+            self.line(&format!("  .. {text}"));
+        }
+    }
+
     fn human(&mut self, event: &Event) {
         match event {
             Event::StepBegun { step, detail } => {
@@ -181,15 +240,8 @@ impl Inner {
                     self.line(&format!("     {:<30} -> {r}", ""));
                 }
             }
-            Event::Load(p) => {
-                let text = p.to_string();
-                if self.bars.is_some() {
-                    self.spinner(text);
-                } else if self.last_plain.is_none_or(|t| t.elapsed() >= Duration::from_secs(15)) {
-                    self.last_plain = Some(Instant::now());
-                    self.line(&format!("  .. {text}"));
-                }
-            }
+            Event::Load(p) => self.live(p.to_string()),
+            Event::Progress { what, done, of } => self.live(format!("{what} {done} of {of}")),
         }
     }
 }

@@ -113,6 +113,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
             first_seed: a.seed,
             seeds: a.seeds.unwrap_or(5),
             threads,
+            report: &report,
             slo: a.slo.unwrap_or(sweep::DEFAULT_SLO),
         })?;
         match g.output {
@@ -128,6 +129,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
         first_seed: a.seed,
         seeds: a.seeds.unwrap_or(20),
         threads,
+        report: &report,
         keep_in: (!a.no_save).then_some(g.results.as_path()),
     };
     let p = predict(&request)?;

@@ -6,6 +6,7 @@
 mod arguments;
 mod assumptions;
 mod experiment;
+mod parallel;
 mod play;
 mod server;
 mod store;
@@ -13,6 +14,7 @@ pub mod sweep;
 
 use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;
+use crate::report::Reporter;
 use bench_analysis::forecast as judged;
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
@@ -37,7 +39,7 @@ pub struct Options {
 }
 
 /// What is to be predicted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// One plan an arm, the same but for it.
     pub plans: &'a [Plan],
@@ -48,6 +50,7 @@ pub struct Request<'a> {
     pub seeds: u32,
     /// The result does not depend on it.
     pub threads: usize,
+    pub report: &'a Reporter,
     /// Directory of all runs; `None` keeps nothing.
     pub keep_in: Option<&'a Path>,
 }

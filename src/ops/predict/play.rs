@@ -1,6 +1,7 @@
 //! Arms × seeds over threads. Each is played by itself, and results are put in their order, so the number of threads changes nothing.
 
 use super::assumptions::Assumptions;
+use super::parallel::in_order;
 use super::{Request, invalid, store};
 use crate::ops::report::settings;
 use bench_analysis::forecast::{Seed, seed};
@@ -9,8 +10,6 @@ use bench_model::tables::{ReplicaPoint, Tables};
 use bench_sim::input::{Autoscaler, Experiment};
 use bench_sim::tables::{Names, tables};
 use bench_sim::time::seconds;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// All seeds of an arm.
 pub(super) struct ArmPlayed {
@@ -43,33 +42,16 @@ pub(super) fn all(r: &Request<'_>, experiments: &[Vec<Experiment>], told: &Assum
     // The knee is job 0, because it may take the longest; then first seeds, because these are written as well.
     let arms = experiments.len();
     let jobs = arms * r.seeds as usize + 1;
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<anyhow::Result<Done>>>> = (0..jobs).map(|_| Mutex::new(None)).collect();
-    let work = || {
-        loop {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            let Some(slot) = results.get(job) else { break };
-            let place = job.checked_sub(1).map(|j| (j % arms, j / arms));
-            let experiment = place.and_then(|(arm, k)| Some((arm, k, experiments.get(arm)?.get(k)?)));
-            let done = match experiment {
-                Some((arm, k, e)) => one(r, arm, e, k == 0, told).map(|d| Done::Seed(Box::new(d))),
-                None => Ok(Done::Knee(experiments.first().and_then(|s| s.first()).and_then(bench_sim::score::knee))),
-            };
-            if let Ok(mut slot) = slot.lock() {
-                *slot = Some(done);
-            }
+    let played = in_order(jobs, r.threads, r.report, |job| {
+        let place = job.checked_sub(1).map(|j| (j % arms, j / arms));
+        match place.and_then(|(arm, k)| Some((arm, k, experiments.get(arm)?.get(k)?))) {
+            Some((arm, k, e)) => one(r, arm, e, k == 0, told).map(|d| Done::Seed(Box::new(d))),
+            None => Ok(Done::Knee(experiments.first().and_then(|s| s.first()).and_then(bench_sim::score::knee))),
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..r.threads.clamp(1, jobs) {
-            scope.spawn(work);
-        }
-        work();
     });
     let mut seeds: Vec<(Vec<Seed>, Option<First>)> = (0..arms).map(|_| (Vec::new(), None)).collect();
     let mut knee = None;
-    for (job, slot) in results.into_iter().enumerate() {
-        let Some(done) = slot.into_inner().ok().flatten() else { anyhow::bail!("run {job} of the prediction was not played") };
+    for (job, done) in played.into_iter().enumerate() {
         match done? {
             Done::Knee(k) => knee = k,
             Done::Seed(done) => {

@@ -2,9 +2,11 @@
 //! one beats.
 
 use super::experiment::experiment;
+use super::parallel::in_order;
 use super::{Options, assumptions, invalid, refused};
 use crate::config::coefficients::LoadedCoefficients;
 use crate::config::scenario::override_resolved;
+use crate::report::Reporter;
 use bench_analysis::forecast::band;
 use bench_model::forecast::Band;
 use bench_model::plan::{Arm, Plan};
@@ -12,8 +14,6 @@ use bench_model::sweep::{Sweep, SweepPoint};
 use bench_sim::input::Experiment;
 use bench_sim::score::{Score, Slo, score};
 use bench_sim::time::{Ps, seconds};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Points that a sweep may have; each is several runs.
 const MAX_POINTS: usize = 100_000;
@@ -140,7 +140,6 @@ pub fn arms(axes: &[Axis]) -> Vec<Arm> {
 }
 
 /// A sweep as asked for.
-#[derive(Debug)]
 pub struct Request<'a> {
     /// One an arm.
     pub plans: &'a [Plan],
@@ -150,6 +149,7 @@ pub struct Request<'a> {
     pub first_seed: u64,
     pub seeds: u32,
     pub threads: usize,
+    pub report: &'a Reporter,
     pub slo: Slo,
 }
 
@@ -161,29 +161,8 @@ pub fn sweep(s: &Request<'_>) -> anyhow::Result<Sweep> {
     let points = points(s)?;
     let seeds = s.seeds as usize;
     let jobs = points.len() * seeds;
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<anyhow::Result<Score>>>> = (0..jobs).map(|_| Mutex::new(None)).collect();
-    let work = || {
-        loop {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            let Some(slot) = done.get(job) else { break };
-            let result = one(s, &points[job / seeds].plan, (job % seeds) as u64);
-            if let Ok(mut slot) = slot.lock() {
-                *slot = Some(result);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..s.threads.clamp(1, jobs.max(1)) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut scores = Vec::with_capacity(jobs);
-    for (job, slot) in done.into_iter().enumerate() {
-        let Some(score) = slot.into_inner().ok().flatten() else { anyhow::bail!("run {job} of the sweep was not played") };
-        scores.push(score?);
-    }
+    let played = in_order(jobs, s.threads, s.report, |job| one(s, &points[job / seeds].plan, (job % seeds) as u64));
+    let scores = played.into_iter().collect::<anyhow::Result<Vec<Score>>>()?;
     let (Some(first), Some(plan)) = (points.first(), s.plans.first()) else {
         return Err(refused("there is no arm to sweep", "name one or more: --arms wva,hpa"));
     };
