@@ -5,7 +5,7 @@ use crate::autoscaler::hpa;
 use crate::autoscaler::wva::v042::Reconciled;
 use crate::engine::Gauges;
 use crate::input::{Autoscaler, Experiment};
-use crate::output::{Fate, Prediction, Request, Said};
+use crate::output::{Fate, Prediction, Replicas, Request, Said};
 use crate::time::{NEVER, PS_PER_MS, Ps, seconds};
 use bench_model::tables::{self, Decision, Outcome, PodLife, RateWindow, ReplicaPoint, Series, Tables};
 use std::collections::BTreeMap;
@@ -26,11 +26,7 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
     Tables {
         rates: rates(p, e),
         requests: p.requests.iter().map(request).collect(),
-        replicas: p
-            .replicas
-            .iter()
-            .map(|r| ReplicaPoint { t: seconds(r.t), desired: r.desired, current: r.current, ready: r.ready })
-            .collect(),
+        replicas: replicas(p),
         pods: p
             .pods
             .iter()
@@ -48,6 +44,13 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
         events: Vec::new(),
         gaps: Vec::new(),
     }
+}
+
+/// The last point is where the recording ends, changed or not.
+fn replicas(p: &Prediction) -> Vec<ReplicaPoint> {
+    let end = p.replicas.last().filter(|r| r.t < p.end).map(|r| Replicas { t: p.end, ..*r });
+    let point = |r: &Replicas| ReplicaPoint { t: seconds(r.t), desired: r.desired, current: r.current, ready: r.ready };
+    p.replicas.iter().chain(&end).map(point).collect()
 }
 
 fn rates(p: &Prediction, e: &Experiment) -> Vec<RateWindow> {
