@@ -8,6 +8,7 @@ mod fleet;
 mod metrics;
 mod prompts;
 mod scaling;
+mod wva;
 
 use crate::engine::{Invalid, Told};
 use crate::input::{Autoscaler, Experiment};
