@@ -1,11 +1,12 @@
 //! What a simulation is given: everything decided, in the units of the engine. Nothing here has a default; defaults are data of the
 //! caller.
 
+use crate::autoscaler::wva::v05;
 use crate::client::Line;
 use crate::client::schedule::Window;
 use crate::engine::{FixedParams, Invalid, VllmParams};
 use crate::router::Policy;
-use crate::time::{MAX_SPAN_S, PS_PER_S, Ps};
+use crate::time::{MAX_SPAN_S, PS_PER_MS, PS_PER_S, Ps};
 use bench_model::profile::Lengths;
 use bench_model::scenario::{Scaling, Thresholds};
 
@@ -172,6 +173,7 @@ pub enum Source {
 pub struct WvaArm {
     pub version: WvaVersion,
     pub thresholds: Thresholds,
+    /// Of its ConfigMap; [`WvaVersion::V05`] does not use it.
     pub interval: Ps,
     pub accelerator: String,
     pub cost: String,
@@ -184,7 +186,37 @@ pub struct WvaArm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WvaVersion {
     V042,
+    /// With the default analysis, and ScaleToZero off.
     V05,
+}
+
+impl WvaVersion {
+    /// What its number is called in Prometheus and in the HPA.
+    pub fn gauge(self) -> &'static str {
+        match self {
+            Self::V042 => "inferno_desired_replicas",
+            Self::V05 => "wva_desired_replicas",
+        }
+    }
+}
+
+impl WvaArm {
+    /// Between two runs of one of its loops.
+    pub fn period(&self) -> Ps {
+        match self.version {
+            WvaVersion::V042 => self.interval,
+            WvaVersion::V05 => v05::Polling::PERIOD_MS * PS_PER_MS,
+        }
+    }
+
+    /// How many loops it has.
+    pub fn loops(&self) -> u32 {
+        match self.version {
+            // One of the ConfigMap, one of the VariantAutoscaling.
+            WvaVersion::V042 => 2,
+            WvaVersion::V05 => 1,
+        }
+    }
 }
 
 /// Longest lengths that a distribution can give.
@@ -309,7 +341,7 @@ impl Experiment {
                 }
                 period(a.controller.sync, "the HPA's sync period")
             }
-            Autoscaler::Wva(a) => period(a.interval, "WVA's interval").and_then(|()| period(a.controller.sync, "the HPA's sync period")),
+            Autoscaler::Wva(a) => period(a.period(), "WVA's interval").and_then(|()| period(a.controller.sync, "the HPA's sync period")),
         }
     }
 }

@@ -88,6 +88,7 @@ pub struct Scrape {
 pub enum Said {
     Hpa(hpa::Outcome),
     Wva(wva::v042::Reconciled),
+    Wva05(wva::v05::Optimized),
 }
 
 /// Everything that happened in one arm.

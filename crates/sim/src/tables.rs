@@ -2,10 +2,11 @@
 //! the recording.
 
 use crate::autoscaler::hpa;
-use crate::autoscaler::wva::v042::Reconciled;
+use crate::autoscaler::wva::v042::{Analysis, Reconciled};
+use crate::autoscaler::wva::{Thresholds, v05};
 use crate::engine::Gauges;
 use crate::input::{Autoscaler, Experiment};
-use crate::output::{Fate, Prediction, Request, Said};
+use crate::output::{Fate, Prediction, Replicas, Request, Said};
 use crate::time::{NEVER, PS_PER_MS, Ps, seconds};
 use bench_model::tables::{self, Decision, Outcome, PodLife, RateWindow, ReplicaPoint, Series, Tables};
 use std::collections::BTreeMap;
@@ -26,11 +27,7 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
     Tables {
         rates: rates(p, e),
         requests: p.requests.iter().map(request).collect(),
-        replicas: p
-            .replicas
-            .iter()
-            .map(|r| ReplicaPoint { t: seconds(r.t), desired: r.desired, current: r.current, ready: r.ready })
-            .collect(),
+        replicas: replicas(p),
         pods: p
             .pods
             .iter()
@@ -43,11 +40,18 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
                 restarts: 0,
             })
             .collect(),
-        series: series(p, names),
+        series: series(p, e, names),
         decisions: decisions(p, e, names),
         events: Vec::new(),
         gaps: Vec::new(),
     }
+}
+
+/// The last point is where the recording ends, changed or not.
+fn replicas(p: &Prediction) -> Vec<ReplicaPoint> {
+    let end = p.replicas.last().filter(|r| r.t < p.end).map(|r| Replicas { t: p.end, ..*r });
+    let point = |r: &Replicas| ReplicaPoint { t: seconds(r.t), desired: r.desired, current: r.current, ready: r.ready };
+    p.replicas.iter().chain(&end).map(point).collect()
 }
 
 fn rates(p: &Prediction, e: &Experiment) -> Vec<RateWindow> {
@@ -113,7 +117,7 @@ fn request(r: &Request) -> tables::Request {
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn series(p: &Prediction, names: Names<'_>) -> Vec<Series> {
+fn series(p: &Prediction, e: &Experiment, names: Names<'_>) -> Vec<Series> {
     type Value = fn(&Gauges) -> f64;
     let of_gauges: [(&str, Value); 6] = [
         ("vllm:num_requests_running", |g| f64::from(g.running)),
@@ -141,10 +145,12 @@ fn series(p: &Prediction, names: Names<'_>) -> Vec<Series> {
             out.push(Series { name: name.into(), labels: labels(reason), samples });
         }
     }
-    if !p.desired_gauge.is_empty() {
+    if let Autoscaler::Wva(a) = &e.autoscaler
+        && !p.desired_gauge.is_empty()
+    {
         let labels = [("exported_namespace", names.namespace), ("variant_name", names.deployment)];
         out.push(Series {
-            name: "inferno_desired_replicas".into(),
+            name: a.version.gauge().into(),
             labels: labels.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             samples: p.desired_gauge.iter().map(|(t, v)| (seconds(*t), *v)).collect(),
         });
@@ -157,13 +163,14 @@ fn decisions(p: &Prediction, e: &Experiment, names: Names<'_>) -> Vec<Decision> 
     let targets: Vec<(String, i64)> = match &e.autoscaler {
         Autoscaler::Static => Vec::new(),
         Autoscaler::Hpa(a) => a.metrics.iter().map(|m| (m.name.clone(), m.target_milli)).collect(),
-        Autoscaler::Wva(_) => vec![("inferno_desired_replicas".into(), 1000)],
+        Autoscaler::Wva(a) => vec![(a.version.gauge().into(), 1000)],
     };
     let mut out: Vec<Decision> = Vec::new();
     for (t, said) in &p.decisions {
         let decision = match said {
             Said::Hpa(o) => Some(of_hpa(*t, o, &targets, names)),
             Said::Wva(r) => of_wva(*t, r, names),
+            Said::Wva05(o) => of_wva_05(*t, o, e, names),
         };
         let Some(d) = decision else { continue };
         // As an observer sees it: a status that did not change is not told again.
@@ -201,24 +208,49 @@ fn of_hpa(t: Ps, o: &hpa::Outcome, targets: &[(String, i64)], names: Names<'_>) 
     }
 }
 
+/// What WVA's analysis says, against its limits.
+fn inputs(a: &Analysis, limits: &Thresholds) -> BTreeMap<String, (String, String)> {
+    BTreeMap::from([
+        ("spare KV".into(), (format!("{:.3}", a.spare_kv), limits.kv_spare.to_string())),
+        ("spare queue".into(), (format!("{:.2}", a.spare_queue), limits.queue_spare.to_string())),
+        ("unsaturated replicas".into(), (a.non_saturated.to_string(), a.total.to_string())),
+    ])
+}
+
 fn of_wva(t: Ps, r: &Reconciled, names: Names<'_>) -> Option<Decision> {
     let v = r.variants.first()?;
-    let model = r.models.first();
-    let mut inputs = BTreeMap::new();
-    if let Some(a) = model.and_then(|m| m.analysis.as_ref().map(|a| (a, &m.thresholds))) {
-        let (a, limits) = a;
-        inputs.insert("spare KV".into(), (format!("{:.3}", a.spare_kv), format!("{}", limits.kv_spare)));
-        inputs.insert("spare queue".into(), (format!("{:.2}", a.spare_queue), format!("{}", limits.queue_spare)));
-        inputs.insert("unsaturated replicas".into(), (a.non_saturated.to_string(), a.total.to_string()));
+    let analysis = r.models.first().and_then(|m| m.analysis.as_ref().map(|a| inputs(a, &m.thresholds)));
+    Some(wva_decision(t, v.status.alloc.replicas, v.status.desired, analysis.unwrap_or_default(), names))
+}
+
+fn of_wva_05(t: Ps, o: &v05::Optimized, e: &Experiment, names: Names<'_>) -> Option<Decision> {
+    let (v, Autoscaler::Wva(arm)) = (o.variants.first()?, &e.autoscaler) else { return None };
+    let analysis = o.models.first().and_then(|m| m.analysis.as_ref()).map(|a| inputs(a, &arm.thresholds.into()));
+    // Without a decision only its gauge tells how many there were.
+    #[allow(clippy::cast_possible_truncation)]
+    let gauge = v.gauges.map_or(0, |g| g.current as i64);
+    let mut inputs = analysis.unwrap_or_default();
+    if let Some(target) = v.decision.as_ref().filter(|d| d.blocked) {
+        let why = match target.transition {
+            Some(v05::v1::Transition::Desired) => "the desired number is not reached",
+            Some(v05::v1::Transition::Reporting) | None => "not as many replicas report as there are",
+        };
+        // No metric: it has no target.
+        inputs.insert("in transition".into(), (why.into(), String::new()));
     }
+    let current = v.decision.as_ref().map_or(gauge, |d| d.state.current);
+    Some(wva_decision(t, current, v.desired_after, inputs, names))
+}
+
+fn wva_decision(t: Ps, current: i64, desired: i64, inputs: BTreeMap<String, (String, String)>, names: Names<'_>) -> Decision {
     let number = |n: i64| u32::try_from(n).ok();
-    Some(Decision {
+    Decision {
         t: seconds(t),
         by: "wva".into(),
         name: names.deployment.into(),
-        current: number(v.status.alloc.replicas),
-        desired: (v.status.desired > 0).then(|| number(v.status.desired)).flatten(),
+        current: number(current),
+        desired: (desired > 0).then(|| number(desired)).flatten(),
         inputs,
         conditions: BTreeMap::new(),
-    })
+    }
 }

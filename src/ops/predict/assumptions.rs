@@ -5,6 +5,8 @@ use super::experiment::{picker, traits};
 use super::server::{Found, find, unknown_arguments};
 use bench_model::coefficients::{Basis, Coefficients, Picker};
 use bench_model::plan::Plan;
+use bench_sim::input::{Autoscaler, WvaVersion};
+use bench_sim::time::seconds;
 
 /// Which coefficients, how good they are, how requests are spread, what is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,17 @@ pub fn assumptions(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::
         router: router(plan, c, options)?,
         not_modelled: not_modelled(&found, &unknown),
         cautions,
+    })
+}
+
+/// What is worth telling of an arm's autoscaler.
+pub(super) fn of_autoscaler(a: &Autoscaler) -> Option<String> {
+    let Autoscaler::Wva(a) = a else { return None };
+    (a.version == WvaVersion::V05).then(|| {
+        let every = seconds(a.period());
+        format!(
+            "WVA 0.5: its decisions are written from its source and were not compared with the running program; it looks every {every} s, wva.interval_s is not read"
+        )
     })
 }
 

@@ -187,14 +187,19 @@ fn autoscaler(plan: &Plan, c: &Coefficients) -> anyhow::Result<Autoscaler> {
 /// The HPA that WVA's chart makes.
 const WVA_HPA: &str = "vllm-deployment-hpa";
 
+/// Versions of WVA whose decisions are known, by their first two numbers.
+const WVA_VERSIONS: [((u64, u64), WvaVersion); 2] = [((0, 4), WvaVersion::V042), ((0, 5), WvaVersion::V05)];
+
 fn wva_version(s: &Scenario) -> anyhow::Result<WvaVersion> {
-    match version(s.wva.chart_version.trim_start_matches('v')) {
-        Some((0, 4, _)) => Ok(WvaVersion::V042),
-        _ => Err(refused(
-            format!("wva.chart_version: how WVA {} decides is not known", s.wva.chart_version),
-            "predict with the version that is: --set wva.chart_version=0.4.2; or only the other arm: --hpa",
-        )),
-    }
+    let text = s.wva.chart_version.as_str();
+    let own = version(text.trim_start_matches('v')).map(|(major, minor, _)| (major, minor));
+    WVA_VERSIONS.iter().find(|(v, _)| Some(*v) == own).map(|(_, v)| *v).ok_or_else(|| {
+        let known: Vec<String> = WVA_VERSIONS.iter().map(|((major, minor), _)| format!("{major}.{minor}.*")).collect();
+        refused(
+            format!("wva.chart_version: how WVA {text} decides is not known; known: {}", known.join(", ")),
+            "predict with a version that is: --set wva.chart_version=0.4.2; or only the other arm: --hpa",
+        )
+    })
 }
 
 /// Metrics of vLLM by which an HPA can scale here.

@@ -234,6 +234,28 @@ fn coefficients_are_drawn_from_their_valley_the_same_in_every_arm() {
 }
 
 #[test]
+fn the_chart_names_the_version_of_wva() {
+    let mut p = published(Arm::Wva);
+    let mut of = |text: &str| {
+        p.scenario.wva.chart_version = text.into();
+        let e = experiment(&p, &coefficients(), &Options::default(), 1).ok()?;
+        let Autoscaler::Wva(a) = &e.autoscaler else { panic!("no WVA") };
+        Some((a.version, a.period() / PS_PER_S, super::super::assumptions::of_autoscaler(&e.autoscaler).is_some()))
+    };
+    for text in ["0.4.2", "v0.4.2", "0.4.0"] {
+        assert_eq!(of(text), Some((WvaVersion::V042, 60, false)), "{text}");
+    }
+    for text in ["0.5.0", "v0.5.1", "0.5.12"] {
+        assert_eq!(of(text), Some((WvaVersion::V05, 30, true)), "{text}");
+    }
+    assert_eq!(["0.3.9", "0.6.0", "1.4.2", "0.50.1", "0.5", "latest", ""].map(of), [None; 7]);
+    // The other arm does not ask.
+    let mut p = published(Arm::Hpa);
+    p.scenario.wva.chart_version = "latest".into();
+    assert!(matches!(made(&p).autoscaler, Autoscaler::Hpa(_)));
+}
+
+#[test]
 fn targets_are_quantities() {
     for (text, expected) in [("3", 3000), ("600m", 600), ("0.6", 600), ("0.7", 700), ("1k", 1_000_000), ("0.0001", 1), ("1500u", 2)] {
         assert_eq!(milli(text), Some(expected), "{text}");
@@ -291,7 +313,7 @@ fn refusals_say_what_where_and_what_to_do() {
     }
     let mut p = published(Arm::Wva);
     p.scenario.wva.chart_version = "0.9.0".into();
-    assert!(refusal(&p).contains("wva.chart_version: how WVA 0.9.0 decides is not known"));
+    assert!(refusal(&p).contains("wva.chart_version: how WVA 0.9.0 decides is not known; known: 0.4.*, 0.5.*\n-> "));
     p.profile = None;
     assert!(refusal(&p).contains("-w PROFILE"));
     let mut p = plan(Arm::Wva, "simulated", "ramp_small", &[]);

@@ -93,7 +93,8 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
     let (Some(plan), Some(first)) = (r.plans.first(), experiments.first().and_then(|e| e.first())) else {
         return Err(refused("there is no arm to predict", "name one or more: --arms wva,hpa"));
     };
-    let told = assumptions(plan, c, &r.options)?;
+    let mut told = assumptions(plan, c, &r.options)?;
+    told.cautions.extend(experiments.iter().find_map(|seeds| assumptions::of_autoscaler(&seeds.first()?.autoscaler)));
     let played = play::all(r, &experiments, &told)?;
     let mut arms: Vec<ArmForecast> = Vec::new();
     for (plan, of_arm) in r.plans.iter().zip(&played.seeds) {
@@ -130,7 +131,7 @@ fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>
     let reaction = |e: &Experiment| match &e.autoscaler {
         Autoscaler::Static => 0,
         Autoscaler::Hpa(a) => a.controller.sync,
-        Autoscaler::Wva(a) => a.controller.sync + a.interval,
+        Autoscaler::Wva(a) => a.controller.sync + a.period(),
     };
     let sync: Ps = all.iter().filter_map(|seeds| seeds.first()).map(reaction).max().unwrap_or(0);
     judged::Facts {

@@ -6,10 +6,9 @@ use super::{Request, invalid, store};
 use crate::ops::report::settings;
 use bench_analysis::forecast::{Seed, seed};
 use bench_model::run::Source;
-use bench_model::tables::{ReplicaPoint, Tables};
+use bench_model::tables::Tables;
 use bench_sim::input::{Autoscaler, Experiment};
 use bench_sim::tables::{Names, tables};
-use bench_sim::time::seconds;
 
 /// All seeds of an arm.
 pub(super) struct ArmPlayed {
@@ -77,12 +76,6 @@ fn one(r: &Request<'_>, arm: usize, e: &Experiment, keep: bool, told: &Assumptio
     };
     let s = &plan.scenario;
     let mut t = tables(&played, e, Names { model: &s.model, namespace: &s.namespace, deployment: &deployment, hpa });
-    // Where the recording ends.
-    let end = seconds(played.end);
-    if let Some(last) = t.replicas.last().filter(|p| p.t < end) {
-        let last = ReplicaPoint { t: end, ..last.clone() };
-        t.replicas.push(last);
-    }
     t.gaps.extend(bench_analysis::gaps::between_rates(&t));
     let version = &s.load.guidellm.version;
     let record = store::record(plan, "", told);

@@ -9,6 +9,7 @@ mod metrics;
 mod prompts;
 mod routing;
 mod scaling;
+mod wva;
 
 use crate::engine::{Invalid, Told};
 use crate::input::{Autoscaler, Experiment};

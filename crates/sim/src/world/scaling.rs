@@ -1,27 +1,18 @@
-//! What scales: the HPA's loop in both arms, WVA's loops and its gauge before it.
+//! What scales: the HPA's loop in both arms; before it, in one of them, WVA ([`super::wva`]) and its gauge.
 
 use super::metrics::phase;
+use super::wva::Wva;
 use super::{Class, World};
 use crate::autoscaler::hpa;
-use crate::autoscaler::wva::Thresholds;
-use crate::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
-use crate::autoscaler::wva::v042;
-use crate::input::{Autoscaler, Experiment, HpaLoop, WvaArm};
+use crate::input::{Autoscaler, Experiment, HpaLoop};
 use crate::output::Said;
 use crate::time::{PS_PER_MS, Ps};
 use bench_model::scenario::{self, PolicyKind, SelectPolicy};
 
 pub(super) struct Scaling {
     hpa: Option<(hpa::Controller, hpa::Spec)>,
-    wva: Option<Wva>,
+    pub wva: Option<Wva>,
     values: Vec<Vec<i64>>,
-}
-
-struct Wva {
-    controller: v042::Controller,
-    main: MainConfigMap,
-    capacity: CapacityConfigMap,
-    variant: v042::Variant,
 }
 
 impl Scaling {
@@ -73,62 +64,8 @@ fn rules(b: &scenario::Behavior) -> hpa::Rules {
     }
 }
 
-impl Wva {
-    fn new(a: &WvaArm, deployment: &str) -> Self {
-        let t = &a.thresholds;
-        let thresholds = Thresholds {
-            kv_cache: t.kv_cache_threshold,
-            queue_length: t.queue_length_threshold,
-            kv_spare: t.kv_spare_trigger,
-            queue_spare: t.queue_spare_trigger,
-        };
-        Self {
-            controller: v042::Controller::new(),
-            main: MainConfigMap::Found { interval: Some(format!("{}ms", ms(a.interval))) },
-            capacity: CapacityConfigMap::only_default(thresholds),
-            variant: v042::Variant {
-                name: deployment.to_owned(),
-                namespace: a.namespace.clone(),
-                model: a.model.clone(),
-                cost: a.cost.clone(),
-                accelerator: a.accelerator.clone(),
-                deleting: false,
-                deployment: None,
-            },
-        }
-    }
-
-    fn desired_gauge(&self) -> Option<f64> {
-        let mut series = self.controller.series(&self.variant.namespace, &self.variant.name).map(|(_, g)| g.desired).peekable();
-        series.peek()?;
-        Some(series.sum())
-    }
-}
-
-fn ms(t: Ps) -> i64 {
+pub(super) fn ms(t: Ps) -> i64 {
     t / PS_PER_MS
-}
-
-/// Answers for the one model there is.
-struct Answers<'a> {
-    kv: Vec<(&'a str, f64)>,
-    queue: Vec<(&'a str, f64)>,
-    any: bool,
-}
-
-impl v042::Answers for Answers<'_> {
-    fn kv(&self, _: &str, _: &str) -> Result<Vec<(&str, f64)>, v042::QueryError> {
-        Ok(self.kv.clone())
-    }
-    fn queue(&self, _: &str, _: &str) -> Result<Vec<(&str, f64)>, v042::QueryError> {
-        Ok(self.queue.clone())
-    }
-    fn running(&self, _: &str, _: Option<&str>) -> Result<bool, v042::QueryError> {
-        Ok(self.any)
-    }
-    fn load(&self, _: &str, _: &str) -> Result<v042::Load, v042::QueryError> {
-        Ok(v042::Load::default())
-    }
 }
 
 impl World<'_> {
@@ -138,9 +75,8 @@ impl World<'_> {
             Autoscaler::Static => return,
             Autoscaler::Hpa(a) => a.controller.sync,
             Autoscaler::Wva(a) => {
-                // One loop of the ConfigMap, one of the VariantAutoscaling.
-                for i in 0..2 {
-                    self.at(phase(seed, "wva loop", i.into(), a.interval), Class::Reconcile, i);
+                for i in 0..a.loops() {
+                    self.at(phase(seed, "wva loop", i.into(), a.period()), Class::Reconcile, i);
                 }
                 let interval = self.e.monitoring.controller_scrape_interval;
                 self.at(phase(seed, "controller scrape", 0, interval), Class::ControllerScrape, 0);
@@ -184,47 +120,5 @@ impl World<'_> {
             self.scale_to(replicas);
         }
         self.at(self.now + sync, Class::HpaSync, 0);
-    }
-
-    pub(super) fn reconcile(&mut self, which: u32) {
-        let (Some(wva), Autoscaler::Wva(arm)) = (&mut self.scaling.wva, &self.e.autoscaler) else { return };
-        let pods = &self.fleet.pods;
-        let (mut kv, mut queue) = (Vec::new(), Vec::new());
-        for (pod, k, q) in self.metrics.peaks(self.now, self.e.monitoring.closed_ranges) {
-            let name = pods[pod].life.name.as_str();
-            kv.push((name, k));
-            queue.push((name, f64::from(q)));
-        }
-        let answers = Answers { kv, queue, any: self.metrics.any() };
-        let i32_of = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        wva.variant.deployment = Some(v042::Deployment {
-            spec_replicas: i32_of(self.fleet.spec),
-            status_replicas: i32_of(self.fleet.current()),
-            ready_replicas: i32_of(self.fleet.ready()),
-            selector: wva.variant.name.clone(),
-        });
-        // A pod stays listed until its process has ended.
-        let app = wva.variant.name.as_str();
-        let listed: Vec<_> =
-            pods.iter().filter(|p| !p.gone).map(|p| v042::ListedPod { namespace: &arm.namespace, name: &p.life.name, app }).collect();
-        let view = v042::View {
-            main_config: &wva.main,
-            capacity_config: &wva.capacity,
-            variants: std::slice::from_ref(&wva.variant),
-            pods: &listed,
-            answers: &answers,
-        };
-        let done = wva.controller.reconcile(ms(self.now), &view);
-        self.out.decisions.push((self.now, Said::Wva(done)));
-        self.at(self.now + arm.interval, Class::Reconcile, which);
-    }
-
-    pub(super) fn scrape_controller(&mut self) {
-        let Some(wva) = &self.scaling.wva else { return };
-        if let Some(desired) = wva.desired_gauge() {
-            self.metrics.desired = Some(desired);
-            self.out.desired_gauge.push((self.now, desired));
-        }
-        self.at(self.now + self.e.monitoring.controller_scrape_interval, Class::ControllerScrape, 0);
     }
 }

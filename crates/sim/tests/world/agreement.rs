@@ -1,6 +1,6 @@
 use super::random;
 use bench_sim::input::{Experiment, Stepping};
-use bench_sim::output::{Fate, Prediction};
+use bench_sim::output::{Fate, Prediction, Said};
 
 fn play(e: &Experiment, stepping: Stepping) -> Prediction {
     let mut p = bench_sim::run(&Experiment { stepping, ..e.clone() }).unwrap();
@@ -30,6 +30,7 @@ fn first_difference(a: &Prediction, b: &Prediction) -> Option<String> {
 #[test]
 fn coalesced_exact_and_naive_experiments_are_the_same_to_the_bit() {
     let (mut requests, mut decisions, mut scaled, mut preempted, mut failed) = (0, 0, 0, 0, 0);
+    let mut of_wva = [0, 0];
     for seed in 0..500 {
         let e = random::experiment(seed);
         let coalesced = play(&e, Stepping::Coalesced);
@@ -40,12 +41,17 @@ fn coalesced_exact_and_naive_experiments_are_the_same_to_the_bit() {
         assert!(coalesced.requests.iter().all(|r| r.fate != Fate::Open), "a request is left open, seed {seed}");
         requests += coalesced.requests.len();
         decisions += coalesced.decisions.len();
+        of_wva[0] += coalesced.decisions.iter().filter(|d| matches!(d.1, Said::Wva(_))).count();
+        of_wva[1] += coalesced.decisions.iter().filter(|d| matches!(d.1, Said::Wva05(_))).count();
         scaled += coalesced.replicas.windows(2).filter(|w| w[0].desired != w[1].desired).count();
         preempted += coalesced.preemptions;
         failed += coalesced.requests.iter().filter(|r| matches!(r.fate, Fate::Silent | Fate::Broken)).count();
     }
-    println!("{requests} requests, {decisions} decisions, {scaled} scalings, {preempted} preemptions, {failed} failures");
+    println!(
+        "{requests} requests, {decisions} decisions ({of_wva:?} of WVA), {scaled} scalings, {preempted} preemptions, {failed} failures"
+    );
     assert!(requests > 50_000 && decisions > 5_000 && scaled > 300 && preempted > 1_000 && failed > 1_000);
+    assert!(of_wva[0] > 1_000 && of_wva[1] > 300);
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod bad_input;
 mod published;
 mod published_run;
 mod random;
+mod versions;

@@ -74,8 +74,8 @@ pub fn published(arm: &str, router: &str, seed: u64) -> Experiment {
         },
         monitoring: input::Monitoring { scrape_interval: 15 * PS_PER_S, controller_scrape_interval: 10 * PS_PER_S, closed_ranges: true },
         autoscaler: match arm {
-            "wva" => Autoscaler::Wva(WvaArm {
-                version: WvaVersion::V042,
+            "wva" | "wva 0.5" => Autoscaler::Wva(WvaArm {
+                version: if arm == "wva" { WvaVersion::V042 } else { WvaVersion::V05 },
                 thresholds: Thresholds {
                     kv_cache_threshold: 0.8,
                     queue_length_threshold: 5.0,

@@ -85,7 +85,7 @@ fn autoscaler(r: &mut Stream) -> Autoscaler {
             ],
         }),
         _ => Autoscaler::Wva(WvaArm {
-            version: WvaVersion::V042,
+            version: [WvaVersion::V042, WvaVersion::V05][r.below(2) as usize],
             thresholds: Thresholds {
                 kv_cache_threshold: 0.8,
                 queue_length_threshold: 5.0,

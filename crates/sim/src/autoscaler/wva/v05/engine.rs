@@ -97,6 +97,12 @@ impl Engine {
         self.statuses.get(&(namespace.to_owned(), name.to_owned())).map_or(0, |s| s.0)
     }
 
+    /// The gauges of a VA; `None`: never emitted.
+    #[must_use]
+    pub fn gauges(&self, namespace: &str, name: &str) -> Option<Gauges> {
+        self.gauges.get(&(namespace.to_owned(), name.to_owned())).copied()
+    }
+
     /// Writes a status from outside.
     pub fn set_status(&mut self, namespace: &str, name: &str, desired: i64, accelerator: &str) {
         self.statuses.insert((namespace.to_owned(), name.to_owned()), (desired, accelerator.to_owned()));
@@ -252,6 +258,8 @@ pub struct Polling {
 }
 
 impl Polling {
+    /// Between the end of a successful run and the next one.
+    pub const PERIOD_MS: i64 = 30_000;
     const RETRY_MS: i64 = 100;
 
     #[must_use]
@@ -262,7 +270,7 @@ impl Polling {
     /// A run ended at `now_ms`.
     pub fn finished(&mut self, now_ms: i64, ok: bool) {
         if ok {
-            *self = Self::start(now_ms.saturating_add(30_000));
+            *self = Self::start(now_ms.saturating_add(Self::PERIOD_MS));
         } else {
             self.next_ms = now_ms.saturating_add(self.retry_ms);
             self.retry_ms = (self.retry_ms * 2).min(4_000);
