@@ -1,8 +1,9 @@
 //! One run in a few numbers, straight from its records: for sweeps, where thousands are played.
 
-use crate::input::Experiment;
+use crate::input::{Autoscaler, Experiment, Server, longest};
 use crate::output::{Fate, Prediction};
 use crate::time::{NEVER, PS_PER_S, Ps, seconds};
+use bench_model::profile::Lengths;
 
 /// What a request must keep to be a success for its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,23 +117,33 @@ fn replicas(p: &Prediction, s: &mut Score, start: Ps, end: Ps) {
     }
 }
 
-/// Requests per second that one replica serves at most with these lengths: its completions under a load that it cannot carry.
-/// `None` when even four times the largest rate is no such load, or the experiment is not a valid one.
+/// Requests per second that one replica serves at most with these lengths: its completions while as many requests are in flight
+/// as keep it full, twice what fits, each one that ends replaced at once. `None` when too few end to tell, or the experiment is not a
+/// valid one.
 pub fn knee(e: &Experiment) -> Option<f64> {
     const SECONDS: u32 = 600;
-    let highest = e.load.rates.iter().copied().fold(0.0, f64::max);
+    /// Completions that make a number.
+    const ENOUGH: usize = 30;
+    let mean = |l: &Lengths| longest(l).min(l.mean.max(1));
+    let tokens = mean(&e.load.prompt) + mean(&e.load.output);
+    let (blocks, block_size, sequences) = match &e.server {
+        Server::Vllm(v) => (v.kv_blocks, v.block_size, v.max_sequences),
+        Server::Fixed(f) => (f.kv_blocks, f.block_size, f.max_sequences),
+    };
+    let fit = (blocks.saturating_mul(block_size.into()) / tokens.max(1)).clamp(1, sequences.into());
+    let in_flight = u32::try_from(2 * fit).unwrap_or(u32::MAX).max(4);
     let mut probe = e.clone();
-    probe.autoscaler = crate::input::Autoscaler::Static;
+    probe.autoscaler = Autoscaler::Static;
     probe.fleet.start_replicas = 1;
-    probe.load.rates = vec![highest * 4.0];
+    // Always behind: no more begin than end.
+    probe.load.rates = vec![f64::from(in_flight).min(5_000.0)];
+    probe.load.max_in_flight = in_flight;
     probe.load.seconds = SECONDS;
     probe.load.silence = None;
-    probe.load.max_in_flight = u32::MAX;
     (probe.load.lead, probe.load.settle, probe.load.tail_limit) = (0, 0, 0);
     let p = crate::run(&probe).ok()?;
     let from = p.rates.first()?.start + i64::from(SECONDS / 2) * PS_PER_S;
     let served = p.requests.iter().filter(|r| r.fate == Fate::Served && r.end >= from).count();
     #[allow(clippy::cast_precision_loss)]
-    let rate = served as f64 / f64::from(SECONDS / 2);
-    (rate < highest * 4.0 * 0.95).then_some(rate)
+    (served >= ENOUGH).then(|| served as f64 / f64::from(SECONDS / 2))
 }

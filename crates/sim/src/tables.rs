@@ -107,8 +107,7 @@ fn request(r: &Request) -> tables::Request {
         first_token: at(r.first),
         end: at(r.end),
         prompt_tokens: Some(r.prompt_tokens.into()),
-        // How far an unfinished one had come is not kept.
-        output_tokens: served.then(|| r.output_tokens.into()),
+        output_tokens: (r.received > 0).then(|| r.received.into()),
         ttft_ms: first.then(|| ms(r.first - r.sent)),
         itl_ms: (served && gaps > 0).then(|| ms(r.end - r.first) / f64::from(gaps)),
         latency_s: served.then(|| seconds(r.end - r.sent)),

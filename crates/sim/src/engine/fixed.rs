@@ -93,14 +93,18 @@ impl Engine for Fixed {
         request.id
     }
 
-    fn abort(&mut self, now: Ps, _ticket: u32, id: u32) {
+    fn abort(&mut self, now: Ps, _ticket: u32, id: u32) -> u32 {
         if let Some(a) = self.active.remove(&id) {
-            self.totals.generated_tokens += self.sent(&a, now);
+            let sent = self.sent(&a, now);
+            self.totals.generated_tokens += sent;
             self.used -= a.blocks;
             self.arrived.get_or_insert(now);
-        } else if self.waiting.remove(&id).is_some() {
+            return u32::try_from(sent).unwrap_or(u32::MAX);
+        }
+        if self.waiting.remove(&id).is_some() {
             self.arrived.get_or_insert(now);
         }
+        0
     }
 
     fn next_event(&self) -> Ps {

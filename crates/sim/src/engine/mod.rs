@@ -62,8 +62,8 @@ pub struct Gauges {
 pub trait Engine {
     /// A request arrives at `now`. Returns a ticket for [`Engine::abort`].
     fn submit(&mut self, now: Ps, request: Submit) -> u32;
-    /// The client gave `id` up at `now`. A finished one is ignored.
-    fn abort(&mut self, now: Ps, ticket: u32, id: u32);
+    /// The client gave `id` up at `now`. Returns the tokens generated for it by then; a finished one is ignored, with 0.
+    fn abort(&mut self, now: Ps, ticket: u32, id: u32) -> u32;
     /// When something changes next by itself; [`crate::time::NEVER`] when nothing does.
     fn next_event(&self) -> Ps;
     /// Carries out what happens at [`Engine::next_event`].

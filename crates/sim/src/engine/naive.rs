@@ -62,15 +62,15 @@ impl Naive {
         let (mut first, mut outputs) = (Vec::new(), 0);
         for r in self.running.iter_mut().filter(|r| r.scheduled > 0) {
             let prompt = r.computed < r.target;
-            if prompt {
-                self.totals.prompt_tokens += r.scheduled;
-            }
             r.computed += r.scheduled;
             r.scheduled = 0;
             if prompt && r.computed == r.target {
                 first.push(r.submit.id);
             }
             if r.computed >= r.target {
+                if r.done == 0 {
+                    self.totals.prompt_tokens += u64::from(r.submit.prompt_tokens);
+                }
                 r.done += 1;
                 outputs += 1;
             }
@@ -173,12 +173,15 @@ impl Engine for Naive {
         request.id
     }
 
-    fn abort(&mut self, _now: Ps, ticket: u32, _id: u32) {
+    fn abort(&mut self, _now: Ps, ticket: u32, _id: u32) -> u32 {
+        let known = self.waiting.iter().chain(&self.running).find(|r| r.submit.id == ticket);
+        let generated = known.map_or(0, |r| u32::try_from(r.done).unwrap_or(u32::MAX));
         self.incoming.retain(|(_, r)| r.id != ticket);
         self.waiting.retain(|r| r.submit.id != ticket);
         for r in self.running.iter_mut().filter(|r| r.submit.id == ticket) {
             r.aborted = true;
         }
+        generated
     }
 
     fn next_event(&self) -> Ps {

@@ -131,6 +131,7 @@ impl World<'_> {
             stalled: NEVER,
             prompt_tokens: prompt_tokens.max(1),
             output_tokens: output_tokens.max(1),
+            received: 0,
             pod: u32::MAX,
             ticket: 0,
             open: u32::try_from(c.open.len()).unwrap_or(u32::MAX),
@@ -215,7 +216,7 @@ impl World<'_> {
     fn give_up(&mut self, id: u32) {
         let r = self.client.requests[id as usize];
         self.look(r.pod);
-        self.fleet.abort(r.pod, self.now, r.ticket, id);
+        self.client.requests[id as usize].received = self.fleet.abort(r.pod, self.now, r.ticket, id);
         self.plan_engine(r.pod);
     }
 
@@ -225,6 +226,9 @@ impl World<'_> {
         let c = &mut self.client;
         let r = &mut c.requests[id as usize];
         (r.fate, r.end) = (fate, now);
+        if fate == Fate::Served {
+            r.received = r.output_tokens;
+        }
         if r.first > now {
             r.first = NEVER;
         }

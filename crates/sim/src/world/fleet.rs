@@ -64,13 +64,11 @@ impl Fleet {
         p.engine.as_mut().map_or(0, |e| e.submit(now, request))
     }
 
-    pub fn abort(&mut self, pod: u32, now: Ps, ticket: u32, id: u32) {
-        if let Some(p) = self.pods.get_mut(pod as usize) {
-            p.last_event = p.last_event.max(now);
-            if let Some(e) = &mut p.engine {
-                e.abort(now, ticket, id);
-            }
-        }
+    /// Returns the tokens generated for it.
+    pub fn abort(&mut self, pod: u32, now: Ps, ticket: u32, id: u32) -> u32 {
+        let Some(p) = self.pods.get_mut(pod as usize) else { return 0 };
+        p.last_event = p.last_event.max(now);
+        p.engine.as_mut().map_or(0, |e| e.abort(now, ticket, id))
     }
 }
 
@@ -206,7 +204,7 @@ impl World<'_> {
         self.fleet.pods[number as usize].life.ended = Some(self.now);
         for id in self.in_flight_at(number) {
             let ticket = self.client.requests[id as usize].ticket;
-            self.fleet.abort(number, self.now, ticket, id);
+            self.client.requests[id as usize].received = self.fleet.abort(number, self.now, ticket, id);
             self.close(id, Fate::Broken);
         }
         self.stop_engine(number as usize);

@@ -67,3 +67,14 @@ fn a_seeing_picker_does_not_show_the_published_run() {
     assert!(most <= 5, "{most} replicas");
     assert!(waiting(&p, 50.0) < 20.0);
 }
+
+/// What one replica carries is its own, whatever the load asks for.
+#[test]
+fn the_knee_does_not_depend_on_the_rates() {
+    for rates in [vec![0.001], vec![2.0, 3.0, 5.0, 6.0], vec![30.0], vec![400.0]] {
+        let mut e = published("hpa", "pinned", 1);
+        e.load.rates = rates.clone();
+        let knee = bench_sim::score::knee(&e).unwrap();
+        assert!((3.2..3.6).contains(&knee), "{knee} at {rates:?}");
+    }
+}

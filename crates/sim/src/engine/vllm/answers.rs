@@ -33,8 +33,16 @@ impl Engine for Vllm {
         slot
     }
 
-    fn abort(&mut self, now: Ps, ticket: u32, id: u32) {
+    fn abort(&mut self, now: Ps, ticket: u32, id: u32) -> u32 {
         let slot = ticket;
+        let generated = self.seqs.get(slot as usize).filter(|q| q.request.id == id).map_or(0, |q| match q.state {
+            State::Free => 0,
+            State::Incoming | State::Waiting | State::Prefill => q.done,
+            State::Decode => {
+                let steps = if let Plan::Decode(g) = self.plan { self.step + g.done(now - self.t0) } else { self.step };
+                q.request.output_tokens - u32::try_from(q.finish - steps).unwrap_or(0)
+            }
+        });
         match self.seqs.get(slot as usize).filter(|q| q.request.id == id).map_or(State::Free, |q| q.state) {
             State::Incoming => {
                 self.incoming.retain(|(_, s)| *s != slot);
@@ -56,6 +64,7 @@ impl Engine for Vllm {
             }
             State::Free => {}
         }
+        generated
     }
 
     fn next_event(&self) -> Ps {

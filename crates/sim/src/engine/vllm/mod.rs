@@ -220,6 +220,11 @@ impl Vllm {
         let q = self.seq_mut(slot);
         let tokens = q.done + 1;
         let request = q.request;
+        if q.done == 0 {
+            // vLLM counts a prompt once, with its first output; a recompute does not count again.
+            self.totals.prompt_tokens += u64::from(request.prompt_tokens);
+        }
+        let q = self.seq_mut(slot);
         told.push(Told::Token { id: request.id, at });
         if tokens >= request.output_tokens {
             self.leave(slot);
@@ -290,7 +295,6 @@ impl Vllm {
                     let q = self.seq_mut(*slot);
                     q.computed += tokens;
                     ended += u64::from(q.computed == q.target);
-                    self.totals.prompt_tokens += u64::from(*tokens);
                 }
                 let outputs = self.decoding + ended;
                 self.totals.generated_tokens += outputs;
