@@ -133,10 +133,15 @@ pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
     exit
 }
 
-/// Writes to standard output; a closed pipe is a reader that has seen enough.
+/// Writes to standard output; a closed pipe is a reader that has seen enough, a full disk is not.
 fn print(text: std::fmt::Arguments<'_>) {
     use std::io::Write;
-    if std::io::stdout().lock().write_fmt(text).is_err() {
-        std::process::exit(i32::from(Exit::Done.code()));
+    let mut out = std::io::stdout().lock();
+    if let Err(e) = out.write_fmt(text).and_then(|()| out.flush()) {
+        if e.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(i32::from(Exit::Done.code()));
+        }
+        eprintln!("error: cannot write the output: {e}");
+        std::process::exit(i32::from(Exit::Usage.code()));
     }
 }

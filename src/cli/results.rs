@@ -42,18 +42,18 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 fn ls(g: &Global) -> anyhow::Result<()> {
     let (runs, unreadable) = ops::results::all(&g.results)?;
     if g.output == Output::Human && !runs.is_empty() {
-        outln!("{:<52} {:<9} {:<11} {:<12}  VERDICT", "RUN", "ARM", "STATE", "PLAN");
+        outln!("{:<52} {:<9} {:<10} {:<11} {:<12}  VERDICT", "RUN", "ARM", "SOURCE", "STATE", "PLAN");
     }
     for (dir, r) in &runs {
         let verdict = verdict(dir);
         match g.output {
             Output::Json => outln!(
                 "{}",
-                json!({"run": r.id, "arm": r.arm, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})
+                json!({"run": r.id, "arm": r.arm, "source": r.source, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})
             ),
             Output::Human => {
-                let state = format!("{:?}", r.state).to_lowercase();
-                outln!("{:<52} {:<9} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);
+                let (source, state) = (format!("{:?}", r.source).to_lowercase(), format!("{:?}", r.state).to_lowercase());
+                outln!("{:<52} {:<9} {source:<10} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);
             }
         }
     }

@@ -219,7 +219,12 @@ fn a_sweep_plays_every_combination_and_marks_what_nothing_beats() {
 
 #[test]
 fn a_sweep_that_cannot_be_played_says_why() {
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 9] = [
+        (
+            &["--sweep", "stabilization=0,60", "--sweep", "stabilization.up=30"],
+            &["both set scaling.scale_up.stabilization_window_s", "-> "],
+        ),
+        (&["--hpa", "--sweep", "arm.static=1,2"], &["names the arms itself", "-> leave out"]),
         (&["--sweep", "stabilization"], &["has no `=`", "KEY=FROM..TO/COUNT"]),
         (&["--sweep", "stabilization=0..60"], &["says not how many values"]),
         (&["--sweep", "arm.hpa.target.gpu=1,2"], &["the HPA has no metric gpu", "-> it has vllm:num_requests_waiting"]),
@@ -231,4 +236,28 @@ fn a_sweep_that_cannot_be_played_says_why() {
     for (args, says) in cases {
         bench(&[&["predict", "--no-save", "--seeds=1"], args].concat()).exits(USAGE).says(says);
     }
+}
+
+#[test]
+fn where_nothing_can_be_kept_is_said_before_anything_is_played() {
+    let place = Place::new();
+    place.write("afile", "");
+    let r = place.run(&short(&["--results=afile"])).exits(USAGE).says(&["runs cannot be kept in afile", "--no-save"]);
+    assert_eq!(r.stdout, "");
+}
+
+#[test]
+fn runs_are_listed_with_their_source() {
+    let place = Place::new();
+    place.run(&short(&["--seeds=1", "--hpa"])).exits(0);
+    let r = place.run(&["results", "ls"]).exits(0);
+    assert!(r.stdout.contains("SOURCE") && r.stdout.contains("predicted"), "{}", r.stdout);
+}
+
+#[test]
+fn a_full_disk_is_no_success() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let place = Place::new();
+    let status = place.command(&short(&["--seeds=1", "--no-save"])).stdout(full).stderr(std::process::Stdio::null()).status();
+    assert_eq!(status.expect("a status").code(), Some(USAGE));
 }

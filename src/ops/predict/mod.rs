@@ -95,6 +95,9 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
     };
     let mut told = assumptions(plan, c, &r.options)?;
     told.cautions.extend(experiments.iter().find_map(|seeds| assumptions::of_autoscaler(&seeds.first()?.autoscaler)));
+    if let Some(results) = r.keep_in {
+        store::try_to_write(results)?;
+    }
     let played = play::all(r, &experiments, &told)?;
     let mut arms: Vec<ArmForecast> = Vec::new();
     for (plan, of_arm) in r.plans.iter().zip(&played.seeds) {

@@ -4,9 +4,11 @@
 use super::Request;
 use super::assumptions::Assumptions;
 use super::play::ArmPlayed;
+use crate::failure::Failure;
 use crate::ops::results;
 use anyhow::Context;
 use bench_analysis::ingest::{openmetrics, predicted};
+use bench_model::exit::Exit;
 use bench_model::forecast::{self, Forecast};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, RunState, Source, files};
@@ -21,6 +23,17 @@ pub(super) fn record(plan: &Plan, id: &str, told: &Assumptions) -> RunRecord {
     record.notes.push(format!("predicted with coefficients {}, {}: {}", told.coefficients, told.basis, told.source));
     record.notes.push(format!("predicted with router {}", told.router));
     record
+}
+
+/// Whether runs can be kept there, asked before anything is played.
+pub(super) fn try_to_write(results: &Path) -> anyhow::Result<()> {
+    let probe = results.join(format!(".writable-{}", std::process::id()));
+    let tried = std::fs::create_dir_all(results).and_then(|()| std::fs::write(&probe, "")).and_then(|()| std::fs::remove_file(&probe));
+    tried.map_err(|e| {
+        Failure::new(Exit::Usage, format!("runs cannot be kept in {}: {e}", results.display()))
+            .hint("--results DIR names another directory, --no-save keeps no run")
+            .into()
+    })
 }
 
 /// Makes the directory and writes the big files. Without a `run.json` it is not taken for a run yet.

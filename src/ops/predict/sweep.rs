@@ -68,6 +68,8 @@ impl Axis {
                 (0..count).map(|i| plain(if whole { at(i).round() } else { at(i) })).collect()
             }
         };
+        let mut seen = std::collections::BTreeSet::new();
+        let values: Vec<String> = values.into_iter().filter(|v| seen.insert(v.clone())).collect();
         if values.iter().any(String::is_empty) {
             return Err(format!("a value in `{text}` is empty: {FORM}"));
         }
@@ -187,7 +189,34 @@ struct Planned {
     values: Vec<(String, String)>,
 }
 
+/// Two axes that set the same key would show values that were not played.
+fn refuse_overlap(plan: &Plan, axes: &[Axis]) -> anyhow::Result<()> {
+    let mut owner: std::collections::BTreeMap<String, &str> = std::collections::BTreeMap::new();
+    for axis in axes {
+        let value = axis.values.first().map_or("", String::as_str);
+        let paths: Vec<String> = match change(plan, &axis.key, value)? {
+            Change::Arm(_) => vec!["the arm".into()],
+            Change::Set(sets) => sets.iter().map(|s| s.split('=').next().unwrap_or_default().to_owned()).collect(),
+        };
+        for path in paths {
+            if let Some(other) = owner.insert(path.clone(), &axis.key) {
+                return Err(refused(
+                    format!("--sweep {} and --sweep {other} both set {path}", axis.key),
+                    "sweep each key once: one --sweep with all its values",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn points(s: &Request<'_>) -> anyhow::Result<Vec<Planned>> {
+    if let Some(plan) = s.plans.first() {
+        refuse_overlap(plan, s.axes)?;
+    }
+    if s.axes.iter().any(|a| a.key == "arm.static") && s.plans.iter().any(|p| !matches!(p.arm, Arm::Static(_))) {
+        return Err(refused("--sweep arm.static names the arms itself", "leave out --wva, --hpa and --arms"));
+    }
     let count = s.axes.iter().try_fold(s.plans.len(), |n, a| n.checked_mul(a.values.len()).filter(|n| *n <= MAX_POINTS));
     let Some(count) = count else {
         return Err(refused(format!("the sweep has over {MAX_POINTS} points"), "fewer values on an axis: KEY=FROM..TO/COUNT"));
@@ -303,6 +332,7 @@ mod tests {
         assert_eq!(values("k=0.5..0.9/5"), ["0.5", "0.6", "0.7", "0.8", "0.9"]);
         assert_eq!(values("k=0..240/3"), ["0", "120", "240"]);
         assert_eq!(values("k=3..1/2"), ["3", "1"]);
+        assert_eq!(values("k=60,60,0"), ["60", "0"]);
         assert_eq!(values("k=0..10/4"), ["0", "3", "7", "10"]);
         assert_eq!(values("k=0..1/3"), ["0", "0.5", "1"]);
         assert_eq!(values("stabilization=0, 60,240"), ["0", "60", "240"]);
