@@ -20,6 +20,7 @@ use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use bench_model::forecast::{ArmForecast, Forecast};
 use bench_model::plan::{Arm, Plan};
+use bench_model::scenario::SelectPolicy;
 use bench_model::tables::Tables;
 use bench_sim::input::{Autoscaler, Experiment, Stepping};
 use bench_sim::time::{Ps, seconds};
@@ -140,7 +141,10 @@ fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>
     judged::Facts {
         seconds_per_rate: f64::from(e.load.seconds),
         start_replicas: s.reset.start_replicas,
+        min_replicas: s.scaling.min_replicas,
         max_replicas: s.scaling.max_replicas,
+        up_disabled: s.scaling.scale_up.select_policy == SelectPolicy::Disabled,
+        down_disabled: s.scaling.scale_down.select_policy == SelectPolicy::Disabled,
         stabilization_up_s: f64::from(s.scaling.scale_up.stabilization_window_s),
         stabilization_down_s: f64::from(s.scaling.scale_down.stabilization_window_s),
         sync_s: seconds(sync),

@@ -61,7 +61,10 @@ pub fn facts() -> Facts {
     Facts {
         seconds_per_rate: 1200.0,
         start_replicas: 1,
+        min_replicas: 1,
         max_replicas: 10,
+        up_disabled: false,
+        down_disabled: false,
         stabilization_up_s: 240.0,
         stabilization_down_s: 240.0,
         sync_s: 15.0,

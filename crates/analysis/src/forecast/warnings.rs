@@ -12,7 +12,11 @@ pub struct Facts {
     /// Length of each rate.
     pub seconds_per_rate: f64,
     pub start_replicas: u32,
+    pub min_replicas: u32,
     pub max_replicas: u32,
+    /// `select_policy: Disabled` of scale-ups, of scale-downs.
+    pub up_disabled: bool,
+    pub down_disabled: bool,
     /// Stabilization windows of the HPA.
     pub stabilization_up_s: f64,
     pub stabilization_down_s: f64,
@@ -29,7 +33,7 @@ pub struct Facts {
 /// Everything to know before GPUs are spent, each with the option that helps.
 pub fn warnings(arms: &[ArmForecast], facts: &Facts) -> Vec<Warning> {
     let found = [
-        never_scales(arms),
+        never_scales(arms, facts),
         knee(arms, facts),
         closed_loop(arms, facts),
         reaction(arms, facts),
@@ -56,7 +60,7 @@ fn seeds(n: u32, a: &ArmForecast) -> String {
 }
 
 /// Autoscalers that do nothing in half of the seeds or more.
-fn never_scales(arms: &[ArmForecast]) -> Found {
+fn never_scales(arms: &[ArmForecast], facts: &Facts) -> Found {
     let all = scaled(arms).count();
     let idle: Vec<&ArmForecast> = scaled(arms).filter(|a| 2 * a.scaling.scaled_up_seeds <= a.seeds).collect();
     let first = idle.first()?;
@@ -71,6 +75,26 @@ fn never_scales(arms: &[ArmForecast]) -> Found {
             n => format!("arm {} scales up only {}", a.arm, seeds(n, a)),
         }))
     };
+    let load_s = facts.seconds_per_rate * first.rates.len() as f64;
+    // What forbids it is named before what could have caused it.
+    let forbidden = if facts.up_disabled {
+        Some("Scale-ups are disabled: `--set scaling.scale_up.select_policy=Max`".to_owned())
+    } else if facts.start_replicas >= facts.max_replicas {
+        Some(format!(
+            "It starts with {} replicas, and max_replicas is {}: raise `--set scaling.max_replicas=…`, or lower `--set reset.start_replicas=…`",
+            facts.start_replicas, facts.max_replicas
+        ))
+    } else if facts.stabilization_up_s >= load_s {
+        Some(format!(
+            "The stabilization window of scale-ups ({}) is as long as the load: lower `--set scaling.scale_up.stabilization_window_s=…`",
+            duration(facts.stabilization_up_s)
+        ))
+    } else {
+        None
+    };
+    if let Some(why) = forbidden {
+        return Some(("never-scales", format!("{what}. {why}")));
+    }
     let lower = idle.iter().map(|a| match a.arm {
         Arm::Wva => "`--set wva.thresholds.…`",
         _ => "`--set hpa.metrics[0].average_value=…`",
@@ -187,19 +211,50 @@ fn max_replicas(arms: &[ArmForecast], facts: &Facts) -> Found {
 /// Arms that do not come back to where they began.
 fn stuck(arms: &[ArmForecast], facts: &Facts) -> Found {
     let stuck: Vec<&ArmForecast> = scaled(arms).filter(|a| 2 * a.scaling.stuck_seeds > a.seeds).collect();
-    stuck.first()?;
+    if stuck.is_empty() {
+        return never_down(arms, facts);
+    }
     let parts = stuck.iter().map(|a| {
         let n = a.scaling.end_replicas.map_or_else(|| "more".into(), |b| brief(b.median));
         format!("arm {} still wants {n} replicas, {}", a.arm, seeds(a.scaling.stuck_seeds, a))
     });
     let text = format!(
         "when the recording ends, {}; at the start there were {}. GPUs stay taken until the next reset. A longer tail, `--set recording.tail_limit_s=…`, shows \
-         whether it comes down late (its stabilization window is {}) or never; if never, its thresholds keep it up",
+         whether it comes down late (its stabilization window is {}) or never; if never, {}",
         parts.collect::<Vec<_>>().join(", "),
         facts.start_replicas,
-        duration(facts.stabilization_down_s)
+        duration(facts.stabilization_down_s),
+        kept_up(facts)
     );
     Some(("stuck", text))
+}
+
+fn kept_up(facts: &Facts) -> &'static str {
+    if facts.down_disabled {
+        "because scale-downs are disabled (`--set scaling.scale_down.select_policy=Max`)"
+    } else {
+        "its thresholds keep it up, or it waits for a number that max_replicas or the HPA's tolerance forbids"
+    }
+}
+
+/// Arms that begin above the minimum, end there, and never scaled down in between.
+fn never_down(arms: &[ArmForecast], facts: &Facts) -> Found {
+    let start = f64::from(facts.start_replicas);
+    let stays = |a: &&ArmForecast| a.scaling.scale_downs.median == 0.0 && a.scaling.end_replicas.is_some_and(|e| e.median >= start);
+    let names: Vec<String> = scaled(arms).filter(stays).map(|a| format!("arm {}", a.arm)).collect();
+    if facts.start_replicas <= facts.min_replicas || names.is_empty() {
+        return None;
+    }
+    let verb = if names.len() == 1 { "never comes" } else { "never come" };
+    Some((
+        "stuck",
+        format!(
+            "{} {verb} down from {} start replicas: {}. Lower `--set reset.start_replicas=…`",
+            and(names),
+            facts.start_replicas,
+            kept_up(facts)
+        ),
+    ))
 }
 
 #[cfg(test)]

@@ -135,3 +135,25 @@ fn arms_that_hardly_differ() {
     a[0].seeds = 1;
     assert_eq!(codes(&a, &facts()), Vec::<String>::new());
 }
+
+#[test]
+fn what_forbids_a_scale_up_is_named_before_what_might_cause_one() {
+    let mut a = arms();
+    a.iter_mut().for_each(|a| a.scaling.scaled_up_seeds = 0);
+    let told = |f: Facts| warnings(&a, &f).into_iter().find(|w| w.code == "never-scales").unwrap().text;
+    says(&told(facts()), &["Raise `--rates`"]);
+    says(&told(Facts { up_disabled: true, ..facts() }), &["disabled", "scale_up.select_policy=Max"]);
+    says(&told(Facts { start_replicas: 10, ..facts() }), &["max_replicas is 10", "raise `--set scaling.max_replicas=…`"]);
+    says(&told(Facts { stabilization_up_s: 1e5, ..facts() }), &["as long as the load", "stabilization_window_s"]);
+}
+
+#[test]
+fn a_fleet_that_never_comes_down_from_its_start_is_stuck() {
+    let mut a = arms();
+    a[0].scaling.scale_downs = around(0.0, 0.0);
+    a[0].scaling.end_replicas = Some(around(10.0, 0.0));
+    let told = |f: Facts| warnings(&a, &f).into_iter().find(|w| w.code == "stuck").map(|w| w.text);
+    says(&told(Facts { start_replicas: 10, ..facts() }).unwrap(), &["arm wva never comes down from 10 start replicas", "max_replicas"]);
+    says(&told(Facts { start_replicas: 10, down_disabled: true, ..facts() }).unwrap(), &["scale-downs are disabled"]);
+    assert_eq!(told(Facts { start_replicas: 10, min_replicas: 10, ..facts() }), None);
+}
