@@ -52,8 +52,8 @@ pub struct RateSpan {
     pub rate: f64,
     pub start: Ps,
     pub end: Ps,
-    /// Requests that were due in it.
-    pub due: u64,
+    /// Requests that were sent in it.
+    pub sent: u64,
 }
 
 /// The Deployment from that moment on.

@@ -83,9 +83,8 @@ pub fn score(p: &Prediction, e: &Experiment, slo: Slo, span: Option<Ps>) -> Scor
         }
     }
     // What was due and never sent is a miss.
-    for (k, r) in p.rates.iter().enumerate() {
-        let sent = p.requests.iter().filter(|q| usize::from(q.rate) == k).count() as u64;
-        s.counted += crate::client::schedule::requests(e.load.window, r.rate, e.load.seconds).saturating_sub(sent);
+    for r in &p.rates {
+        s.counted += crate::client::schedule::requests(e.load.window, r.rate, e.load.seconds).saturating_sub(r.sent);
     }
     if !first.is_empty() {
         #[allow(clippy::cast_precision_loss)]

@@ -25,23 +25,6 @@ pub struct Axis {
     pub values: Vec<String>,
 }
 
-/// Short names of what is swept most; all else is a key of the scenario.
-pub const ALIASES: [(&str, &str); 10] = [
-    ("arm.hpa.target.waiting", "target of vllm:num_requests_waiting, requests a replica"),
-    ("arm.hpa.target.running", "target of vllm:num_requests_running, requests a replica"),
-    ("arm.hpa.target.kv", "target of vllm:kv_cache_usage_perc, 0..1"),
-    (
-        "arm.wva.kv_cache_threshold",
-        "wva.thresholds.kv_cache_threshold; likewise arm.wva.queue_length_threshold, …kv_spare_trigger, …queue_spare_trigger",
-    ),
-    ("arm.wva.interval", "wva.interval_s"),
-    ("arm.static", "fixed replicas"),
-    ("stabilization", "both stabilization windows, s; stabilization.up and stabilization.down one of them"),
-    ("max_replicas", "scaling.max_replicas"),
-    ("start_replicas", "reset.start_replicas"),
-    ("up.pods", "pods a period that may be added"),
-];
-
 impl Axis {
     /// # Errors
     /// A sentence that says how it is written.

@@ -96,7 +96,7 @@ impl World<'_> {
         c.free = slots(load.max_in_flight, load.workers);
         c.queue = Queue::new(u32::try_from(c.free.len()).unwrap_or(u32::MAX), load.taken_ahead);
         c.turn = (0..u16::try_from(c.free.len()).unwrap_or(u16::MAX)).collect();
-        self.out.rates.push(RateSpan { rate: c.rate, start: self.now + begin, end: self.now + end, due: 0 });
+        self.out.rates.push(RateSpan { rate: c.rate, start: self.now + begin, end: self.now + end, sent: 0 });
         let (until, due) = (c.until, c.due());
         self.at(until, Class::RateEnd, index);
         self.at(due, Class::Send, index);
@@ -150,7 +150,7 @@ impl World<'_> {
         c.open.push(id);
         c.peak = c.peak.max(u32::try_from(c.open.len()).unwrap_or(u32::MAX));
         if let Some(rate) = self.out.rates.last_mut() {
-            rate.due += 1;
+            rate.sent += 1;
         }
         let Some(pod) = self.route(worker, prompt, request.prompt_tokens) else {
             self.close(id, Fate::Refused);

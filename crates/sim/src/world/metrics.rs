@@ -1,6 +1,7 @@
 //! Prometheus: each target scraped in a phase of its own, the last sample for instant queries, a minute of them for ranges.
 
 use super::{Class, World};
+use crate::autoscaler::wva::window::RangeFlavour;
 use crate::engine::Gauges;
 use crate::input::Source;
 use crate::output::Scrape;
@@ -49,9 +50,9 @@ impl Metrics {
 
     /// Range query: peak KV usage and peak waiting of the last minute per pod; also of pods that have gone since.
     pub fn peaks(&self, now: Ps, closed: bool) -> impl Iterator<Item = (usize, f64, u32)> {
-        let from = now - RANGE;
+        let flavour = if closed { RangeFlavour::Closed } else { RangeFlavour::LeftOpen };
         self.targets.iter().enumerate().filter_map(move |(pod, t)| {
-            let inside = t.recent.iter().filter(|s| if closed { s.t >= from } else { s.t > from });
+            let inside = t.recent.iter().filter(|s| flavour.contains(s.t, now, RANGE));
             inside.map(|s| (pod, s.kv, s.gauges.waiting)).reduce(|a, b| (pod, a.1.max(b.1), a.2.max(b.2)))
         })
     }

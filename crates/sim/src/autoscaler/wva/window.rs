@@ -13,14 +13,14 @@ pub enum RangeFlavour {
 }
 
 impl RangeFlavour {
-    /// Whether a sample taken at `at_ms` is in the range of `length_ms` that ends at `now_ms`.
+    /// Whether a sample taken at `at` is in the range of `length` that ends at `now`, all in one unit.
     #[must_use]
-    pub fn contains(self, at_ms: i64, now_ms: i64, length_ms: i64) -> bool {
-        let from = now_ms.saturating_sub(length_ms);
-        at_ms <= now_ms
+    pub fn contains(self, at: i64, now: i64, length: i64) -> bool {
+        let from = now.saturating_sub(length);
+        at <= now
             && match self {
-                Self::Closed => at_ms >= from,
-                Self::LeftOpen => at_ms > from,
+                Self::Closed => at >= from,
+                Self::LeftOpen => at > from,
             }
     }
 }

@@ -26,7 +26,8 @@ pub fn analyze(replicas: &[Replica<'_>], t: &Thresholds) -> Analysis {
 /// Why a variant holds the whole model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// D is set and differs from C: a decision is not carried out yet. Stuck at the maximum, dead at a minimum of 2 and frozen by tolerance (`v042/defects.rs`) live on here, and block all variants.
+    /// D is set and differs from C: a decision is not carried out yet. Stuck at the maximum, dead at a minimum of 2 and frozen by
+    /// tolerance (`v042/defects.rs`) live on here, and block all variants.
     Desired,
     /// Not as many replicas report as there are.
     Reporting,
