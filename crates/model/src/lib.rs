@@ -4,6 +4,7 @@
 
 pub mod coefficients;
 pub mod exit;
+pub mod explanation;
 pub mod forecast;
 pub mod names;
 pub mod plan;
@@ -14,6 +15,7 @@ pub mod run;
 pub mod scenario;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod scorecard;
 pub mod summary;
 pub mod sweep;
 pub mod tables;
