@@ -2,6 +2,9 @@
 
 mod docs;
 mod exits;
+mod exports;
+mod formats;
+mod grafana;
 mod help;
 mod manifests;
 mod plan;
