@@ -5,6 +5,7 @@
 
 pub mod forecast;
 pub mod gaps;
+pub mod gate;
 pub mod ingest;
 pub mod report;
 pub mod stats;
