@@ -325,7 +325,8 @@ impl Parser {
         }
         self.peek();
         let at = self.at;
-        let Some(word) = self.word_at(at) else { return Ok((v, Unit::Bare)) };
+        let begins_a_word = self.chars.get(at).is_some_and(|c| c.is_alphabetic() || *c == '_');
+        let Some(word) = self.word_at(at).filter(|_| begins_a_word) else { return Ok((v, Unit::Bare)) };
         let (scale, unit) = match word.as_str() {
             "ms" => (1.0, Unit::Ms),
             "s" => (1.0, Unit::S),
