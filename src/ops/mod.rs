@@ -5,6 +5,7 @@
 pub mod collect;
 pub mod facts;
 pub mod follow;
+pub mod gate;
 pub mod gather;
 pub mod harness;
 pub mod plan;

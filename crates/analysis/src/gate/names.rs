@@ -1,6 +1,6 @@
 //! The names that rules may use. They are part of the interface: added to, never changed.
 
-use super::units::Unit;
+pub use super::units::Unit;
 use std::sync::LazyLock;
 
 /// Where a number exists.
