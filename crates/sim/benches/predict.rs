@@ -27,7 +27,7 @@ fn arms(c: &mut Criterion) {
     let p = bench_sim::run(&e).expect("a valid experiment");
     let names = Names { model: "m", namespace: "n", deployment: "d", hpa: "h" };
     group.bench_function("its-tables", |b| b.iter(|| tables(&p, &e, names)));
-    let slo = Slo { ttft: PS_PER_S, itl: 50 * PS_PER_MS };
+    let slo = Slo { ttft: PS_PER_S, itl: 50 * PS_PER_MS, ..Slo::NONE };
     group.bench_function("its-score", |b| b.iter(|| score(&p, &e, slo, None)));
     group.finish();
 }

@@ -129,8 +129,18 @@ pub struct Monitoring {
 pub enum Autoscaler {
     /// Nothing.
     Static,
+    /// A list, in order of time: what [`crate::bounds`] searches among.
+    Schedule(Vec<Change>),
     Hpa(HpaArm),
     Wva(WvaArm),
+}
+
+/// `spec.replicas` from a moment on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Since the recording's beginning.
+    pub at: Ps,
+    pub replicas: u32,
 }
 
 /// The HPA controller itself, in both arms.
@@ -231,6 +241,8 @@ const MAX_REQUESTS: f64 = 5e6;
 /// Pods and scrapes of a run, that many at most.
 const MAX_REPLICAS: u32 = 10_000;
 const MAX_SCRAPES: f64 = 5e6;
+/// Changes of a schedule.
+const MAX_CHANGES: usize = 100_000;
 /// Decisions of the HPA, likewise.
 const MAX_SYNCS: i64 = 1_000_000;
 
@@ -301,7 +313,8 @@ impl Experiment {
         if s.max_replicas > MAX_REPLICAS || f.start_replicas > MAX_REPLICAS {
             return no(format!("more than {MAX_REPLICAS} replicas cannot be simulated"));
         }
-        if !matches!(self.autoscaler, Autoscaler::Static) && s.max_replicas < s.min_replicas.max(1) {
+        let scaled = matches!(self.autoscaler, Autoscaler::Hpa(_) | Autoscaler::Wva(_));
+        if scaled && s.max_replicas < s.min_replicas.max(1) {
             return no(format!("max_replicas ({}) is below min_replicas ({})", s.max_replicas, s.min_replicas));
         }
         let intervals = [m.scrape_interval, m.controller_scrape_interval, f.readiness_period];
@@ -311,7 +324,12 @@ impl Experiment {
         if !(f.start_spread.is_finite() && (0.0..=2.0).contains(&f.start_spread)) {
             return no("the spread of the pods' start time must lie between 0 and 2".into());
         }
-        let most = if matches!(self.autoscaler, Autoscaler::Static) { f.start_replicas } else { s.max_replicas.max(f.start_replicas) };
+        let most = match &self.autoscaler {
+            Autoscaler::Static => 0,
+            Autoscaler::Schedule(all) => all.iter().map(|c| c.replicas).max().unwrap_or(0),
+            Autoscaler::Hpa(_) | Autoscaler::Wva(_) => s.max_replicas,
+        };
+        let most = most.max(f.start_replicas);
         #[allow(clippy::cast_precision_loss)]
         let scrapes = f64::from(most) * (span / m.scrape_interval) as f64;
         if scrapes > MAX_SCRAPES {
@@ -330,6 +348,16 @@ impl Experiment {
         };
         match &self.autoscaler {
             Autoscaler::Static => Ok(()),
+            Autoscaler::Schedule(all) => {
+                let times: Vec<Ps> = all.iter().map(|c| c.at).collect();
+                if !times.is_sorted() || times.iter().any(|t| !(0..=MAX_SPAN_S * PS_PER_S).contains(t)) || times.len() > MAX_CHANGES {
+                    return no(format!("a schedule has at most {MAX_CHANGES} changes, in order of time, none before the beginning"));
+                }
+                if all.iter().any(|c| !(1..=MAX_REPLICAS).contains(&c.replicas)) {
+                    return no(format!("each number of a schedule must lie between 1 and {MAX_REPLICAS} replicas"));
+                }
+                Ok(())
+            }
             Autoscaler::Hpa(a) => {
                 if a.metrics.is_empty() {
                     return no(

@@ -4,6 +4,7 @@
 //! same input gives the same bytes on every machine and with every number of threads.
 
 pub mod autoscaler;
+pub mod bounds;
 pub mod client;
 pub mod engine;
 pub mod input;

@@ -1,17 +1,42 @@
 //! One run in a few numbers, straight from its records: for sweeps, where thousands are played.
 
 use crate::input::{Autoscaler, Experiment, Server, longest};
-use crate::output::{Fate, Prediction};
+use crate::output::{Fate, Prediction, Request};
 use crate::time::{NEVER, PS_PER_S, Ps, seconds};
 use bench_model::profile::Lengths;
 
-/// What a request must keep to be a success for its user.
+/// What a request must keep to be a success for its user; [`NEVER`] where nothing is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slo {
     /// From due to the first token.
     pub ttft: Ps,
     /// Mean between two tokens.
     pub itl: Ps,
+    /// From due to the last token.
+    pub e2e: Ps,
+}
+
+impl Slo {
+    /// Asks for nothing: each limit is [`NEVER`].
+    pub const NONE: Self = Self { ttft: NEVER, itl: NEVER, e2e: NEVER };
+
+    /// Whether a request was good; `None`: it does not count, because its rate ended before it could be bad.
+    pub fn judge(&self, r: &Request) -> Option<bool> {
+        let ttft = (r.first != NEVER).then(|| r.first - r.due);
+        match r.fate {
+            Fate::Served => {
+                let gaps = i64::from(r.output_tokens.max(2) - 1);
+                let in_time = ttft.is_some_and(|t| t <= self.ttft) && r.end - r.due <= self.e2e;
+                Some(in_time && (r.end - r.first) / gaps <= self.itl)
+            }
+            Fate::Silent | Fate::Broken | Fate::Refused => Some(false),
+            // Censored, unless it was too late already.
+            Fate::CutOff | Fate::Open => {
+                let late = ttft.unwrap_or(r.end - r.due) > self.ttft || r.end - r.due > self.e2e;
+                late.then_some(false)
+            }
+        }
+    }
 }
 
 /// The numbers of one run.
@@ -67,20 +92,10 @@ pub fn score(p: &Prediction, e: &Experiment, slo: Slo, span: Option<Ps>) -> Scor
     for r in &p.requests {
         let ttft = (r.first != NEVER).then(|| r.first - r.due);
         first.extend(ttft);
-        let in_time = ttft.is_some_and(|t| t <= slo.ttft);
-        let gaps = i64::from(r.output_tokens.max(2) - 1);
-        match r.fate {
-            Fate::Served => {
-                s.counted += 1;
-                s.met += u64::from(in_time && (r.end - r.first) / gaps <= slo.itl);
-            }
-            Fate::Silent | Fate::Broken | Fate::Refused => {
-                s.counted += 1;
-                s.failed += 1;
-            }
-            // Censored, unless it was too late already.
-            Fate::CutOff | Fate::Open => s.counted += u64::from(ttft.map_or(r.end - r.due, |t| t) > slo.ttft),
-        }
+        let good = slo.judge(r);
+        s.counted += u64::from(good.is_some());
+        s.met += u64::from(good == Some(true));
+        s.failed += u64::from(matches!(r.fate, Fate::Silent | Fate::Broken | Fate::Refused));
     }
     // What was due and never sent is a miss.
     for r in &p.rates {

@@ -160,7 +160,7 @@ fn series(p: &Prediction, e: &Experiment, names: Names<'_>) -> Vec<Series> {
 
 fn decisions(p: &Prediction, e: &Experiment, names: Names<'_>) -> Vec<Decision> {
     let targets: Vec<(String, i64)> = match &e.autoscaler {
-        Autoscaler::Static => Vec::new(),
+        Autoscaler::Static | Autoscaler::Schedule(_) => Vec::new(),
         Autoscaler::Hpa(a) => a.metrics.iter().map(|m| (m.name.clone(), m.target_milli)).collect(),
         Autoscaler::Wva(a) => vec![(a.version.gauge().into(), 1000)],
     };

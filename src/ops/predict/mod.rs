@@ -133,7 +133,7 @@ fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>
     let s = &plan.scenario;
     // The slowest of the arms.
     let reaction = |e: &Experiment| match &e.autoscaler {
-        Autoscaler::Static => 0,
+        Autoscaler::Static | Autoscaler::Schedule(_) => 0,
         Autoscaler::Hpa(a) => a.controller.sync,
         Autoscaler::Wva(a) => a.controller.sync + a.period(),
     };

@@ -70,7 +70,7 @@ fn one(r: &Request<'_>, arm: usize, e: &Experiment, keep: bool, told: &Assumptio
     let played = bench_sim::run(e).map_err(|e| invalid(&e, plan))?;
     let deployment = plan.deployment();
     let hpa = match &e.autoscaler {
-        Autoscaler::Static => "",
+        Autoscaler::Static | Autoscaler::Schedule(_) => "",
         Autoscaler::Hpa(a) => &a.name,
         Autoscaler::Wva(a) => &a.hpa_name,
     };

@@ -298,7 +298,7 @@ pub fn slo(text: &str) -> Result<Slo, String> {
 }
 
 /// What a sweep asks of a request when nothing else is said.
-pub const DEFAULT_SLO: Slo = Slo { ttft: bench_sim::time::PS_PER_S, itl: 50 * bench_sim::time::PS_PER_MS };
+pub const DEFAULT_SLO: Slo = Slo { ttft: bench_sim::time::PS_PER_S, itl: 50 * bench_sim::time::PS_PER_MS, ..Slo::NONE };
 
 /// `TTFT 1 s, ITL 50 ms`.
 pub fn slo_text(slo: &Slo) -> String {

@@ -18,6 +18,8 @@ pub(super) enum Class {
     Send,
     RateEnd,
     RateStart,
+    /// A schedule's change; number: its place.
+    Planned,
     /// The Deployment's controller carries out `spec.replicas`.
     Actuate,
     PodReady,
@@ -34,13 +36,14 @@ pub(super) enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Engine,
         Self::Delivery,
         Self::Silence,
         Self::Send,
         Self::RateEnd,
         Self::RateStart,
+        Self::Planned,
         Self::Actuate,
         Self::PodReady,
         Self::PodGone,
@@ -109,7 +112,7 @@ mod tests {
         let (mut events, mut all) = (Events::default(), Vec::new());
         let mut late = 0;
         for _ in 0..2_000 {
-            let (t, class, number) = (i64::from(r.below(50)), Class::ALL[r.below(15) as usize], r.below(9));
+            let (t, class, number) = (i64::from(r.below(50)), Class::ALL[r.below(16) as usize], r.below(9));
             all.push((t, class, number));
             events.push(t, class, number);
             late += i64::from(r.below(2));

@@ -69,6 +69,12 @@ pub fn run(e: &Experiment) -> Result<Prediction, Invalid> {
     Ok(w.finish())
 }
 
+/// When the first rate begins: at any moment of all the clocks.
+pub(crate) fn load_start(e: &Experiment) -> Ps {
+    let jitter = Stream::new(e.seed, "load", 0).unit();
+    e.load.lead + crate::time::from_seconds(jitter * 60.0).min(e.load.lead)
+}
+
 impl World<'_> {
     fn begin(&mut self) {
         for _ in 0..self.e.fleet.start_replicas {
@@ -76,10 +82,7 @@ impl World<'_> {
         }
         self.note_replicas();
         self.start_clocks();
-        // The load begins at any moment of all those clocks.
-        let jitter = Stream::new(self.e.seed, "load", 0).unit();
-        let at = self.e.load.lead + crate::time::from_seconds(jitter * 60.0).min(self.e.load.lead);
-        self.at(at, Class::RateStart, 0);
+        self.at(load_start(self.e), Class::RateStart, 0);
     }
 
     fn play(&mut self) {
@@ -95,6 +98,7 @@ impl World<'_> {
                 Class::RateEnd => self.rate_end(),
                 Class::RateStart => self.rate_start(),
                 Class::Send => self.send_due(number),
+                Class::Planned => self.planned(number),
                 Class::Actuate => self.actuate(),
                 Class::PodReady => self.pod_ready(number),
                 Class::PodGone => self.pod_gone(number),
@@ -141,9 +145,10 @@ impl World<'_> {
     }
 
     fn await_settling(&mut self) {
-        let minimum = match self.e.autoscaler {
+        let minimum = match &self.e.autoscaler {
             Autoscaler::Static => self.fleet.spec,
-            _ => self.e.scaling.min_replicas.max(1),
+            Autoscaler::Schedule(all) => all.last().map_or(self.fleet.spec, |c| c.replicas),
+            Autoscaler::Hpa(_) | Autoscaler::Wva(_) => self.e.scaling.min_replicas.max(1),
         };
         if self.fleet.spec == minimum && self.fleet.current() == minimum && self.fleet.ready() == minimum {
             let changes = u32::try_from(self.out.replicas.len()).unwrap_or(u32::MAX);

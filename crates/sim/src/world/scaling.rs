@@ -19,7 +19,7 @@ impl Scaling {
     pub fn new(e: &Experiment) -> Self {
         let external = |targets: Vec<i64>| targets.into_iter().map(|t| hpa::MetricSpec::External(hpa::Target::AverageValue(t))).collect();
         let (controller, metrics, wva) = match &e.autoscaler {
-            Autoscaler::Static => return Self { hpa: None, wva: None, values: Vec::new() },
+            Autoscaler::Static | Autoscaler::Schedule(_) => return Self { hpa: None, wva: None, values: Vec::new() },
             Autoscaler::Hpa(a) => (a.controller, external(a.metrics.iter().map(|m| m.target_milli).collect()), None),
             Autoscaler::Wva(a) => (a.controller, external(vec![1000]), Some(Wva::new(a, &e.fleet.name))),
         };
@@ -73,6 +73,12 @@ impl World<'_> {
         let seed = self.e.seed;
         let sync = match &self.e.autoscaler {
             Autoscaler::Static => return,
+            Autoscaler::Schedule(all) => {
+                for (i, change) in (0..).zip(all) {
+                    self.at(change.at, Class::Planned, i);
+                }
+                return;
+            }
             Autoscaler::Hpa(a) => a.controller.sync,
             Autoscaler::Wva(a) => {
                 for i in 0..a.loops() {
@@ -84,6 +90,13 @@ impl World<'_> {
             }
         };
         self.at(phase(seed, "hpa sync", 0, sync), Class::HpaSync, 0);
+    }
+
+    pub(super) fn planned(&mut self, number: u32) {
+        let Autoscaler::Schedule(all) = &self.e.autoscaler else { return };
+        if let Some(change) = all.get(number as usize) {
+            self.scale_to(change.replicas);
+        }
     }
 
     pub(super) fn hpa_sync(&mut self) {
@@ -104,7 +117,7 @@ impl World<'_> {
                 *values = vec![milli.into_iter().collect()];
                 a.controller.sync
             }
-            Autoscaler::Static => return,
+            Autoscaler::Static | Autoscaler::Schedule(_) => return,
         };
         let readings: Vec<hpa::Reading<'_>> = values.iter().map(|v| hpa::Reading::Values(v)).collect();
         let seen = hpa::Observation {

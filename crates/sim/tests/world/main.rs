@@ -2,6 +2,7 @@
 
 mod agreement;
 mod bad_input;
+mod bounds;
 mod published;
 mod published_run;
 mod random;

@@ -73,8 +73,16 @@ fn behavior(r: &mut Stream) -> Behavior {
 fn autoscaler(r: &mut Stream) -> Autoscaler {
     let controller = HpaLoop { sync: s(r, 5, 15), new_tolerance_code: r.below(2) == 0, tolerance: 0.1 };
     let metric = |source, target_milli| HpaMetric { name: format!("{source:?}"), source, target_milli };
-    match r.below(5) {
+    match r.below(6) {
         0 => Autoscaler::Static,
+        5 => {
+            let mut at = 0;
+            let mut next = |r: &mut Stream| {
+                at += s(r, 0, 40);
+                Change { at, replicas: within(r, 1, 6) }
+            };
+            Autoscaler::Schedule((0..=r.below(5)).map(|_| next(r)).collect())
+        }
         1 | 2 => Autoscaler::Hpa(HpaArm {
             name: "hpa".into(),
             controller,
