@@ -32,7 +32,7 @@ pub fn render(g: &GateReport) -> Result<String, SerializeError> {
     case("validity", validity, warnings);
     for r in &g.rules {
         let (left, right) = sides(r);
-        let found = format!("{left} {} {right}, margin {}\n", r.op, margin(r));
+        let found = format!("found {left}, asked for {} {right}, room {}\n", r.op, margin(r));
         match (g.verdict, r.verdict) {
             (GateVerdict::Invalid, _) => {
                 let mut s = TestCaseStatus::skipped();
