@@ -8,12 +8,14 @@ use bench_model::exit::Exit;
 use bench_model::plan::Plan;
 use bench_model::run::files;
 use bench_model::summary::{Summary, Verdict};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Tables, summary, and what could not be read.
 pub struct Reported {
     pub ingested: Ingested,
     pub summary: Summary,
+    /// As it was resolved; `None` where it cannot be read, which is among the problems.
+    pub plan: Option<Plan>,
 }
 
 /// Reads a run directory anew; raw data is never changed by it.
@@ -28,7 +30,7 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
     };
     let settings = settings(plan.as_ref(), ingested.problems.clone());
     let summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
-    Ok(Reported { ingested, summary })
+    Ok(Reported { ingested, summary, plan })
 }
 
 /// What the plan says for the summary, and what could not be read.
@@ -53,6 +55,26 @@ pub fn plan(dir: &Path) -> anyhow::Result<Plan> {
 /// Writes `summary.json`.
 pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
     super::results::write_atomic(&dir.join(files::SUMMARY), format!("{}\n", serde_json::to_string_pretty(summary)?).as_bytes())
+}
+
+/// The HTML report.
+pub fn html(r: &Reported) -> String {
+    bench_analysis::report::html::render(&bench_analysis::report::html::Input {
+        run: &r.ingested.run,
+        plan: r.plan.as_ref(),
+        summary: &r.summary,
+        tables: &r.ingested.tables,
+        problems: &r.ingested.problems,
+        explanation: None,
+        scorecard: None,
+    })
+}
+
+/// Writes `report.html` into the run's directory, and gives its path.
+pub fn write_html(dir: &Path, r: &Reported) -> anyhow::Result<PathBuf> {
+    let path = dir.join(files::REPORT);
+    super::results::write_soon(&path, html(r).as_bytes())?;
+    Ok(path)
 }
 
 /// Exit code that the verdict stands for.

@@ -156,7 +156,7 @@ pub fn write_checksums(dir: &Path) -> anyhow::Result<()> {
 pub fn checksums(dir: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     for f in crate::agent::list(dir)? {
-        if f.path != files::CHECKSUMS && f.path != files::JOURNAL && f.path != files::RUN {
+        if ![files::CHECKSUMS, files::JOURNAL, files::RUN, files::REPORT].contains(&f.path.as_str()) {
             text.push_str(&format!("{}  {}\n", f.sha256, f.path));
         }
     }

@@ -95,8 +95,10 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
         save(dir, &record)?;
         // A load that failed has numbers too, as far as it came.
         if dir.join(files::EVENTS).exists() {
-            let summarised =
-                report::read(dir).and_then(|r| report::write_summary(dir, &r.summary)).and_then(|()| results::write_checksums(dir));
+            let summarised = report::read(dir).and_then(|r| report::write_summary(dir, &r.summary).map(|()| r)).and_then(|r| {
+                results::write_checksums(dir)?;
+                report::write_html(dir, &r).map(drop)
+            });
             if let Err(e) = summarised {
                 ctx.report.warn(format!("no summary: {e:#}"));
             }
@@ -111,6 +113,11 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
     let reported = report::read(dir)?;
     report::write_summary(dir, &reported.summary)?;
     results::write_checksums(dir)?;
+    // It can be made again at any time: no reason to fail a run.
+    match report::write_html(dir, &reported) {
+        Ok(path) => ctx.report.note(format!("report: {}", path.display())),
+        Err(e) => ctx.report.warn(format!("no {}: {e:#}", files::REPORT)),
+    }
     Ok(Finished { dir: dir.into(), run: record, summary: reported.summary, tables: reported.ingested.tables })
 }
 

@@ -33,9 +33,10 @@ fn it_is_small() {
 
 #[test]
 fn its_report() {
-    let r = bench(&["report", &text(&run())]).exits(0);
+    let (place, dir) = copy();
+    let r = place.run(&["report", &text(&dir)]).exits(0);
     assert_eq!(r.stderr, "", "nothing that the report needs is missing");
-    let shown = r.stdout.replace(&text(&run()), "[the run's directory]");
+    let shown = r.stdout.replace(&text(&dir), "[the run's directory]");
     assert!(shown.lines().all(|l| l.chars().count() <= 110), "wider than 110 columns:\n{shown}");
     insta::assert_snapshot!(shown);
 }
@@ -58,7 +59,8 @@ fn alike(a: &serde_json::Value, b: &serde_json::Value) -> bool {
 /// The summary that was written then is the one that this version computes.
 #[test]
 fn its_summary_is_computed_again_as_it_was() {
-    let r = bench(&["report", "--output", "json", &text(&run())]).exits(0);
+    let (place, dir) = copy();
+    let r = place.run(&["report", "--output", "json", &text(&dir)]).exits(0);
     let then: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(run().join("summary.json")).expect("a summary")).expect("JSON");
     let now = r.json();
@@ -89,13 +91,39 @@ fn it_is_listed_shown_and_found_by_its_end() {
     assert!(human.contains("\"schema_version\": 1"), "{human}");
 }
 
+fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    files_below(dir).into_iter().map(|f| (f.clone(), std::fs::read(f).expect("a file"))).collect()
+}
+
 #[test]
-fn a_report_writes_nothing() {
+fn a_report_writes_nothing_but_its_page() {
     let (place, dir) = copy();
-    let before: Vec<(PathBuf, Vec<u8>)> = files_below(&dir).into_iter().map(|f| (f.clone(), std::fs::read(f).expect("a file"))).collect();
+    let before = contents(&dir);
     place.run(&["report"]).exits(0);
-    let after: Vec<(PathBuf, Vec<u8>)> = files_below(&dir).into_iter().map(|f| (f.clone(), std::fs::read(f).expect("a file"))).collect();
+    let mut after = contents(&dir);
+    let page = after.iter().position(|(f, _)| f.ends_with("report.html")).expect("a page");
+    let (_, html) = after.remove(page);
     assert!(before == after);
+    // Whole, and the same from whatever command.
+    assert!(html.starts_with(b"<!doctype html>") && html.ends_with(b"</html>\n"));
+    let r = place.run(&["report", "--format", "html", "--out", "-"]).exits(0);
+    assert!(r.stdout.as_bytes() == html);
+    let r = place.run(&["report", "--format", "html", "--out", "here.html"]).exits(0);
+    assert_eq!(r.stdout, "here.html\n");
+    assert!(std::fs::read(place.path("here.html")).expect("a page") == html);
+    let r = place.run(&["report", "--format", "terminal", "--out", "here.txt"]).exits(0);
+    assert_eq!(r.stdout, "here.txt\n");
+    assert!(std::fs::read_to_string(place.path("here.txt")).expect("a text").contains("Latency of the successful requests"));
+    place.run(&["report", "--out", "here.txt"]).exits(2).says(&["--format"]);
+}
+
+/// A report of what somebody else keeps, on a medium that cannot be written.
+#[test]
+fn a_page_that_cannot_be_kept_is_told_and_the_report_shown() {
+    let (place, dir) = copy();
+    std::fs::create_dir(dir.join("report.html")).expect("a directory in its way");
+    let r = place.run(&["report"]).exits(0).says(&["warning: ", "report.html"]);
+    assert!(r.stdout.contains("Latency of the successful requests"), "{}", r.stdout);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub mod files {
     pub const TABLES: &str = "tables.json";
     pub const LOGS: &str = "logs";
     pub const SUMMARY: &str = "summary.json";
+    /// Derived from all others, and made anew by every `bench report`: it has no checksum.
+    pub const REPORT: &str = "report.html";
     pub const CHECKSUMS: &str = "SHA256SUMS";
 }
 

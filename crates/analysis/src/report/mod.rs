@@ -1,4 +1,5 @@
 //! What a reader sees of a run.
 
+pub mod html;
 pub mod json;
 pub mod terminal;
