@@ -7,6 +7,7 @@ pub mod forecast;
 pub mod gaps;
 pub mod ingest;
 pub mod report;
+pub mod scorecard;
 pub mod stats;
 pub mod summary;
 pub mod validity;
