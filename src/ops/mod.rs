@@ -2,6 +2,7 @@
 //!
 //! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
 
+pub mod bounds;
 pub mod collect;
 pub mod facts;
 pub mod follow;

@@ -8,6 +8,7 @@ pub mod gaps;
 pub mod gate;
 pub mod ingest;
 pub mod report;
+pub mod scorecard;
 pub mod stats;
 pub mod summary;
 pub mod validity;

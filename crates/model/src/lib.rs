@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
+pub mod bounds;
 pub mod coefficients;
 pub mod exit;
 pub mod explanation;
