@@ -78,14 +78,10 @@ impl Gate {
         let file: File = from_tree(&root)?;
         let places: std::collections::BTreeMap<String, At> = root.leaves().into_iter().map(|(p, n)| (p, n.at.clone())).collect();
         let at = |key: &str| places.get(key).unwrap_or(&root.at).clone();
-        for (key, target, into) in [
-            ("ttft", file.slo.ttft, &mut self.slo.ttft_ms),
-            ("itl", file.slo.itl, &mut self.slo.itl_ms),
-            ("e2e", file.slo.e2e, &mut self.slo.e2e_ms),
-        ] {
+        for (key, target) in [("ttft", file.slo.ttft), ("itl", file.slo.itl), ("e2e", file.slo.e2e)] {
             let Some(text) = target else { continue };
-            let key = format!("slo.{key}");
-            *into = Some(slo::time_ms(&text).map_err(|message| value(at(&key), key, message))?);
+            let path = format!("slo.{key}");
+            slo::parse(&format!("{key}={text}"), &mut self.slo).map_err(|message| value(at(&path), path, message))?;
         }
         for (n, entry) in file.rules.into_iter().enumerate() {
             let (key, table) = match entry {

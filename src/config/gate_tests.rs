@@ -44,7 +44,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("rules:\n- max_ready < 1\n- rule: max_ready = 1", &["gate.yaml:3:9: `rules[1].rule`: write `==`"]),
         ("rules: [5]", &["`rules[0]`: a rule such as `p99_ttft_ms < 800`", "is expected, not integer `5`"]),
         ("rules: p99_ttft_ms < 800", &["`rules`: a list is expected"]),
-        ("slo: {ttft: 500}", &["gate.yaml:1:13: `slo.ttft`: `500` needs a unit"]),
+        ("slo: {ttft: fast}", &["gate.yaml:1:13: `slo.ttft`: \"fast\" is no time above 0", "write 500ms"]),
         ("slo: {tpot: 50ms}", &["unknown key `tpot` in `slo`"]),
         ("slo: 500ms", &["`slo`: a table is expected"]),
         ("rules: [", &["not valid YAML"]),
@@ -66,7 +66,7 @@ fn one_flag_for_files_targets_and_rules() {
     g.slo("max_ready == 3").unwrap();
     assert_eq!((g.rules.len(), g.slo.ttft_ms), (2, Some(1000.0)));
     assert!(g.slo("no/such.yaml").unwrap_err().to_string().starts_with("cannot read no/such.yaml"));
-    assert!(g.slo("tpot=1s").unwrap_err().to_string().contains("none of ttft"));
+    assert!(g.slo("speed=1s").unwrap_err().to_string().contains("there are ttft, itl and e2e"));
     let mut g = Gate::default();
     g.rule("goodput_fraction > 0.9").unwrap();
     assert!(g.check().unwrap_err().to_string().contains("which requests are good"));

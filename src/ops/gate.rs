@@ -4,6 +4,7 @@ use super::{report, results};
 use crate::config::gate::Gate;
 use crate::failure::Failure;
 use bench_analysis::gate::{broken, judge, names, numbers, slo};
+use bench_analysis::scorecard::{Terms, score};
 use bench_model::SCHEMA_VERSION;
 use bench_model::exit::Exit;
 use bench_model::gate::{Baseline, GateReport, GateVerdict, Numbers};
@@ -58,7 +59,9 @@ fn beside(dir: Option<&Path>, named: &str) -> String {
 pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
     let read = report::read(dir)?;
     let (run, summary) = (&read.ingested.run, &read.summary);
-    let own = own_numbers(&read, ready.gate.slo);
+    // Who is recorded for longer pays for longer: a comparison needs one span.
+    let span_s = ready.baseline.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied());
+    let own = own_numbers(&read, ready.gate.slo, span_s);
     let mut warnings = read.ingested.problems.clone();
     let mut invalid = invalid_findings(summary);
     let asked = ready.gate.rules.iter().any(|r| r.rule.needs_baseline());
@@ -66,7 +69,10 @@ pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
     if let Some(b) = before.as_mut().filter(|_| asked) {
         warnings.extend(differs(run, b));
         if b.slo != ready.gate.slo {
-            warnings.push(format!("the goodput of the baseline is of another SLO ({}): it is left out", slo::words(&b.slo)));
+            warnings.push(format!(
+                "the goodput of the baseline is of another SLO ({}): it is left out",
+                if b.slo == slo::NONE { "none".into() } else { b.slo.to_string() }
+            ));
             forget_goodput(&mut b.numbers);
         }
         if b.verdict == Verdict::Invalid {
@@ -121,8 +127,11 @@ pub fn write_baseline(path: &Path, judged: &Judged) -> anyhow::Result<()> {
     results::write_atomic(path, format!("{text}\n").as_bytes())
 }
 
-fn own_numbers(read: &report::Reported, _slo: Slo) -> Numbers {
-    numbers(&read.summary, &read.ingested.tables, None)
+/// Replicas are counted over `span_s` from the load's start, as long as the run was recorded without it.
+fn own_numbers(read: &report::Reported, slo: Slo, span_s: Option<f64>) -> Numbers {
+    let terms = Terms { slo, span_s, ..Terms::default() };
+    let (run, tables) = (&read.ingested.run, &read.ingested.tables);
+    numbers(&read.summary, tables, Some(&score(run, tables, read.summary.validity.verdict, &terms)))
 }
 
 fn invalid_findings(summary: &Summary) -> Vec<String> {
@@ -166,7 +175,7 @@ fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<Baseline>
 
 fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {
     let read = report::read(dir)?;
-    let numbers = own_numbers(&read, slo);
+    let numbers = own_numbers(&read, slo, None);
     Ok(baseline_of(&read.ingested.run, &read.summary, slo, numbers))
 }
 

@@ -80,6 +80,10 @@ fn its_numbers_are_the_reports() {
     ] {
         assert_eq!(numbers["whole"][name].as_f64(), scaling[key].as_f64(), "{name}");
     }
+    // Pods from scheduled to terminated: at least while they were ready.
+    let paid = numbers["whole"]["replica_seconds"].as_f64().expect("replica_seconds");
+    let ready = numbers["whole"]["ready_replica_seconds"].as_f64().expect("ready_replica_seconds");
+    assert!(paid >= ready && ready > 0.0, "{paid} {ready}");
     let sum: f64 = summary["rates"].as_array().expect("rates").iter().filter_map(|r| r["successful"].as_f64()).sum();
     assert_eq!(numbers["whole"]["successful"].as_f64(), Some(sum));
 }
@@ -124,6 +128,13 @@ fn a_baseline_is_stored_and_compared_with() {
         assert!(r.stdout.contains("3 of 3 rules hold") && !r.stdout.contains("warning"), "{baseline}: {}", r.stdout);
     }
     place.run(&["gate", "--baseline", "b.json", "--rule", "p99_ttft_ms < baseline * 90%"]).exits(FAILED);
+    // Replicas are counted over the baseline's span.
+    let r = place.run(&["gate", "--baseline", "b.json", "--rule", "replica_seconds == baseline", "--rule", "span_s == baseline"]);
+    r.exits(0);
+    let slo = ["--slo", "ttft=500ms,itl=50ms", "--baseline", "b.json", "--rule", "goodput_fraction >= baseline"];
+    let r = place.run(&[&["gate"], &slo[..]].concat()).exits(FAILED);
+    assert!(r.stdout.contains("of another SLO") && r.stdout.contains("not measured in the baseline"), "{}", r.stdout);
+    place.run(&["gate", slo[0], slo[1], "--baseline", "last", slo[4], slo[5], "--rule", "goodput_fraction > 90%"]).exits(0);
     // A file names its baseline from where it lies.
     place.write("ci/gate.yaml", "baseline: b.json\nrules: [p99_ttft_ms < baseline * 1.1]\n");
     std::fs::copy(place.path("b.json"), place.path("ci/b.json")).expect("copied");
@@ -177,7 +188,7 @@ fn rules_that_are_none_are_told_with_their_place() {
     place.write("g.yaml", "rules: []\nsllo: {}\n");
     place.run(&["gate", "--slo", "g.yaml"]).exits(USAGE).says(&["g.yaml:2:1: unknown key `sllo`", "did you mean `slo`?"]);
     place.run(&["gate", "--slo", "missing.yaml"]).exits(USAGE).says(&["cannot read missing.yaml"]);
-    place.run(&["gate", "--slo", "tpot=5ms"]).exits(USAGE).says(&["none of ttft, itl and e2e"]);
+    place.run(&["gate", "--slo", "speed=5ms"]).exits(USAGE).says(&["there are ttft, itl and e2e"]);
     place.run(&["gate", "nothing", "--rule", "max_ready > 0"]).exits(USAGE).says(&["no run is called nothing"]);
 }
 

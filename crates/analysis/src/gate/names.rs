@@ -48,7 +48,7 @@ const LATENCIES: [(&str, Unit, &str, &str); 6] = [
 
 type Row = (&'static str, Unit, Scope, &'static str, &'static str, bool);
 
-const OTHERS: [Row; 31] = [
+const OTHERS: [Row; 32] = [
     ("requests", Unit::Plain, Scope::Both, "requests that were sent", NO_LOAD, false),
     ("successful", Unit::Plain, Scope::Both, "requests that succeeded", NO_LOAD, false),
     ("failed", Unit::Plain, Scope::Both, "requests that failed", NO_LOAD, false),
@@ -67,10 +67,18 @@ const OTHERS: [Row; 31] = [
     ("due", Unit::Plain, Scope::Both, "requests due by the schedule, sent or not", NO_LOAD, false),
     ("unsent", Unit::Plain, Scope::Both, "requests due and never sent", NO_LOAD, false),
     ("replica_seconds", Unit::S, Scope::Whole, "pods from scheduled to terminated: what is paid", NO_CARD, false),
-    ("ready_replica_seconds", Unit::S, Scope::Whole, "pods while ready, over the same span", NO_CARD, false),
-    ("span_s", Unit::S, Scope::Whole, "the span of the two above, from the load's start", NO_CARD, false),
+    ("ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas, over the same span", NO_REPLICAS, false),
+    ("span_s", Unit::S, Scope::Whole, "the span of the two above, from the load's start", NO_REPLICAS, false),
     ("recorded_ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas over the whole recording", NO_REPLICAS, false),
     ("recorded_desired_replica_seconds", Unit::S, Scope::Whole, "wanted replicas over the whole recording", NO_REPLICAS, false),
+    (
+        "overshoot",
+        Unit::Plain,
+        Scope::Whole,
+        "most ready replicas over the fewest that were enough",
+        "no stretch of the load was good enough to tell",
+        true,
+    ),
     ("start_replicas", Unit::Plain, Scope::Whole, "replicas wanted when the load began", NO_REPLICAS, false),
     ("end_replicas", Unit::Plain, Scope::Whole, "replicas wanted at the end of the recording", NO_REPLICAS, false),
     ("max_desired", Unit::Plain, Scope::Whole, "most replicas wanted", NO_REPLICAS, false),

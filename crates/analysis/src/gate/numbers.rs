@@ -15,13 +15,13 @@ pub fn numbers(summary: &Summary, tables: &Tables, card: Option<&Scorecard>) -> 
     whole.load(summary, tables);
     whole.scaling(summary);
     if let Some(c) = card {
-        whole.card(&c.overall);
-        // Without a record of pods there is nothing to pay for: not measured, rather than free.
-        if !tables.pods.is_empty() {
-            whole.put("replica_seconds", Some(c.paid_replica_s));
-            whole.put("ready_replica_seconds", Some(c.ready_replica_s));
-            whole.put("span_s", Some(c.span_s));
+        if !summary.rates.is_empty() {
+            whole.card(&c.overall);
         }
+        whole.put("replica_seconds", c.paid_replica_s);
+        whole.put("ready_replica_seconds", c.ready_replica_s);
+        whole.put("span_s", Some(c.span_s).filter(|s| *s > 0.0));
+        whole.put("overshoot", c.overshoot);
         if !tables.replicas.is_empty() {
             whole.put("flaps", Some(c.flaps.into()));
         }

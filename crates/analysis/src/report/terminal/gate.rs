@@ -19,7 +19,7 @@ pub fn render(g: &GateReport, width: usize, color: bool) -> String {
         let _ = writeln!(out, "  {} {}", paint.dim("baseline"), visible(b));
     }
     if g.slo != slo::NONE {
-        let _ = writeln!(out, "  {} {}", paint.dim("SLO     "), slo::words(&g.slo));
+        let _ = writeln!(out, "  {} {}", paint.dim("SLO     "), g.slo);
     }
     for w in &g.warnings {
         let _ = writeln!(out, "  {} {}", paint.yellow("warning:"), wrap(&visible(w), 4, width));
