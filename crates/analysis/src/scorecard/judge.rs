@@ -60,7 +60,15 @@ pub fn judge(r: &Request, rate_end: f64, slo: &Slo) -> Option<Judged> {
             if late(first.unwrap_or(age), slo.ttft_ms) || late(age, slo.e2e_ms) { Mark::Miss } else { Mark::Censored }
         }
     };
-    Some(Judged { rate: r.rate, due, outcome: r.outcome, mark, ttft_ms: first, itl_ms: r.itl_ms.filter(|_| good), e2e_ms: last.filter(|_| good) })
+    Some(Judged {
+        rate: r.rate,
+        due,
+        outcome: r.outcome,
+        mark,
+        ttft_ms: first,
+        itl_ms: r.itl_ms.filter(|_| good),
+        e2e_ms: last.filter(|_| good),
+    })
 }
 
 fn within(value: Option<f64>, limit: Option<f64>) -> bool {

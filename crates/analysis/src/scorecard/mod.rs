@@ -57,7 +57,9 @@ pub fn score(run: &RunRecord, tables: &Tables, verdict: Verdict, terms: &Terms) 
     if let (Some(asked), Some(recorded)) = (terms.span_s, recorded)
         && asked > recorded + 1.0
     {
-        notes.push(format!("replicas were recorded for {recorded:.0} s of the {asked:.0} s that are counted; after that their last state counts on"));
+        notes.push(format!(
+            "replicas were recorded for {recorded:.0} s of the {asked:.0} s that are counted; after that their last state counts on"
+        ));
     }
     let s = scaling::of(tables, span_s, &judged);
     if s.paid_s.is_none() {

@@ -70,7 +70,8 @@ fn replicas_are_paid_from_scheduled_to_gone_within_the_span() {
 #[test]
 fn a_reaction_is_told_for_each_step() {
     let mut t = load(&[rate(0, 1.0, 100.0, 300.0), rate(1, 2.0, 400.0, 300.0), rate(2, 1.0, 700.0, 300.0)]);
-    t.replicas = vec![point(90.0, 1, 1), point(430.0, 3, 1), point(460.0, 3, 2), point(470.0, 3, 3), point(500.0, 2, 2), point(760.0, 1, 1)];
+    t.replicas =
+        vec![point(90.0, 1, 1), point(430.0, 3, 1), point(460.0, 3, 2), point(470.0, 3, 3), point(500.0, 2, 2), point(760.0, 1, 1)];
     let s = of(&t, &Terms::default());
     let told: Vec<_> = s.reactions.iter().map(|r| (r.from_rate, r.to_rate, r.first_change_s, r.first_ready_s, r.settled_s)).collect();
     assert_eq!(
