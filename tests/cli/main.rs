@@ -2,6 +2,7 @@
 
 mod docs;
 mod exits;
+mod gate;
 mod help;
 mod manifests;
 mod plan;

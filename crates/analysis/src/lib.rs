@@ -5,8 +5,10 @@
 
 pub mod forecast;
 pub mod gaps;
+pub mod gate;
 pub mod ingest;
 pub mod report;
+pub mod scorecard;
 pub mod stats;
 pub mod summary;
 pub mod validity;

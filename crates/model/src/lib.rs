@@ -7,6 +7,7 @@ pub mod coefficients;
 pub mod exit;
 pub mod explanation;
 pub mod forecast;
+pub mod gate;
 pub mod names;
 pub mod plan;
 pub mod predicted;
