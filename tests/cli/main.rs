@@ -4,6 +4,7 @@ mod docs;
 mod exits;
 mod exports;
 mod formats;
+mod gate;
 mod grafana;
 mod help;
 mod manifests;

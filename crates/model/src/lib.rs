@@ -2,10 +2,12 @@
 //!
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
+pub mod bounds;
 pub mod coefficients;
 pub mod exit;
 pub mod explanation;
 pub mod forecast;
+pub mod gate;
 pub mod names;
 pub mod plan;
 pub mod predicted;

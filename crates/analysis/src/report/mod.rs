@@ -2,6 +2,7 @@
 
 pub mod benchmark_report;
 pub mod csv;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod markdown;
