@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod collect;
 pub mod facts;
 pub mod follow;
+pub mod formats;
 pub mod gate;
 pub mod gather;
 pub mod harness;
