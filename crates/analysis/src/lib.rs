@@ -3,6 +3,7 @@
 //! No async, no network, no Kubernetes client, no clock: everything comes in as files or arguments, so that an analysis
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
+pub mod compare;
 pub mod forecast;
 pub mod gaps;
 pub mod ingest;

@@ -128,8 +128,8 @@ pub fn block_length(values: &[f64]) -> usize {
 /// 97.5 % quantile of Student's t; degrees of freedom are rounded down, as tables do.
 pub fn t_975(df: f64) -> f64 {
     const T: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093,
-        2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
+        2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     ];
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let k = df.floor().max(1.0) as usize;
@@ -208,7 +208,12 @@ mod tests {
         let series = |phi: f64| {
             let mut s = Stream::new(5, "ar", 0);
             let mut x = 0.0;
-            (0..4000).map(|_| { x = phi * x + s.normal(); x }).collect::<Vec<f64>>()
+            (0..4000)
+                .map(|_| {
+                    x = phi * x + s.normal();
+                    x
+                })
+                .collect::<Vec<f64>>()
         };
         let lengths: Vec<usize> = [0.0, 0.5, 0.9].iter().map(|p| block_length(&series(*p))).collect();
         assert!(lengths[0] <= 4 && lengths[1] > lengths[0] && lengths[2] > 2 * lengths[1], "{lengths:?}");
