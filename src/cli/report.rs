@@ -96,6 +96,10 @@ const WIDTH: usize = 110;
 pub fn terminal(run: &RunRecord, summary: &Summary, tables: &Tables) -> String {
     let out = std::io::stdout();
     let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(WIDTH);
-    bench_analysis::report::terminal::render(run, summary, tables, width, color)
+    bench_analysis::report::terminal::render(run, summary, tables, width(), color)
+}
+
+/// Columns of the terminal, as far as the shell tells.
+pub fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(WIDTH)
 }

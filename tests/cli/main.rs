@@ -3,6 +3,7 @@
 mod compare;
 mod docs;
 mod exits;
+mod gate;
 mod help;
 mod manifests;
 mod plan;

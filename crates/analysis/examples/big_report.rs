@@ -1,11 +1,11 @@
 //! A report of guidellm as large as one of 80 minutes with every request's body, made from a genuine one; and how long it takes to read.
 //!
 //!     cargo run --release -p bench-analysis --example big_report -- write FILE [MEGABYTES] [REQUESTS]
-//!     cargo run --release -p bench-analysis --example big_report -- read FILE
+//!     cargo run --release -p bench-analysis --example big_report -- read FILE|samples.om.txt|RUN_DIRECTORY
 //!
 //! `scripts/measure-ingest` uses both.
 
-use bench_analysis::ingest::guidellm;
+use bench_analysis::ingest::{guidellm, openmetrics};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs::File;
@@ -20,14 +20,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Some("write"), Some(file)) => write(Path::new(file), number(2, 500)?, number(3, 19_200)?),
         (Some("read"), Some(file)) => {
             let start = Instant::now();
-            let load = guidellm::read_file(Path::new(file))?;
+            let path = Path::new(file);
+            let what = if path.is_dir() {
+                let read = bench_analysis::ingest::run_dir(path)?;
+                format!("{} requests, {} series, {} events", read.tables.requests.len(), read.tables.series.len(), read.tables.events.len())
+            } else if file.ends_with(".om.txt") {
+                let (series, _) = openmetrics::read_file(path)?;
+                format!("{} samples of {} series", series.iter().map(|s| s.samples.len()).sum::<usize>(), series.len())
+            } else {
+                let load = guidellm::read_file(path)?;
+                format!("{} requests of {} rates", load.requests.len(), load.rates.len())
+            };
             let took = start.elapsed().as_secs_f64();
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
             let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).map_or("?", str::trim);
-            println!("{} requests of {} rates in {took:.2} s, peak memory {peak}", load.requests.len(), load.rates.len());
+            println!("{what} in {took:.3} s, peak memory {peak}");
             Ok(())
         }
-        _ => Err("write FILE [MEGABYTES] [REQUESTS] | read FILE".into()),
+        _ => Err("write FILE [MEGABYTES] [REQUESTS] | read FILE|RUN_DIRECTORY".into()),
     }
 }
 

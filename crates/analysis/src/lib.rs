@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod forecast;
 pub mod gaps;
+pub mod gate;
 pub mod ingest;
 pub mod report;
 pub mod scorecard;

@@ -8,6 +8,7 @@ pub mod comparison;
 pub mod exit;
 pub mod explanation;
 pub mod forecast;
+pub mod gate;
 pub mod names;
 pub mod plan;
 pub mod predicted;

@@ -147,7 +147,7 @@ impl Load {
         self.requests[before..].sort_by(|a, b| a.start.unwrap_or(f64::INFINITY).total_cmp(&b.start.unwrap_or(f64::INFINITY)));
         let kept = self.requests[before..].iter().filter(|r| r.outcome == Outcome::Successful).count() as u64;
         // Fewer than counted (a sample) is a matter of validity, see there. More: the ends of the window were cut.
-        if kept > window.successful + window.successful / 100 + 2 {
+        if kept > window.successful.saturating_add(window.successful / 100 + 2) {
             self.problems.push(format!(
                 "rate {rate}/s: guidellm counts {} successful requests but lists {kept} (warm-up or cool-down trimmed); statistics are over all",
                 window.successful
