@@ -6,6 +6,7 @@
 pub mod forecast;
 pub mod gaps;
 pub mod ingest;
+pub mod panels;
 pub mod report;
 pub mod stats;
 pub mod summary;
