@@ -11,6 +11,7 @@ macro_rules! outln {
 
 mod agent;
 mod completions;
+mod gate;
 mod plan;
 mod predict;
 mod preflight;
@@ -49,6 +50,7 @@ Examples:
   bench run -w ramp_small                           one run under the arm that is up
   bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
   bench results ls; bench report last
+  bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
   bench teardown                                    remove what bench made, and only that
 
 Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 6 the cluster refuses,
@@ -68,6 +70,7 @@ pub enum Command {
     Status(status::Args),
     Results(results::Args),
     Report(report::Args),
+    Gate(gate::Args),
     Teardown(teardown::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -106,6 +109,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(a) => status::run(g, a).await,
         Command::Results(a) => results::run(g, &a),
         Command::Report(a) => report::run(g, &a),
+        Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),
         Command::Agent(a) => agent::run(a).await,

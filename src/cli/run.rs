@@ -4,10 +4,12 @@ use super::shared::{Global, LoadArgs};
 use crate::config::profile::{self, ProfileArgs};
 use crate::failure::Failure;
 use crate::ops;
+use crate::ops::gate::Ready;
 use crate::ops::run::Finished;
 use crate::report::Output;
 use crate::steps::record;
 use bench_model::exit::Exit;
+use std::path::PathBuf;
 
 /// One run of a load under the arm that is up
 ///
@@ -29,6 +31,9 @@ pub struct Args {
     /// Leave out reset steps: delete-hpa, delete-variant, replicas, pods, warmup, drain, window, variant, hpa
     #[arg(long, value_name = "STEP,…", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ops::reset::STEPS))]
     skip_reset: Vec<String>,
+    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
+    #[arg(long, value_name = "FILE")]
+    gate: Option<PathBuf>,
     /// Show the plan of the run and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -43,6 +48,9 @@ pub struct ResumeArgs {
     /// Longest wait for any one condition and for the load's end, in seconds
     #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
+    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
+    #[arg(long, value_name = "FILE")]
+    gate: Option<PathBuf>,
 }
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
@@ -50,6 +58,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return Err(Failure::new(Exit::Usage, "which load? -w PROFILE is missing").hint("bench plan --list shows the profiles").into());
     };
     check_before_the_cluster(g, &args, &a.set)?;
+    let gate = super::gate::prepare(g, a.gate.as_deref())?;
     let session = g.session(a.wait_s).await?;
     let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
     let mut sets: Vec<String> =
@@ -72,7 +81,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let finished = ops::run::run(&session, plan, &a.skip_reset).await?;
-    conclude(g, &finished)
+    conclude(g, &finished, gate.as_ref())
 }
 
 /// What is wrong whatever stack is up is told without asking for it.
@@ -98,13 +107,14 @@ fn run_level(assignment: &str) -> bool {
 }
 
 pub async fn resume(g: &Global, a: ResumeArgs) -> anyhow::Result<Exit> {
+    let gate = super::gate::prepare(g, a.gate.as_deref())?;
     let session = g.session(a.wait_s).await?;
     let (dir, run) = if a.run == "last" { ops::results::unfinished(&g.results)? } else { ops::results::find(&g.results, &a.run)? };
     let finished = ops::run::resume(&session, &dir, run).await?;
-    conclude(g, &finished)
+    conclude(g, &finished, gate.as_ref())
 }
 
-fn conclude(g: &Global, f: &Finished) -> anyhow::Result<Exit> {
+fn conclude(g: &Global, f: &Finished, gate: Option<&Ready>) -> anyhow::Result<Exit> {
     let exit = ops::report::exit_of(&f.summary);
     if g.output == Output::Json {
         outln!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));
@@ -112,5 +122,6 @@ fn conclude(g: &Global, f: &Finished) -> anyhow::Result<Exit> {
         out!("{}", super::report::terminal(&f.run, &f.summary, &f.tables));
         outln!("\n{}", f.dir.display());
     }
-    Ok(exit)
+    // Everything is on disk by now: a gate that fails takes nothing away.
+    gate.map_or(Ok(exit), |ready| super::gate::conclude(g, &f.dir, ready))
 }

@@ -9,6 +9,7 @@ pub mod coefficients;
 mod de;
 mod error;
 mod foreign;
+pub mod gate;
 mod lookup;
 pub mod manifests;
 mod path;

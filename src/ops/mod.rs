@@ -2,9 +2,12 @@
 //!
 //! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
 
+pub mod bounds;
 pub mod collect;
 pub mod facts;
 pub mod follow;
+pub mod formats;
+pub mod gate;
 pub mod gather;
 pub mod harness;
 pub mod plan;

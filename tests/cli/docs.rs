@@ -57,8 +57,21 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     let mut out = vec![];
     // What `bench plan --help` prints in a column behind three spaces is prose.
     let line = line.split("   ").next().unwrap_or_default();
-    let apart = line.replace("&&", "\n").replace("||", "\n").replace([';', '|', '&', '(', ')', '`'], "\n").replace(['>', '<'], "\n#");
-    for part in apart.lines() {
+    let apart = |text: &str| {
+        let text = text.replace("&&", "\n").replace("||", "\n");
+        text.replace([';', '|', '&', '(', ')', '`'], "\n").replace(['>', '<'], "\n#")
+    };
+    // What stands within '…' is one word, whatever it holds; an apostrophe opens nothing.
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(" '") {
+        let (before, quoted) = rest.split_at(at + 1);
+        let Some(end) = quoted[1..].find('\'') else { break };
+        plain.extend([&apart(before), &quoted[..end + 2]]);
+        rest = &quoted[end + 2..];
+    }
+    plain.push_str(&apart(rest));
+    for part in plain.lines() {
         let part = part.trim().trim_start_matches("$ ");
         let Some(words) = shlex::split(part) else { continue };
         let begin = words.iter().position(|w| !w.contains('=') || w.starts_with('-')).unwrap_or(words.len());
@@ -143,6 +156,7 @@ fn a_wrong_command_line_would_be_seen() {
         "bench report RUN",
         "bench swap-to-static N",
         "bench run -w ramp_small -o 'rate=[1,2]' --output json > out.jsonl",
+        "bench gate last --rule 'p99_ttft_ms < 800' > out.txt",
         "source <(bench completions bash)",
         "bench plan --manifests | kubectl diff -f -",
         "kubectl get pods",
@@ -153,6 +167,7 @@ fn a_wrong_command_line_would_be_seen() {
     for bad in [
         "bench nonsense",
         "bench plan -c simulated && bench foretell",
+        "bench gate last --rule 'a < 1' --nothing",
         "$ bench run --wrokload x",
         "bench plan [-c SCENARIO] [--nothing]",
         "x=$(bench reslts ls)",

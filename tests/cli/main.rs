@@ -2,6 +2,10 @@
 
 mod docs;
 mod exits;
+mod exports;
+mod formats;
+mod gate;
+mod grafana;
 mod help;
 mod manifests;
 mod plan;

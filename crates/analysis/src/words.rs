@@ -61,6 +61,20 @@ pub(crate) fn and(parts: impl IntoIterator<Item = String>) -> String {
     }
 }
 
+/// One line of text that shows what it holds: control characters and those that turn or hide text (bidirectional marks,
+/// zero width) come out as `\u{1b}`. What was recorded, a name or a message, must not steer a terminal or a log.
+pub(crate) fn visible(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +98,11 @@ mod tests {
         let got: Vec<String> = [0.0, 3.0, 0.126, 60.04, 812.0, 9999.4, 12_345.6, 1e6, f64::NAN].map(brief).to_vec();
         assert_eq!(got, ["0", "3", "0.13", "60", "812", "9999", "12.3k", "1M", "NaN"]);
         assert_eq!((percent(0.123), percent(0.0)), ("12.3 %".into(), "0 %".into()));
+    }
+
+    #[test]
+    fn nothing_hidden_stays_hidden() {
+        assert_eq!(visible("pod-1 \u{1b}[31m\n\u{202e}é"), "pod-1 \\u{1b}[31m\\u{a}\\u{202e}é");
     }
 
     #[test]

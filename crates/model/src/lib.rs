@@ -2,15 +2,18 @@
 //!
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
+pub mod bounds;
 pub mod coefficients;
 pub mod exit;
 pub mod explanation;
 pub mod forecast;
+pub mod gate;
 pub mod names;
 pub mod plan;
 pub mod predicted;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod scenario;
 #[cfg(feature = "schema")]

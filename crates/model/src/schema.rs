@@ -2,9 +2,11 @@
 
 use crate::coefficients::Coefficients;
 use crate::forecast::Forecast;
+use crate::gate::{Baseline, GateReport};
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
 use crate::record::Record;
+use crate::report::Report;
 use crate::run::RunRecord;
 use crate::summary::Summary;
 use crate::sweep::Sweep;
@@ -14,10 +16,11 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 8] {
+pub fn all() -> [(&'static str, Schema); 11] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
+        ("report.schema.json", of::<Report>("a report's JSON", "What `bench report --format json` says.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
         ("forecast.schema.json", of::<Forecast>("forecast.json", "What `bench predict` says.")),
@@ -26,6 +29,8 @@ pub fn all() -> [(&'static str, Schema); 8] {
             "coefficients.schema.json",
             of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),
         ),
+        ("gate.schema.json", of::<GateReport>("a gate's JSON", "What `bench gate` says.")),
+        ("baseline.schema.json", of::<Baseline>("a stored baseline", "The numbers of a run, kept for the gates of later ones.")),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]
 }

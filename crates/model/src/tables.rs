@@ -92,7 +92,9 @@ pub struct PodLife {
     pub name: String,
     pub created: f64,
     pub scheduled: Option<f64>,
+    /// First time that it was.
     pub ready: Option<f64>,
+    /// Gone: its processes have ended and its place is free. Marked for deletion it was before that, by as long as it took to end.
     pub deleted: Option<f64>,
     pub restarts: u32,
 }

@@ -36,7 +36,7 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
                 created: seconds(l.created),
                 scheduled: l.scheduled.map(seconds),
                 ready: l.ready.map(seconds),
-                deleted: l.deleted.map(seconds),
+                deleted: l.ended.map(seconds),
                 restarts: 0,
             })
             .collect(),

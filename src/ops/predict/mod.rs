@@ -6,7 +6,7 @@
 mod arguments;
 mod assumptions;
 mod experiment;
-mod parallel;
+pub(super) mod parallel;
 mod play;
 mod server;
 mod store;

@@ -6,7 +6,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `work(0)`, `work(1)`, … `work(count - 1)`, begun in that order. What takes longer than moments tells how far it is.
-pub(super) fn in_order<T: Send + Sync>(count: usize, threads: usize, report: &Reporter, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(in crate::ops) fn in_order<T: Send + Sync>(
+    count: usize,
+    threads: usize,
+    report: &Reporter,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let progress = report.progress("played", count);
     let results: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();

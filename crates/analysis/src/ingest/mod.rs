@@ -1,6 +1,7 @@
 //! From the files of a run directory to tables. Raw data first: what is missing or unreadable becomes a sentence for the
 //! reader, never the loss of the rest.
 
+mod clean;
 pub mod events;
 pub mod guidellm;
 pub mod openmetrics;
@@ -53,7 +54,9 @@ pub struct Ingested {
 pub fn run_record(dir: &Path) -> Result<RunRecord, Error> {
     let file = dir.join(files::RUN);
     let text = std::fs::read(&file).map_err(|e| Error::read(&file, e))?;
-    versioned(&file, &text)
+    let mut run: RunRecord = versioned(&file, &text)?;
+    clean::record(&mut run);
+    Ok(run)
 }
 
 /// Reads a JSON file that carries `schema_version`; one of a newer version is refused as such, whatever else it holds by then.
@@ -115,13 +118,18 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
         }
         Err(e) => problems.push(e.to_string()),
     }
+    let absurd = clean::tables(&mut tables);
+    if absurd > 0 {
+        problems.push(format!("{absurd} recorded numbers are beyond anything that a run can have; they are left out or cut"));
+    }
     // Computed anew even where a prediction holds them: one rule for both.
     tables.gaps.retain(|g| g.kind != gaps::BETWEEN_RATES);
     tables.gaps.extend(gaps::between_rates(&tables));
     tables.gaps.sort_by(|a, b| a.from.total_cmp(&b.from));
     // Absolute paths differ between machines; within a run directory the relative one says all.
     let prefix = format!("{}/", dir.display());
-    let problems = problems.into_iter().map(|p| p.replace(&prefix, "")).collect();
+    let problems = problems.into_iter().map(|p| clean::word(p.replace(&prefix, ""))).collect();
+    let guidellm_version = clean::word(guidellm_version);
     Ok(Ingested { run, plan_yaml, tables, guidellm_version, problems })
 }
 

@@ -126,8 +126,8 @@ fn no_score() -> Score {
 }
 
 #[test]
-fn trying_every_schedule_of_a_grid_finds_nothing_much_cheaper() {
-    let (mut beaten, mut all) = (0, 0);
+fn trying_every_schedule_of_a_grid_finds_nothing_cheaper() {
+    let mut all = 0;
     for (i, rates) in [[1.0, 5.0], [5.0, 1.0], [3.0, 5.8], [0.5, 2.5], [5.9, 3.9], [2.1, 4.1]].into_iter().enumerate() {
         let (mut e, goal) = slots(&rates, 3);
         e.seed = i as u64;
@@ -139,11 +139,10 @@ fn trying_every_schedule_of_a_grid_finds_nothing_much_cheaper() {
         if found.meets {
             assert!(least <= cheapest && least <= cost, "{rates:?}: {least} {cheapest} {cost}");
             all += 1;
-            beaten += u32::from(cost > cheapest);
-            assert!(cost <= cheapest * 1.02, "{rates:?}: found {cost}, by brute force {cheapest}");
+            assert!(cost <= cheapest, "{rates:?}: found {cost}, by brute force {cheapest}");
         }
     }
-    assert!(all >= 4 && beaten <= 1, "{beaten} of {all}");
+    assert!(all >= 4, "{all}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod errors;
 mod raw;
+mod sieve;
 
 pub use errors::{CLIENT_TIMEOUT, CLOSED, CONNECT_ERROR, CONNECT_TIMEOUT, classify};
 
@@ -33,7 +34,7 @@ pub struct Load {
 /// When the file cannot be read, is no guidellm report, or holds a load that is no constant or Poisson rate.
 pub fn read_file(path: &Path) -> Result<Load, Error> {
     let file = File::open(path).map_err(|e| Error::read(path, e))?;
-    read(BufReader::with_capacity(1 << 20, file)).map_err(|reason| Error::invalid(path, &reason))
+    read(file).map_err(|reason| Error::invalid(path, &reason))
 }
 
 /// Reads one report from anything; the error is the reason alone.
@@ -41,7 +42,13 @@ pub fn read_file(path: &Path) -> Result<Load, Error> {
 /// # Errors
 /// As [`read_file`].
 pub fn read(reader: impl Read) -> Result<Load, String> {
-    let report: raw::Report = serde_json::from_reader(reader).map_err(|e| e.to_string())?;
+    // The parser takes byte by byte.
+    let needed = BufReader::with_capacity(1 << 16, sieve::Sieve::new(reader));
+    let report: raw::Report = serde_json::from_reader(needed).map_err(|e| e.to_string())?;
+    assemble(report)
+}
+
+fn assemble(report: raw::Report) -> Result<Load, String> {
     let version = match report.metadata {
         Some(m) => m.guidellm_version.unwrap_or_default(),
         None => "0.4".into(),
@@ -140,7 +147,7 @@ impl Load {
         self.requests[before..].sort_by(|a, b| a.start.unwrap_or(f64::INFINITY).total_cmp(&b.start.unwrap_or(f64::INFINITY)));
         let kept = self.requests[before..].iter().filter(|r| r.outcome == Outcome::Successful).count() as u64;
         // Fewer than counted (a sample) is a matter of validity, see there. More: the ends of the window were cut.
-        if kept > window.successful + window.successful / 100 + 2 {
+        if kept > window.successful.saturating_add(window.successful / 100 + 2) {
             self.problems.push(format!(
                 "rate {rate}/s: guidellm counts {} successful requests but lists {kept} (warm-up or cool-down trimmed); statistics are over all",
                 window.successful

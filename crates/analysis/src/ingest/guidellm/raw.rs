@@ -1,7 +1,7 @@
 //! The parts of a guidellm report that are needed, as they stand in the file.
 //!
-//! Everything not named here (`request_args`, `output`, tracebacks, distributions) is skipped while reading and costs no
-//! memory: reports of hundreds of megabytes are usual. Numbers are `f64`, because guidellm writes counts now and then as
+//! Everything not named here is skipped while reading and costs no memory; most of it (`request_args`, `output`, tracebacks) does not
+//! even get here ([`super::sieve`]): reports of hundreds of megabytes are usual. Numbers are `f64`, because guidellm writes counts now and then as
 //! floats. Every field may be absent or null, since the same types read 0.4 up to 0.8.
 
 use serde::Deserialize;

@@ -26,8 +26,10 @@ pub fn read_file(path: &Path) -> Result<(Vec<Series>, Vec<String>), Error> {
 /// # Errors
 /// When `reader` does.
 pub fn read(mut reader: impl BufRead) -> std::io::Result<(Vec<Series>, Vec<String>)> {
-    let mut found: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    let mut heads: BTreeMap<String, (String, BTreeMap<String, String>)> = BTreeMap::new();
+    let mut found: Vec<(String, Series)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    // Samples of a series follow one another: the last one's head is tried first.
+    let mut last = usize::MAX;
     let mut problems = Vec::new();
     let (mut number, mut bad, mut eof) = (0usize, 0usize, false);
     let mut bytes = Vec::new();
@@ -46,15 +48,23 @@ pub fn read(mut reader: impl BufRead) -> std::io::Result<(Vec<Series>, Vec<Strin
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let parsed = split(line).and_then(|(head, sample)| {
-            if let Some(samples) = found.get_mut(head) {
-                samples.push(sample);
-                return Ok(());
-            }
-            heads.insert(head.into(), parse_head(head)?);
-            found.insert(head.into(), vec![sample]);
-            Ok(())
-        });
+        let known = found.get_mut(last).and_then(|(head, s)| Some((line.strip_prefix(head.as_str()).filter(|r| r.starts_with(' '))?, s)));
+        let parsed = if let Some((rest, series)) = known {
+            sample(rest).map(|s| series.samples.push(s))
+        } else {
+            split(line).and_then(|(head, sample)| {
+                if let Some(place) = places.get(head) {
+                    last = *place;
+                    found[last].1.samples.push(sample);
+                    return Ok(());
+                }
+                let (name, labels) = parse_head(head)?;
+                last = found.len();
+                places.insert(head.into(), last);
+                found.push((head.into(), Series { name, labels, samples: vec![sample] }));
+                Ok(())
+            })
+        };
         if let Err(reason) = parsed {
             bad += 1;
             if bad <= TOLD {
@@ -68,8 +78,9 @@ pub fn read(mut reader: impl BufRead) -> std::io::Result<(Vec<Series>, Vec<Strin
     if !eof {
         problems.push(format!("no `# EOF` after line {number}: the file was cut off"));
     }
-    let series =
-        heads.into_iter().filter_map(|(head, (name, labels))| Some(Series { name, labels, samples: found.remove(&head)? })).collect();
+    // In the order of their heads, since the first of two samples of one moment stays.
+    let mut found: Vec<Option<Series>> = found.into_iter().map(|(_, s)| Some(s)).collect();
+    let series = places.into_values().filter_map(|place| found.get_mut(place)?.take()).collect();
     Ok((super::normalise(series), problems))
 }
 
@@ -77,6 +88,15 @@ pub fn read(mut reader: impl BufRead) -> std::io::Result<(Vec<Series>, Vec<Strin
 fn split(line: &str) -> Result<(&str, (f64, f64)), String> {
     let end = end_of_head(line).ok_or("labels do not end")?;
     let (head, rest) = line.split_at(end);
+    let sample = sample(rest)?;
+    if head.is_empty() {
+        return Err("no name or no finite time".into());
+    }
+    Ok((head, sample))
+}
+
+/// What follows the head → (time, value).
+fn sample(rest: &str) -> Result<(f64, f64), String> {
     let mut words = rest.split(' ').filter(|w| !w.is_empty());
     let value = words.next().ok_or("no value")?;
     let value: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
@@ -85,10 +105,10 @@ fn split(line: &str) -> Result<(&str, (f64, f64)), String> {
     if words.next().is_some_and(|w| w != "#") {
         return Err("more words than value and time".into());
     }
-    if head.is_empty() || !t.is_finite() {
+    if !t.is_finite() {
         return Err("no name or no finite time".into());
     }
-    Ok((head, (t, value)))
+    Ok((t, value))
 }
 
 /// Position after the name and its labels; braces within quotes do not count.

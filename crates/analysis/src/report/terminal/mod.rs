@@ -3,6 +3,7 @@
 mod chart;
 mod decisions;
 pub mod forecast;
+pub mod gate;
 mod grid;
 mod load;
 pub mod sweep;

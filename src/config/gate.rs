@@ -1,0 +1,177 @@
+//! Loads a gate: its file, and the flags that add to it. Checked as strictly as a scenario.
+
+use super::de::from_tree;
+use super::error::{ConfigError, nearest};
+use super::tree::{At, parse};
+use bench_analysis::gate::{Named, Rule, RuleError, names, slo};
+use bench_model::gate::Level;
+use bench_model::scorecard::Slo;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use std::path::{Path, PathBuf};
+
+/// What is asked of a run.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub rules: Vec<Named>,
+    pub slo: Slo,
+    /// A run, a run directory, or a stored baseline, as it was written.
+    pub baseline: Option<String>,
+    /// Directory of the file that names the baseline; `None` when a flag does.
+    pub beside: Option<PathBuf>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { rules: vec![], slo: slo::NONE, baseline: None, beside: None }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    slo: Targets,
+    baseline: Option<String>,
+    #[serde(default)]
+    rules: Vec<Entry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Targets {
+    ttft: Option<String>,
+    itl: Option<String>,
+    e2e: Option<String>,
+}
+
+/// A rule with what is said of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    rule: String,
+    name: Option<String>,
+    #[serde(default)]
+    level: Level,
+}
+
+/// A rule's text alone, or a table.
+enum Entry {
+    Alone(String),
+    Table(Table),
+}
+
+impl Gate {
+    /// Reads a gate's file; what was asked before stays.
+    ///
+    /// # Errors
+    /// Every way in which the file can be wrong; the message says where.
+    pub fn read(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let source = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Read { path: source.clone(), source: e })?;
+        self.add(&text, &source, path.parent())
+    }
+
+    fn add(&mut self, text: &str, source: &str, dir: Option<&Path>) -> Result<(), ConfigError> {
+        let root = parse(text, source)?;
+        let file: File = from_tree(&root)?;
+        let places: std::collections::BTreeMap<String, At> = root.leaves().into_iter().map(|(p, n)| (p, n.at.clone())).collect();
+        let at = |key: &str| places.get(key).unwrap_or(&root.at).clone();
+        for (key, target) in [("ttft", file.slo.ttft), ("itl", file.slo.itl), ("e2e", file.slo.e2e)] {
+            let Some(text) = target else { continue };
+            let path = format!("slo.{key}");
+            slo::parse(&format!("{key}={text}"), &mut self.slo).map_err(|message| value(at(&path), path, message))?;
+        }
+        for (n, entry) in file.rules.into_iter().enumerate() {
+            let (key, table) = match entry {
+                Entry::Alone(rule) => (format!("rules[{n}]"), Table { rule, name: None, level: Level::Fail }),
+                Entry::Table(t) => (format!("rules[{n}].rule"), t),
+            };
+            let rule = Rule::parse(&table.rule).map_err(|e| wrong_rule(at(&key), key, &e))?;
+            self.rules.push(Named { name: table.name.unwrap_or_else(|| rule.text.clone()), rule, level: table.level });
+        }
+        if file.baseline.is_some() {
+            self.baseline = file.baseline;
+            self.beside = dir.map(Path::to_owned);
+        }
+        Ok(())
+    }
+
+    /// `--rule`.
+    ///
+    /// # Errors
+    /// Where and why it is no rule.
+    pub fn rule(&mut self, text: &str) -> Result<(), ConfigError> {
+        self.rules.push(Named::new(text).map_err(|e| wrong_rule(At::flag("--rule"), "rule".into(), &e))?);
+        Ok(())
+    }
+
+    /// `--slo`: a gate's file, targets (`ttft=500ms,itl=50ms`), or a rule.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn slo(&mut self, text: &str) -> Result<(), ConfigError> {
+        if text.contains(['<', '>']) || text.contains("==") {
+            return self.rule(text);
+        }
+        if text.contains('=') && !Path::new(text).exists() {
+            return slo::parse(text, &mut self.slo).map_err(|message| value(At::flag("--slo"), text.into(), message));
+        }
+        self.read(Path::new(text))
+    }
+
+    /// What can be said without a run: a rule about goodput needs to know what is good.
+    ///
+    /// # Errors
+    /// The first rule that lacks something.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.slo != slo::NONE {
+            return Ok(());
+        }
+        match self.rules.iter().find(|r| r.rule.needs_slo()) {
+            None => Ok(()),
+            Some(r) => Err(ConfigError::Flag {
+                flag: format!("rule `{}`", r.rule.text),
+                message: "it is not said which requests are good".into(),
+                remedy: "add --slo ttft=500ms,itl=50ms, or `slo:` to the gate's file".into(),
+            }),
+        }
+    }
+}
+
+fn value(at: At, key: String, message: String) -> ConfigError {
+    ConfigError::Value { at: Box::new(at), key, message, nearest: None }
+}
+
+fn wrong_rule(at: At, key: String, e: &RuleError) -> ConfigError {
+    let list = if e.unknown.is_some() { "\n  `bench gate --names` lists all" } else { "" };
+    let nearest = e.unknown.as_ref().and_then(|word| nearest(word, names::all().iter().map(|n| n.name.as_str())));
+    ConfigError::Value { at: Box::new(at), key, message: format!("{e}{list}"), nearest }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a rule such as `p99_ttft_ms < 800`, or a table with `rule`,")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Entry::Alone(text.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Table::deserialize(MapAccessDeserializer::new(map)).map(Entry::Table)
+            }
+        }
+        d.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

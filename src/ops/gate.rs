@@ -1,0 +1,220 @@
+//! Rules over the numbers of a run, and baselines that later runs are compared with. Needs no cluster.
+
+use super::{report, results};
+use crate::config::gate::Gate;
+use crate::failure::Failure;
+use bench_analysis::gate::{broken, judge, names, numbers, slo};
+use bench_analysis::scorecard::{Terms, score};
+use bench_model::SCHEMA_VERSION;
+use bench_model::exit::Exit;
+use bench_model::gate::{Baseline, GateReport, GateVerdict, Numbers};
+use bench_model::run::{RunRecord, files};
+use bench_model::scorecard::Slo;
+use bench_model::summary::{Summary, Verdict};
+use std::path::{Path, PathBuf};
+
+/// A gate whose baseline has been read, so that a wrong one is told before a run and not after it.
+pub struct Ready {
+    gate: Gate,
+    baseline: Option<Baseline>,
+    allow_invalid: bool,
+}
+
+/// What came of it, and the run's own numbers.
+pub struct Judged {
+    pub report: GateReport,
+    pub numbers: Baseline,
+}
+
+/// Checks all that can be checked without the run.
+///
+/// # Errors
+/// A rule that lacks its SLO or its baseline, a baseline that cannot be read.
+pub fn prepare(runs: &Path, gate: Gate, allow_invalid: bool) -> anyhow::Result<Ready> {
+    gate.check()?;
+    let baseline = match &gate.baseline {
+        None => None,
+        Some(named) => Some(read_baseline(runs, &beside(gate.beside.as_deref(), named), gate.slo)?),
+    };
+    if baseline.is_none()
+        && let Some(r) = gate.rules.iter().find(|r| r.rule.needs_baseline())
+    {
+        return Err(Failure::new(Exit::Usage, format!("rule `{}`: there is no baseline", r.rule.text))
+            .hint("add --baseline RUN or FILE, or `baseline:` to the gate's file; bench gate RUN --write-baseline FILE makes one")
+            .into());
+    }
+    Ok(Ready { gate, baseline, allow_invalid })
+}
+
+/// A path in a gate's file is looked for beside it first.
+fn beside(dir: Option<&Path>, named: &str) -> String {
+    let near = dir.map(|d| d.join(named)).filter(|p| p.exists());
+    near.map_or_else(|| named.to_owned(), |p| p.display().to_string())
+}
+
+/// Judges a run by its directory.
+///
+/// # Errors
+/// When the run cannot be read.
+pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
+    let read = report::read(dir)?;
+    let (run, summary) = (&read.ingested.run, &read.summary);
+    // Who is recorded for longer pays for longer: a comparison needs one span.
+    let span_s = ready.baseline.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied());
+    let own = own_numbers(&read, ready.gate.slo, span_s);
+    let mut warnings = read.ingested.problems.clone();
+    let mut invalid = invalid_findings(summary);
+    let asked = ready.gate.rules.iter().any(|r| r.rule.needs_baseline());
+    let mut before = ready.baseline.clone();
+    if let Some(b) = before.as_mut().filter(|_| asked) {
+        warnings.extend(differs(run, b));
+        if b.slo != ready.gate.slo {
+            warnings.push(format!(
+                "the goodput of the baseline is of another SLO ({}): it is left out",
+                if b.slo == slo::NONE { "none".into() } else { b.slo.to_string() }
+            ));
+            forget_goodput(&mut b.numbers);
+        }
+        if b.verdict == Verdict::Invalid {
+            invalid.push(format!("the baseline {} is not valid", b.run));
+        }
+    }
+    let rules = judge(&ready.gate.rules, &own, before.as_ref().map(|b| &b.numbers));
+    // Numbers that do not answer the question can neither pass nor fail.
+    let verdict = if invalid.is_empty() || ready.allow_invalid { broken(&rules) } else { GateVerdict::Invalid };
+    if ready.allow_invalid {
+        warnings.extend(invalid.iter().map(|why| format!("judged although not valid: {why}")));
+    }
+    let report = GateReport {
+        schema_version: SCHEMA_VERSION,
+        run: run.id.clone(),
+        arm: run.arm,
+        source: run.source,
+        verdict,
+        validity: summary.validity.verdict,
+        invalid_because: invalid,
+        slo: ready.gate.slo,
+        baseline: ready.baseline.as_ref().map(|b| b.run.clone()),
+        warnings,
+        rules,
+    };
+    Ok(Judged { report, numbers: baseline_of(run, summary, ready.gate.slo, own) })
+}
+
+/// Exit code that a verdict stands for: validity is judged before the rules.
+pub fn exit_of(report: &GateReport) -> Exit {
+    match report.verdict {
+        GateVerdict::Pass => Exit::Done,
+        GateVerdict::Fail => Exit::GateFailed,
+        GateVerdict::Invalid => Exit::Invalid,
+    }
+}
+
+/// Stores the numbers of a run as a baseline.
+///
+/// # Errors
+/// When the gate did not pass, or the file cannot be written.
+pub fn write_baseline(path: &Path, judged: &Judged) -> anyhow::Result<()> {
+    if judged.report.verdict != GateVerdict::Pass {
+        let why = if judged.report.verdict == GateVerdict::Invalid { "the run is not valid" } else { "the gate failed" };
+        return Err(Failure::new(exit_of(&judged.report), format!("{} is not written: {why}", path.display()))
+            .hint(
+                "bench gate RUN --write-baseline FILE without rules takes the numbers as they are; --allow-invalid those of an invalid run",
+            )
+            .into());
+    }
+    let text = serde_json::to_string_pretty(&judged.numbers)?;
+    results::write_atomic(path, format!("{text}\n").as_bytes())
+}
+
+/// Replicas are counted over `span_s` from the load's start, as long as the run was recorded without it.
+fn own_numbers(read: &report::Reported, slo: Slo, span_s: Option<f64>) -> Numbers {
+    let terms = Terms { slo, span_s, ..Terms::default() };
+    let (run, tables) = (&read.ingested.run, &read.ingested.tables);
+    numbers(&read.summary, tables, Some(&score(run, tables, read.summary.validity.verdict, &terms)))
+}
+
+fn invalid_findings(summary: &Summary) -> Vec<String> {
+    summary.validity.findings.iter().filter(|f| f.verdict == Verdict::Invalid).map(|f| format!("{}: {}", f.code, f.message)).collect()
+}
+
+fn baseline_of(run: &RunRecord, summary: &Summary, slo: Slo, numbers: Numbers) -> Baseline {
+    Baseline {
+        schema_version: SCHEMA_VERSION,
+        bench_version: env!("CARGO_PKG_VERSION").into(),
+        run: run.id.clone(),
+        arm: run.arm,
+        source: run.source,
+        verdict: summary.validity.verdict,
+        model: run.model.clone(),
+        load: run.hashes.load.clone(),
+        stack: run.hashes.stack.clone(),
+        slo,
+        numbers,
+    }
+}
+
+/// A stored baseline, or the numbers of a run read anew.
+fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<Baseline> {
+    let path = PathBuf::from(named);
+    if path.is_file() {
+        // A file of a run stands for the run: its requests tell more than its summary does.
+        if let Some(dir) = path.parent().filter(|d| path.file_name().is_some_and(|f| f == files::SUMMARY) && d.join(files::RUN).is_file()) {
+            return of_directory(dir, slo);
+        }
+        return stored(&path);
+    }
+    if named.ends_with(".json") || named.ends_with(".yaml") {
+        return Err(Failure::new(Exit::Usage, format!("there is no baseline {named}"))
+            .hint("bench gate RUN --write-baseline FILE makes one")
+            .into());
+    }
+    let (dir, _) = results::find(runs, named)?;
+    of_directory(&dir, slo)
+}
+
+fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {
+    let read = report::read(dir)?;
+    let numbers = own_numbers(&read, slo, None);
+    Ok(baseline_of(&read.ingested.run, &read.summary, slo, numbers))
+}
+
+fn stored(path: &Path) -> anyhow::Result<Baseline> {
+    let wrong = |why: String| {
+        Failure::new(Exit::Usage, format!("{} is no baseline: {why}", path.display()))
+            .hint("bench gate RUN --write-baseline FILE makes one; a run can be named instead")
+    };
+    let text = std::fs::read(path).map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}: {e}", path.display())))?;
+    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+    match json.get("schema_version").and_then(serde_json::Value::as_u64) {
+        Some(v) if v > u64::from(SCHEMA_VERSION) => {
+            return Err(wrong(format!("schema version {v} is newer than this bench reads ({SCHEMA_VERSION}); use a newer bench")).into());
+        }
+        _ => {}
+    }
+    serde_json::from_value(json).map_err(|e| wrong(e.to_string()).into())
+}
+
+/// What makes a comparison with the baseline doubtful, a sentence each.
+fn differs(run: &RunRecord, b: &Baseline) -> Vec<String> {
+    let mut out = vec![];
+    if b.load != run.hashes.load {
+        out.push(format!("the baseline {} was made with another load: differences may be the load's", b.run));
+    }
+    if b.stack != run.hashes.stack {
+        out.push(format!("the baseline {} was made with another stack: differences may be the stack's", b.run));
+    }
+    if b.model != run.model {
+        out.push(format!("the baseline {} served another model: {}", b.run, b.model));
+    }
+    if b.source != run.source {
+        out.push(format!("one of run and baseline {} is predicted, the other measured", b.run));
+    }
+    out
+}
+
+fn forget_goodput(n: &mut Numbers) {
+    let needs = |name: &String| names::all().iter().any(|n| n.needs_slo && n.name == *name);
+    n.whole.retain(|k, _| !needs(k));
+    n.rates.iter_mut().for_each(|r| r.numbers.retain(|k, _| !needs(k)));
+}
