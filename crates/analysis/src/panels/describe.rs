@@ -46,6 +46,7 @@ fn extremes(l: &Line) -> Option<(Extreme, Extreme)> {
 fn value(v: f64, unit: &str) -> String {
     match unit {
         "" | "0..1" => brief(v),
+        _ if brief(v) == "1" && unit.ends_with('s') && !unit.ends_with("/s") && unit != "ms" => format!("1 {}", unit.trim_end_matches('s')),
         _ => format!("{} {unit}", brief(v)),
     }
 }

@@ -74,14 +74,24 @@ fn told(input: &Input<'_>) -> String {
     };
     let scaled = match (scaling.start_replicas, scaling.max_ready, scaling.first_scale_up_s) {
         (Some(start), Some(most), Some(first)) => format!(
-            "it first scaled up after {}, from {start}, had at most {most} ready, and changed its mind {} times",
+            "it first scaled up after {}, from {start}, had at most {most} ready, and scaled {} up and {} down",
             duration(first),
-            scaling.scale_ups + scaling.scale_downs
+            times(scaling.scale_ups),
+            times(scaling.scale_downs)
         ),
         (Some(start), Some(_), None) => format!("it never scaled up from {start}"),
         _ => "replicas were not recorded".into(),
     };
     format!("At {} requests per second, {served}; {scaled}.", crate::words::and(rates))
+}
+
+fn times(n: u32) -> String {
+    match n {
+        0 => "never".into(),
+        1 => "once".into(),
+        2 => "twice".into(),
+        n => format!("{n} times"),
+    }
 }
 
 fn numbers(input: &Input<'_>, curves: &Panels) -> Vec<Number> {
