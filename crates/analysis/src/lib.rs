@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod gaps;
 pub mod gate;
 pub mod ingest;
+pub mod panels;
 pub mod report;
 pub mod scorecard;
 pub mod stats;
