@@ -5,6 +5,7 @@
 
 mod calendar;
 pub mod compare;
+pub mod explain;
 pub mod export;
 pub mod forecast;
 pub mod gaps;

@@ -9,6 +9,9 @@ pub struct Explanation {
     pub run: String,
     /// `hpa`, `wva v0.4.2`, …; empty for an arm without autoscaler.
     pub autoscaler: String,
+    /// Where the load begins, as the tables count time (all times here do: seconds of the epoch for a measured run, seconds since the
+    /// beginning of the recording for a predicted one).
+    pub load_start: f64,
     /// In the order of time: every change of `spec.replicas`, and the spans in which a change was due and did not come.
     pub moments: Vec<Moment>,
     /// Known defects and patterns, seen in this run.

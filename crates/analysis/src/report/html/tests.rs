@@ -44,6 +44,7 @@ fn hostile() -> (RunRecord, Tables, Explanation) {
     let e = Explanation {
         schema_version: 1,
         run: h(),
+        load_start: 0.0,
         autoscaler: h(),
         moments: vec![Moment {
             t: 1005.0,

@@ -105,6 +105,16 @@ impl Controller {
     /// One sync (horizontal.go, reconcileAutoscaler). `now_ms` counts from any origin and should not go back.
     /// If the outcome has a `scale_to`, the controller takes it for written.
     pub fn sync(&mut self, spec: &Spec, now_ms: i64, seen: &Observation<'_>) -> Outcome {
+        let outcome = self.consider(spec, now_ms, seen);
+        if let Some(replicas) = outcome.scale_to {
+            self.wrote(spec, outcome.current, replicas, now_ms);
+        }
+        outcome
+    }
+
+    /// A sync that takes nothing for written. A replay says by [`Controller::wrote`] what really was, so that one difference from the
+    /// record does not bend all that follows.
+    pub fn consider(&mut self, spec: &Spec, now_ms: i64, seen: &Observation<'_>) -> Outcome {
         let current = seen.spec_replicas;
         self.status.able = Condition::yes(Reason::SucceededGetScale);
         self.recommendations.record_initial(current, now_ms);
@@ -125,16 +135,20 @@ impl Controller {
             }
         };
 
-        if let Some(replicas) = decision.scale_to {
+        if decision.scale_to.is_some() {
             self.status.able = Condition::yes(Reason::SucceededRescale);
-            if let Some(behavior) = &spec.behavior {
-                self.events.store(behavior, current, replicas, now_ms);
-            }
         }
         self.status.desired = decision.desired;
         let Status { desired, able, active, limited } = self.status;
         let Decision { branch, proposal, winner, stabilized, limit, scale_to, .. } = decision;
         Outcome { branch, metrics, proposal, winner, stabilized, limit, scale_to, desired, current, able, active, limited }
+    }
+
+    /// The scale was written at the sync of `now_ms`: the policies count it from now on.
+    pub fn wrote(&mut self, spec: &Spec, before: i32, after: i32, now_ms: i64) {
+        if let Some(behavior) = &spec.behavior {
+            self.events.store(behavior, before, after, now_ms);
+        }
     }
 
     /// The greatest proposal and its metric (computeReplicasForMetrics); `None` if too many metrics failed. Fills `metrics`.
