@@ -12,6 +12,7 @@ macro_rules! outln {
 mod agent;
 mod compare;
 mod completions;
+mod explain;
 mod gate;
 mod plan;
 mod predict;
@@ -51,6 +52,7 @@ Examples:
   bench run -w ramp_small                           one run under the arm that is up
   bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
   bench results ls; bench report last
+  bench explain last                                why each scaling happened, or did not
   bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
   bench teardown                                    remove what bench made, and only that
 
@@ -72,6 +74,7 @@ pub enum Command {
     Results(results::Args),
     Report(report::Args),
     Compare(compare::Args),
+    Explain(explain::Args),
     Gate(gate::Args),
     Teardown(teardown::Args),
     Completions(completions::Args),
@@ -115,6 +118,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
             let g = g.clone();
             tokio::task::spawn_blocking(move || compare::run(&g, &a)).await?
         }
+        Command::Explain(a) => explain::run(g, &a),
         Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),

@@ -29,7 +29,8 @@ fn material(r: &Reported) -> Material<'_> {
 }
 
 pub fn markdown(r: &Reported) -> String {
-    markdown::render(&material(r))
+    let explanation = super::report::explanation(r);
+    markdown::render(&Material { explanation: Some(&explanation), ..material(r) })
 }
 
 pub fn json(r: &Reported) -> anyhow::Result<String> {
@@ -38,7 +39,7 @@ pub fn json(r: &Reported) -> anyhow::Result<String> {
         run: r.ingested.run.clone(),
         summary: r.summary.clone(),
         scorecard: None,
-        explanation: None,
+        explanation: Some(super::report::explanation(r)),
         problems: r.ingested.problems.clone(),
     };
     Ok(json::render(&report)?)

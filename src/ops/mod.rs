@@ -5,6 +5,7 @@
 pub mod bounds;
 pub mod collect;
 pub mod compare;
+pub mod explain;
 pub mod facts;
 pub mod follow;
 pub mod formats;

@@ -5,6 +5,7 @@ use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
 use bench_analysis::summary::{Settings, summarise};
 use bench_model::exit::Exit;
+use bench_model::explanation::Explanation;
 use bench_model::plan::Plan;
 use bench_model::run::files;
 use bench_model::summary::{Summary, Verdict};
@@ -65,9 +66,14 @@ pub fn html(r: &Reported) -> String {
         summary: &r.summary,
         tables: &r.ingested.tables,
         problems: &r.ingested.problems,
-        explanation: None,
+        explanation: Some(&explanation(r)),
         scorecard: None,
     })
+}
+
+/// Why it scaled as it did.
+pub fn explanation(r: &Reported) -> Explanation {
+    bench_analysis::explain::explain(&r.ingested.run, r.plan.as_ref(), &r.ingested.tables, None)
 }
 
 /// Writes `report.html` into the run's directory, and gives its path.

@@ -21,7 +21,9 @@ pub fn moment(text: &str, run: &RunRecord, tables: &Tables) -> Result<f64, Strin
     }
     match seconds(text) {
         Some(s) => Ok(zero(tables) + s),
-        None => Err(format!("{text:?} is no moment: write +45m, +48:30, +1h5m10s or seconds from the load's start, or RFC 3339 for a measured run")),
+        None => Err(format!(
+            "{text:?} is no moment: write +45m, +48:30, +1h5m10s or seconds from the load's start, or RFC 3339 for a measured run"
+        )),
     }
 }
 
@@ -34,7 +36,13 @@ fn seconds(text: &str) -> Option<f64> {
     if rest.is_empty() || rest.len() > 20 || !rest.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let value = if rest.contains(':') { colons(rest)? } else if rest.ends_with(|c: char| c.is_ascii_digit()) { number(rest)? } else { units(rest)? };
+    let value = if rest.contains(':') {
+        colons(rest)?
+    } else if rest.ends_with(|c: char| c.is_ascii_digit()) {
+        number(rest)?
+    } else {
+        units(rest)?
+    };
     Some(sign * value)
 }
 

@@ -166,7 +166,9 @@ pub(super) fn replay<'a>(i: &Input<'a>, s: &Scaler) -> Vec<Sync<'a>> {
     for (t, recorded) in times(&i.decisions("hpa"), s.period_s, i.span, i.measured()) {
         // The recorder sees the Deployment and the HPA change some milliseconds apart, in either order.
         let lag = if i.measured() { 1.0 } else { 0.0 };
-        let (Some(spec), Some(status), Some(after)) = (before(points, t - half), before(points, t - lag), before(points, t + half)) else { continue };
+        let (Some(spec), Some(status), Some(after)) = (before(points, t - half), before(points, t - lag), before(points, t + half)) else {
+            continue;
+        };
         let now_ms = now(i.measured(), t, last, s.period_s, &mut nominal);
         last = t;
         let values: Vec<Vec<(String, f64)>> =
@@ -174,12 +176,8 @@ pub(super) fn replay<'a>(i: &Input<'a>, s: &Scaler) -> Vec<Sync<'a>> {
         let passed: Vec<Vec<i64>> = values.iter().map(|v| adapter(v, s.of_wva, i.measured())).collect();
         let readings: Vec<hpa::Reading<'_>> = passed.iter().map(|v| hpa::Reading::Values(v)).collect();
         let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let seen = hpa::Observation {
-            spec_replicas: count(spec.desired),
-            status_replicas: count(status.current),
-            readings: &readings,
-            pods: &[],
-        };
+        let seen =
+            hpa::Observation { spec_replicas: count(spec.desired), status_replicas: count(status.current), readings: &readings, pods: &[] };
         let outcome = controller.consider(&s.spec, now_ms, &seen);
         if after.desired != spec.desired {
             controller.wrote(&s.spec, count(spec.desired), count(after.desired), now_ms);
@@ -215,11 +213,11 @@ pub(super) fn replay<'a>(i: &Input<'a>, s: &Scaler) -> Vec<Sync<'a>> {
 fn now(measured: bool, t: f64, last: f64, period_s: f64, nominal: &mut i64) -> i64 {
     #[allow(clippy::cast_possible_truncation)]
     if measured {
-        let periods = if last.is_nan() { 1.0 } else { ((t - last) / period_s).round().max(1.0) };
+        let periods = if last.is_nan() { 1.0 } else { ((t - last) / period_s).round().clamp(1.0, 1e6) };
         *nominal += (periods * (period_s * 1000.0 + 5.0)) as i64;
         *nominal
     } else {
-        (t * 1000.0).floor() as i64
+        (t * 1000.0).floor().clamp(-1e15, 1e15) as i64
     }
 }
 

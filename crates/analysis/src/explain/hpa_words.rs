@@ -70,7 +70,9 @@ pub(super) fn steps(i: &Input<'_>, s: &Scaler, y: &Sync<'_>) -> Vec<String> {
             Some(Ok(e)) => {
                 let values = y.values.get(k).map(Vec::as_slice).unwrap_or_default();
                 let verdict = match e.verdict {
-                    Verdict::WithinTolerance => format!("within the tolerance of {}: proposes status.replicas, {}", s.config.tolerance, e.proposal),
+                    Verdict::WithinTolerance => {
+                        format!("within the tolerance of {}: proposes status.replicas, {}", s.config.tolerance, e.proposal)
+                    }
                     _ => format!("beyond the tolerance of {}: proposes {}", s.config.tolerance, e.proposal),
                 };
                 #[allow(clippy::cast_precision_loss)]
@@ -92,8 +94,12 @@ pub(super) fn steps(i: &Input<'_>, s: &Scaler, y: &Sync<'_>) -> Vec<String> {
     if let Some(d) = y.recorded {
         let shown = d.inputs.iter().filter(|(_, (_, target))| !target.is_empty());
         let shown = and(shown.map(|(name, (v, target))| format!("{} {} of {}", visible(name), visible(v), visible(target))));
-        let conditions = and(d.conditions.iter().map(|(k, (status, reason))| format!("{} {} ({})", visible(k), visible(status), visible(reason))));
-        out.push(format!("as the HPA showed it: {}", [shown, conditions].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("; ")));
+        let conditions =
+            and(d.conditions.iter().map(|(k, (status, reason))| format!("{} {} ({})", visible(k), visible(status), visible(reason))));
+        out.push(format!(
+            "as the HPA showed it: {}",
+            [shown, conditions].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("; ")
+        ));
     }
     match y.outcome.branch {
         Branch::Metrics => {}
@@ -117,7 +123,13 @@ pub(super) fn steps(i: &Input<'_>, s: &Scaler, y: &Sync<'_>) -> Vec<String> {
         if let Some(l) = y.outcome.limit {
             let up = x.value > i32::try_from(y.spec).unwrap_or(i32::MAX);
             let rule = match l.bound {
-                Some(b) => format!("policies ({}), {} to {}: at {} {b}", policies(s, up), s.spec.min, s.spec.max, if up { "most" } else { "least" }),
+                Some(b) => format!(
+                    "policies ({}), {} to {}: at {} {b}",
+                    policies(s, up),
+                    s.spec.min,
+                    s.spec.max,
+                    if up { "most" } else { "least" }
+                ),
                 None => "policies: nothing to limit".into(),
             };
             out.push(format!("{rule}: {} ({})", l.value, l.reason.as_str()));
@@ -143,20 +155,22 @@ fn how(i: &Input<'_>, s: &Scaler, y: &Sync<'_>, since: Option<f64>) -> Vec<Strin
     let (Some(p), Some(x), Some(l)) = (y.outcome.proposal, y.outcome.stabilized, y.outcome.limit) else { return vec![] };
     let up = y.to > y.spec;
     let mut out = Vec::new();
-    let waited = since.map(|t| (t, y.t - t)).filter(|(_, s)| *s > 0.5);
-    if let Some((t, waited)) = waited {
-        let what = if up { "more" } else { "fewer" };
-        out.push(format!("it had asked for {what} since {}, {}", i.clock(t), duration(waited)));
-    }
     #[allow(clippy::cast_precision_loss)]
-    let window = duration(s.window_s(up) as f64);
-    if s.window_s(up) > 0 {
-        let (word, n) = if up { ("lowest", x.lowest) } else { ("greatest", x.highest) };
-        if n != p {
-            out.push(format!("the {word} recommendation of its stabilization window of {window} was {n}"));
-        } else if waited.is_some_and(|w| w.1 + 0.5 >= s.period_s * 2.0) {
-            out.push(format!("its stabilization window of {window} had passed"));
-        }
+    let window_s = s.window_s(up) as f64;
+    let (what, side, n) = if up { ("more", "lowest", x.lowest) } else { ("fewer", "greatest", x.highest) };
+    // The last recommendation that stood against it has just left the window.
+    let waited = since.filter(|t| window_s > 0.0 && y.t - t + 1.5 * s.period_s >= window_s && y.t > *t);
+    let bounded = matches!(l.reason, Reason::ScaleUpLimit | Reason::ScaleDownLimit);
+    if let Some(t) = waited {
+        out.push(format!(
+            "it had asked for {what} since {}, and only now every recommendation of its stabilization window of {} does",
+            i.clock(t),
+            duration(window_s)
+        ));
+    }
+    if n != p && !bounded {
+        let which = if waited.is_some() { "that window".into() } else { format!("its stabilization window of {}", duration(window_s)) };
+        out.push(format!("the {side} recommendation of {which} is {n}"));
     }
     match l.reason {
         Reason::ScaleUpLimit | Reason::ScaleDownLimit => out.push(format!("its policy allows {}", policies(s, up))),
@@ -237,7 +251,12 @@ pub(super) fn held(i: &Input<'_>, s: &Scaler, syncs: &[&Sync<'_>]) -> Option<Mom
             format!("the average of {name} was above its target {} for {spell}{most}", decimal(target))
         }
         Some(false) if s.of_wva => format!("{}, fewer than the {}, for {long}", against(s, top, 0), top.spec),
-        Some(false) => format!("the metrics asked for {} of {} replicas for {long} ({})", top.outcome.proposal.unwrap_or(0), top.spec, all_against(s, top)),
+        Some(false) => format!(
+            "the metrics asked for {} of {} replicas for {long} ({})",
+            top.outcome.proposal.unwrap_or(0),
+            top.spec,
+            all_against(s, top)
+        ),
         None => format!("{} for {long}", all_against(s, first)),
     };
     Some(Moment {
@@ -257,7 +276,7 @@ pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     // Names of metrics are what they are.
     match chars.next() {
-        Some(c) if !text.starts_with("vllm:") => c.to_uppercase().chain(chars).collect(),
+        Some(c) if !text.split(' ').next().is_some_and(|w| w.contains([':', '_'])) => c.to_uppercase().chain(chars).collect(),
         _ => text.into(),
     }
 }

@@ -92,7 +92,7 @@ fn replayed(e: &mut Explanation, i: &Input<'_>, at: Option<f64>) {
         }
     };
     let syncs = hpa::replay(i, &scaler);
-    lacking(e, i, &scaler, &syncs);
+    lacking(e, &scaler, &syncs);
     let blind = syncs.iter().all(|y| y.values.iter().all(Vec::is_empty));
     if blind {
         // Without any series every sync would be a failure that never was.
@@ -124,14 +124,15 @@ fn replayed(e: &mut Explanation, i: &Input<'_>, at: Option<f64>) {
 }
 
 /// What the replay lacks.
-fn lacking(e: &mut Explanation, i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>]) {
+fn lacking(e: &mut Explanation, s: &Scaler, syncs: &[Sync<'_>]) {
     for (k, (name, _)) in s.targets.iter().enumerate() {
         if syncs.iter().all(|y| y.values.get(k).is_none_or(Vec::is_empty)) {
             e.missing.push(format!("{} was not recorded: what the HPA made of it cannot be replayed.", crate::words::visible(name)));
         }
     }
     if syncs.iter().all(|y| y.recorded.is_none()) {
-        e.missing.push(format!("No status of the HPA was recorded: its syncs are taken to fall every {} s, with an unknown phase.", s.period_s));
+        e.missing
+            .push(format!("No status of the HPA was recorded: its syncs are taken to fall every {} s, with an unknown phase.", s.period_s));
     }
 }
 

@@ -27,12 +27,18 @@ pub(super) fn of_hpa(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>]) -> Vec<Patte
         let (from, to) = (all[0].t, all[all.len() - 1].t + s.period_s);
         let names = s.targets.iter().enumerate().filter(|(k, _)| all[0].outcome.metrics.get(*k).is_some_and(Result::is_err));
         let names = and(names.map(|(_, t)| crate::words::visible(&t.0)));
-        out.push(pattern("metrics-unavailable", from, to, format!("For {} the HPA had no value of {names} and scaled nothing.", duration(to - from))));
+        out.push(pattern(
+            "metrics-unavailable",
+            from,
+            to,
+            format!("For {} the HPA had no value of {names} and scaled nothing.", duration(to - from)),
+        ));
     }
     for all in spans(syncs, at_max).filter(|a| at_max(&a[0]) && a.len() >= 4) {
         let (from, to) = (all[0].t, all[all.len() - 1].t + s.period_s);
         let most = all.iter().filter_map(|y| y.outcome.proposal).max().unwrap_or(0);
-        let message = format!("For {} the HPA asked for up to {most} replicas and the maximum of {} kept it.", duration(to - from), s.spec.max);
+        let message =
+            format!("For {} the HPA asked for up to {most} replicas and the maximum of {} kept it.", duration(to - from), s.spec.max);
         out.push(pattern("at-max", from, to, message));
     }
     if !s.of_wva {
@@ -65,11 +71,12 @@ fn one_replica(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>]) -> Option<Pattern>
     let busiest = others.iter().map(|r| r.kv).fold(0.0, f64::max);
     let removal = if analysis.down_safe { ", and it would even have taken one away" } else { "" };
     let message = format!(
-        "Scaled on because one replica's queue held the average up: at {} the HPA went from {} to {} (and {} times in all) with {} at {} times its target, \
-         which {} carried almost alone, while the {} others were idle (KV at most {}, waiting {} in all). \
+        "From {} to {} the HPA scaled on, {} → {}, because one replica's queue held the average up: at the last of these {} scalings {} was at {} times \
+         its target, which {} carried almost alone, while the {} others that reported were idle (KV at most {}, {} waiting in all). \
          WVA leaves that replica out: of the others it sees {}, no reason for another one{removal}.",
+        i.clock(first.t),
         i.clock(last.t),
-        last.spec,
+        first.spec,
         last.to,
         seen.len(),
         target,
@@ -99,7 +106,8 @@ fn kept(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>], all: &[Reconcile]) -> Vec
     let (min, max) = (i64::from(s.spec.min), i64::from(s.spec.max));
     let interval = f64::from(i.plan.scenario.wva.interval_s);
     let mut out = Vec::new();
-    let blocks = spans(all, preserved).filter(|b| preserved(&b[0])).flat_map(|b| b.chunk_by(|x, y| x.before == y.before && x.current == y.current));
+    let blocks =
+        spans(all, preserved).filter(|b| preserved(&b[0])).flat_map(|b| b.chunk_by(|x, y| x.before == y.before && x.current == y.current));
     for b in blocks {
         let (first, last) = (&b[0], &b[b.len() - 1]);
         let (from, to) = (first.t, last.t + interval);
@@ -110,18 +118,22 @@ fn kept(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>], all: &[Reconcile]) -> Vec
         let lasting = to - from >= 2.0 * interval;
         let tolerated = || {
             let during = syncs.iter().filter(|y| y.t > from && y.t < to).collect::<Vec<_>>();
-            let within = |y: &&&Sync<'_>| y.outcome.metrics.first().is_some_and(|m| m.as_ref().is_ok_and(|e| e.verdict == Verdict::WithinTolerance));
+            let within =
+                |y: &&&Sync<'_>| y.outcome.metrics.first().is_some_and(|m| m.as_ref().is_ok_and(|e| e.verdict == Verdict::WithinTolerance));
             // The gauge is scraped later than it is set: the last ones count.
             !during.is_empty() && during.iter().rev().take(3).filter(within).count() == during.len().min(3)
         };
         if d > max && c >= max && lasting {
-            let down = if fewer > 0 { format!(" In {fewer} of {} runs its analysis found one fewer to be safe.", b.len()) } else { String::new() };
+            let down =
+                if fewer > 0 { format!(" In {fewer} of {} runs its analysis found one fewer to be safe.", b.len()) } else { String::new() };
             let message = format!(
                 "From {at} on, for {long}: WVA published {d}, the HPA's maximum is {max}, and because {c} replicas never become {d} WVA decides nothing any more.{down}"
             );
             out.push(pattern("stuck-at-max", from, to, message));
         } else if d < min && c <= min && lasting {
-            let message = format!("From {at} on, for {long}: WVA published {d}, the HPA's minimum is {min}, and because {c} replicas never become {d} WVA decides nothing any more.");
+            let message = format!(
+                "From {at} on, for {long}: WVA published {d}, the HPA's minimum is {min}, and because {c} replicas never become {d} WVA decides nothing any more."
+            );
             out.push(pattern("stuck-at-min", from, to, message));
         } else if lasting && tolerated() {
             let message = format!(
@@ -161,7 +173,8 @@ fn ghosts(i: &Input<'_>, all: &[Reconcile]) -> Option<Pattern> {
         ),
         None => "; none of them would have decided otherwise without".into(),
     };
-    let message = format!("{} of WVA's {} runs counted the last minute of replicas that had been deleted{example}.", counted.len(), all.len());
+    let message =
+        format!("{} of WVA's {} runs counted the last minute of replicas that had been deleted{example}.", counted.len(), all.len());
     Some(pattern("ghost-pods", first.t, last.t, message))
 }
 

@@ -66,7 +66,8 @@ pub(super) fn asked(run: &RunRecord, tables: &Tables, t: f64) -> Result<Moment, 
     let queue = of(QUEUE);
     let waiting = queue.instant(t);
     for (pod, kv) in of(KV).instant(t) {
-        let waits = waiting.iter().find(|w| w.0 == pod).map_or_else(String::new, |w| format!(", {} waiting", number(w.1).trim_end_matches(".00")));
+        let waits =
+            waiting.iter().find(|w| w.0 == pod).map_or_else(String::new, |w| format!(", {} waiting", number(w.1).trim_end_matches(".00")));
         steps.push(format!("{}: KV {}{waits}", visible(pod), number(kv)));
     }
     for by in ["wva", "hpa"] {

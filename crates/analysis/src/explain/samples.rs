@@ -109,7 +109,10 @@ mod tests {
     #[test]
     fn a_value_ends_at_the_scrape_that_misses_it() {
         let l = Line::of(&[(0.0, 1.0), (15.0, 2.0), (30.0, 3.0), (75.0, 4.0)], 15.0);
-        assert_eq!([14.9, 15.0, 44.9, 45.0, 74.0, 75.0, 90.0].map(|t| l.instant(t)), [Some(1.0), Some(2.0), Some(3.0), None, None, Some(4.0), None]);
+        assert_eq!(
+            [14.9, 15.0, 44.9, 45.0, 74.0, 75.0, 90.0].map(|t| l.instant(t)),
+            [Some(1.0), Some(2.0), Some(3.0), None, None, Some(4.0), None]
+        );
         assert_eq!(l.instant(-1.0), None);
         assert_eq!([74.0, 75.0, 200.0].map(|t| l.peak(t)), [Some(3.0), Some(4.0), None]);
         assert_eq!(Line::of(&[(0.0, 9.0), (60.0, 1.0)], 15.0).peak(60.0), Some(1.0));
@@ -117,6 +120,9 @@ mod tests {
 
     #[test]
     fn quantities_are_read_as_kubernetes_reads_them() {
-        assert_eq!(["3", "600m", "0.6", "1500u", "2k", "x", "", "1e3"].map(milli), [Some(3000), Some(600), Some(600), Some(2), Some(2_000_000), None, None, None]);
+        assert_eq!(
+            ["3", "600m", "0.6", "1500u", "2k", "x", "", "1e3"].map(milli),
+            [Some(3000), Some(600), Some(600), Some(2), Some(2_000_000), None, None, None]
+        );
     }
 }

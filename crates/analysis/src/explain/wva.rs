@@ -15,8 +15,7 @@ pub(super) fn is_v04(version: &str) -> bool {
 /// One reconcile.
 pub(super) struct Reconcile {
     pub t: f64,
-    /// `spec.replicas`, and `status.replicas`, which WVA compares with the number it published.
-    pub spec: u32,
+    /// `status.replicas`, which WVA compares with the number it published.
     pub current: u32,
     /// The number published before it; 0: none.
     pub before: i64,
@@ -32,8 +31,6 @@ pub(super) struct Reconcile {
     /// The published number afterwards, replayed and as recorded.
     pub replayed: i64,
     pub recorded: Option<u32>,
-    /// Whether its moment was recorded, and not only follows from the loops' periods.
-    pub seen: bool,
 }
 
 impl Reconcile {
@@ -50,9 +47,9 @@ impl Reconcile {
 
 /// When it ran. A measured controller writes the moment of each run into its status; a predicted one is told where something changed,
 /// which gives the phases of its loops.
-fn times<'a>(i: &Input<'_>, decisions: &[&'a Decision]) -> Vec<(f64, Option<&'a Decision>)> {
+fn times(i: &Input<'_>, decisions: &[&Decision]) -> Vec<f64> {
     if i.measured() {
-        let mut out: Vec<(f64, Option<&Decision>)> = Vec::new();
+        let mut out = Vec::new();
         let mut last: Option<&str> = None;
         for d in decisions {
             let run = d.inputs.get("lastRunTime").map(|v| v.0.as_str());
@@ -61,7 +58,7 @@ fn times<'a>(i: &Input<'_>, decisions: &[&'a Decision]) -> Vec<(f64, Option<&'a 
             // Another condition, or a status that was there when the recorder came.
             let another = run != last || run.is_none();
             if another && age.abs() < 5.0 {
-                out.push((d.t, Some(d)));
+                out.push(d.t);
             }
             last = run;
         }
@@ -80,12 +77,12 @@ fn times<'a>(i: &Input<'_>, decisions: &[&'a Decision]) -> Vec<(f64, Option<&'a 
         let first = (i.span.0 - p).div_euclid(period).max(0.0);
         let all = (0..20_000).map(|k| p + (first + f64::from(k)) * period).take_while(|t| *t <= i.span.1);
         out.extend(all.filter(|t| *t >= i.span.0).map(|t| {
-            let told = decisions.iter().copied().find(|d| (d.t - t).abs() < 1e-3);
+            let told = decisions.iter().find(|d| (d.t - t).abs() < 1e-3);
             // Its own digits: the sum above is off by some of the last.
-            (told.map_or(t, |d| d.t), told)
+            told.map_or(t, |d| d.t)
         }));
     }
-    out.sort_by(|a, b| a.0.total_cmp(&b.0));
+    out.sort_by(f64::total_cmp);
     out
 }
 
@@ -99,7 +96,7 @@ pub(super) fn replay(i: &Input<'_>) -> Vec<Reconcile> {
     let (namespace, name) = (i.run.namespace.as_str(), i.run.deployment.as_str());
     let mut controller = Controller::new();
     let mut out = Vec::new();
-    for (t, told) in times(i, &decisions) {
+    for t in times(i, &decisions) {
         let lag = if i.measured() { 1.0 } else { 0.0 };
         let Some(point) = before(&i.tables.replicas, t - lag) else { continue };
         let known = decisions.iter().rev().find(|d| d.t < t - 1e-6).and_then(|d| d.desired);
@@ -126,7 +123,8 @@ pub(super) fn replay(i: &Input<'_>) -> Vec<Reconcile> {
         let listed: Vec<ListedPod<'_>> =
             i.tables.pods.iter().filter(|p| alive(p, t)).map(|p| ListedPod { namespace, name: &p.name, app: name }).collect();
         let own = |answer: &[(&str, f64)]| answer.iter().map(|(p, v)| ((*p).to_owned(), *v)).collect::<Vec<_>>();
-        let answers = FixedAnswers { running: Ok(!kv.is_empty()), kv: Ok(own(&kv)), queue: Ok(own(&queue)), load: Ok(v042::Load::default()) };
+        let answers =
+            FixedAnswers { running: Ok(!kv.is_empty()), kv: Ok(own(&kv)), queue: Ok(own(&queue)), load: Ok(v042::Load::default()) };
         let variants = [variant];
         let view = View { main_config: &main, capacity_config: &capacity, variants: &variants, pods: &listed, answers: &answers };
         let trial = controller.clone();
@@ -141,7 +139,6 @@ pub(super) fn replay(i: &Input<'_>) -> Vec<Reconcile> {
         });
         out.push(Reconcile {
             t,
-            spec: point.desired,
             current: point.current,
             before: desired_before,
             replicas: model.replicas,
@@ -151,7 +148,6 @@ pub(super) fn replay(i: &Input<'_>) -> Vec<Reconcile> {
             without_ghosts,
             replayed: v.status.desired,
             recorded: decisions.iter().rev().find(|d| d.t <= t + 1e-6).and_then(|d| d.desired),
-            seen: told.is_some(),
         });
     }
     out
@@ -159,7 +155,7 @@ pub(super) fn replay(i: &Input<'_>) -> Vec<Reconcile> {
 
 #[allow(clippy::cast_possible_truncation)]
 fn now_ms(t: f64) -> i64 {
-    (t * 1000.0).floor() as i64
+    (t * 1000.0).floor().clamp(-1e15, 1e15) as i64
 }
 
 fn alive(p: &PodLife, t: f64) -> bool {
@@ -182,7 +178,13 @@ pub(super) fn view(i: &Input<'_>, t: f64) -> (Vec<ReplicaSeen>, Analysis) {
         kv.iter().map(|(pod, k)| v042::Replica { pod, variant: &i.run.deployment, kv: *k, queue: waiting(pod) }).collect();
     let seen = replicas
         .iter()
-        .map(|r| ReplicaSeen { pod: r.pod.into(), variant: r.variant.into(), kv: r.kv, queue: r.queue, saturated: r.saturated(&thresholds) })
+        .map(|r| ReplicaSeen {
+            pod: r.pod.into(),
+            variant: r.variant.into(),
+            kv: r.kv,
+            queue: r.queue,
+            saturated: r.saturated(&thresholds),
+        })
         .collect();
     (seen, v042::analyze(&replicas, &thresholds))
 }

@@ -23,7 +23,13 @@ pub(super) fn named<'a>(i: &Input<'_>, replicas: impl IntoIterator<Item = &'a Re
 /// Spares against their triggers.
 pub(super) fn spares(i: &Input<'_>, a: &Analysis) -> String {
     let t = limits(i);
-    format!("spare KV {} (trigger {}) and spare queue {} (trigger {})", number(a.spare_kv), t.kv_spare_trigger, number(a.spare_queue), t.queue_spare_trigger)
+    format!(
+        "spare KV {} (trigger {}) and spare queue {} (trigger {})",
+        number(a.spare_kv),
+        t.kv_spare_trigger,
+        number(a.spare_queue),
+        t.queue_spare_trigger
+    )
 }
 
 /// Why the analysis says what it says.
@@ -35,7 +41,10 @@ fn verdict(i: &Input<'_>, r: &Reconcile) -> String {
         n => format!(", with {} left out as saturated", if n == 1 { named(i, r.saturated()) } else { format!("{n} of {}", a.total) }),
     };
     let spare = if a.non_saturated == 0 {
-        format!("all of the {} that reported were saturated, so nothing was spare", of_replicas(a.total))
+        match a.total {
+            1 => "the only replica that reported was saturated, so nothing was spare".into(),
+            n => format!("all of the {n} replicas that reported were saturated, so nothing was spare"),
+        }
     } else {
         format!("the {} not saturated had {} on average{left_out}", of_replicas(a.non_saturated), spares(i, a))
     };
@@ -44,7 +53,9 @@ fn verdict(i: &Input<'_>, r: &Reconcile) -> String {
         (true, ..) => "the KV below: one more".into(),
         (_, true, ..) => "the queue below: one more".into(),
         (_, _, true, Some((kv, queue))) => format!("with one fewer {} and {} would be left: one fewer is safe", number(kv), number(queue)),
-        (_, _, _, Some((kv, queue))) => format!("with one fewer only {} and {} would be left: as many as report", number(kv), number(queue)),
+        (_, _, _, Some((kv, queue))) => {
+            format!("with one fewer only {} and {} would be left: as many as report", number(kv), number(queue))
+        }
         _ => "enough, and no second one to take away: as many as report".into(),
     };
     format!("{spare}; {then}")
@@ -71,9 +82,17 @@ pub(super) fn steps(i: &Input<'_>, r: &Reconcile) -> Vec<String> {
     }
     out.push(verdict(i, r));
     if let Some(d) = &r.target {
-        out.push(format!("reporting {}, status.replicas {}, published before: {}", d.reporting, d.state.current, if r.before == 0 { "none".into() } else { r.before.to_string() }));
+        out.push(format!(
+            "reporting {}, status.replicas {}, published before: {}",
+            d.reporting,
+            d.state.current,
+            if r.before == 0 { "none".into() } else { r.before.to_string() }
+        ));
         if d.preserved {
-            out.push(format!("{} was published and {} is there: WVA keeps {} until they agree, whatever the load", r.before, d.state.current, d.target));
+            out.push(format!(
+                "{} was published and {} is there: WVA keeps {} until they agree, whatever the load",
+                r.before, d.state.current, d.target
+            ));
         }
     }
     out.push(format!("result: it publishes {}", r.replayed));
@@ -82,7 +101,8 @@ pub(super) fn steps(i: &Input<'_>, r: &Reconcile) -> Vec<String> {
 
 fn difference(r: &Reconcile) -> Option<String> {
     let recorded = r.recorded?;
-    (i64::from(recorded) != r.replayed).then(|| format!("by the recorded metrics it would have published {}; recorded is {recorded}", r.replayed))
+    (i64::from(recorded) != r.replayed)
+        .then(|| format!("by the recorded metrics it would have published {}; recorded is {recorded}", r.replayed))
 }
 
 /// Each change of the published number, and the spans in which the analysis asked for something and an older number was kept.
@@ -106,7 +126,14 @@ pub(super) fn moments(i: &Input<'_>, all: &[Reconcile]) -> Vec<Moment> {
         }
         let up = now > r.before;
         let missing = r.target.as_ref().filter(|t| !up && r.wants() != Some(false) && t.reporting < t.state.current);
+        let dead = r.without_ghosts.filter(|n| *n != r.replayed);
         let reason = match missing {
+            _ if dead.is_some() => format!(
+                "The last minute of {}, deleted by then, still counted: without, it would have been {}; {}.",
+                and(r.ghosts.iter().map(|g| i.short(g))),
+                dead.unwrap_or(0),
+                verdict(i, r)
+            ),
             Some(t) => format!(
                 "Only {} of {} replicas reported, and WVA starts from those that report: {}.",
                 t.reporting,

@@ -3,9 +3,11 @@
 //! Names and messages were recorded, so they are escaped: none can end a table's cell, begin markup or call a person.
 
 use super::Material;
+use super::terminal::explain::{change, tally};
 use crate::Calendar;
 use crate::words::{clock, duration, number, percent};
-use bench_model::run::Source;
+use bench_model::explanation::Explanation;
+use bench_model::run::{RunRecord, Source};
 use bench_model::summary::{Stats, Verdict};
 use std::fmt::Write as _;
 
@@ -154,6 +156,42 @@ fn scalings(m: &Material<'_>, calendar: Calendar) -> String {
         let _ = writeln!(out, "\n<details><summary>{} more</summary>\n\n{HEADING}{}\n\n</details>", rest.len(), shown.join("\n"));
     }
     out
+}
+
+/// An explanation as a document of its own: patterns, then a table of the decisions, with their steps folded.
+pub fn explanation(run: &RunRecord, e: &Explanation) -> String {
+    let at = |t: f64| clock(t - e.load_start);
+    let mut out =
+        format!("### {}: arm {}, {}\n\n{}\n\n{}\n", code(&e.run), run.arm, plain(&e.autoscaler), capital(&tally(e)), plain(&e.replay.note));
+    for m in &e.missing {
+        let _ = writeln!(out, "\n- missing: {}", plain(m));
+    }
+    for f in &e.findings {
+        let _ = writeln!(out, "\n- {} {} to {}: {}", code(&f.code), at(f.from), at(f.to), plain(&f.message));
+    }
+    if e.moments.is_empty() {
+        return out;
+    }
+    let _ = writeln!(out, "\n| at | what | why |\n|---:|---|---|");
+    for m in &e.moments {
+        let until = m.until.map_or_else(String::new, |u| format!(" to {}", at(u)));
+        let differs = m.difference.as_ref().map_or_else(String::new, |d| format!(" Differs: {}.", plain(d)));
+        let _ = writeln!(out, "| {}{until} | {} | {}{differs} |", at(m.t), plain(&change(m)), plain(&m.reason));
+    }
+    let _ = writeln!(out, "\n<details><summary>Steps</summary>\n");
+    for m in e.moments.iter().filter(|m| !m.steps.is_empty()) {
+        let _ = writeln!(out, "**{}** {}\n", at(m.t), plain(&change(m)));
+        for s in &m.steps {
+            let _ = writeln!(out, "- {}", plain(s.trim()));
+        }
+        out.push('\n');
+    }
+    out + "</details>\n"
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// What the autoscalers' last words before a change were.

@@ -1,0 +1,70 @@
+//! `bench explain`.
+
+use super::shared::Global;
+use crate::ops;
+use crate::report::Output;
+use bench_analysis::report;
+use bench_model::exit::Exit;
+use std::io::IsTerminal;
+
+/// Why each scaling of a run happened, or did not
+///
+/// Replays the recorded metrics through the very algorithm of the autoscaler: per decision the inputs, the threshold, the proposal, and
+/// what tolerance, stabilization windows and policies made of it; for WVA also which replicas were saturated and left out. Names known
+/// defects where it sees them, and says where replay and record differ.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Run: its id, the end of its id, its directory, or `last`
+    #[arg(default_value = "last")]
+    run: String,
+    /// Everything known at one moment: +45m, +48:30, +1h5m10s or seconds from the load's start; RFC 3339 for a measured run
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<String>,
+    /// How each decision came about, step by step
+    #[arg(short = 'v', long)]
+    steps: bool,
+    /// Form of the explanation
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bench explain last                     what was found, and a reason for each decision
+  bench explain last --at +45m           everything known at one moment
+  bench explain 7f3a --at 2026-11-24T03:15:00Z
+  bench explain last --steps             inputs, threshold, proposal, windows and policies of each
+  bench explain last --format md         for a pull request
+  bench explain last --output json       one document (docs/schemas/explanation.schema.json)";
+
+/// A form that an explanation can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned text
+    Terminal,
+    /// Markdown for a pull request
+    Md,
+    /// One JSON document
+    Json,
+}
+
+pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
+    let (dir, _) = ops::results::find(&g.results, &a.run)?;
+    let r = ops::report::read(&dir)?;
+    let e = ops::explain::of(&r, a.at.as_deref())?;
+    let by_default = if g.output == Output::Json { Format::Json } else { Format::Terminal };
+    let format = a.format.unwrap_or(by_default);
+    for p in r.ingested.problems.iter().filter(|_| format != Format::Json) {
+        eprintln!("warning: {p}");
+    }
+    match format {
+        Format::Json => outln!("{}", serde_json::to_string(&e)?),
+        Format::Md => out!("{}", report::markdown::explanation(&r.ingested.run, &e)),
+        Format::Terminal => {
+            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            out!("{}", report::terminal::explain::render(&r.ingested.run, &e, super::report::width(), color, a.steps));
+        }
+    }
+    Ok(Exit::Done)
+}
