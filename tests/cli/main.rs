@@ -3,6 +3,7 @@
 mod compare;
 mod docs;
 mod exits;
+mod explain;
 mod exports;
 mod formats;
 mod gate;
