@@ -57,7 +57,12 @@ impl<'a> Input<'a> {
 
     /// A pod's name without its Deployment's.
     pub fn short(&self, pod: &str) -> String {
-        let rest = pod.strip_prefix(self.run.deployment.as_str()).map(|r| r.trim_start_matches('-')).filter(|r| !r.is_empty());
-        crate::words::visible(rest.unwrap_or(pod))
+        short(self.run, pod)
     }
+}
+
+/// A pod's name without its Deployment's.
+pub(super) fn short(run: &RunRecord, pod: &str) -> String {
+    let rest = pod.strip_prefix(run.deployment.as_str()).map(|r| r.trim_start_matches('-')).filter(|r| !r.is_empty());
+    crate::words::visible(rest.unwrap_or(pod))
 }

@@ -1,6 +1,6 @@
 //! What was recorded, where nothing can be replayed: the autoscalers' own words.
 
-use super::input::{KV, QUEUE, zero};
+use super::input::{KV, QUEUE, short, zero};
 use super::samples::{Metric, before};
 use crate::summary::recording;
 use crate::words::{and, clock, number, visible};
@@ -68,7 +68,7 @@ pub(super) fn asked(run: &RunRecord, tables: &Tables, t: f64) -> Result<Moment, 
     for (pod, kv) in of(KV).instant(t) {
         let waits =
             waiting.iter().find(|w| w.0 == pod).map_or_else(String::new, |w| format!(", {} waiting", number(w.1).trim_end_matches(".00")));
-        steps.push(format!("{}: KV {}{waits}", visible(pod), number(kv)));
+        steps.push(format!("replica {}: KV {}{waits}", short(run, pod), number(kv)));
     }
     for by in ["wva", "hpa"] {
         if let Some(d) = tables.decisions.iter().rev().find(|d| d.by == by && d.t <= t) {
