@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
+use bench_analysis::scorecard;
 use bench_analysis::summary::{Settings, summarise};
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
@@ -59,6 +60,8 @@ pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
 
 /// The HTML report.
 pub fn html(r: &Reported) -> String {
+    // By the limits that a comparison takes when it is given none.
+    let card = scorecard::score(&r.ingested.run, &r.ingested.tables, r.summary.validity.verdict, &scorecard::Terms::default());
     bench_analysis::report::html::render(&bench_analysis::report::html::Input {
         run: &r.ingested.run,
         plan: r.plan.as_ref(),
@@ -66,7 +69,7 @@ pub fn html(r: &Reported) -> String {
         tables: &r.ingested.tables,
         problems: &r.ingested.problems,
         explanation: None,
-        scorecard: None,
+        scorecard: (!r.ingested.tables.rates.is_empty()).then_some(&card),
     })
 }
 
