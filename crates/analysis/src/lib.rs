@@ -4,11 +4,13 @@
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
 mod calendar;
+pub mod compare;
 pub mod export;
 pub mod forecast;
 pub mod gaps;
 pub mod gate;
 pub mod ingest;
+pub mod panels;
 pub mod report;
 pub mod scorecard;
 pub mod stats;

@@ -1,6 +1,7 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
 use crate::coefficients::Coefficients;
+use crate::comparison::Comparison;
 use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
 use crate::plan::Plan;
@@ -23,6 +24,7 @@ pub fn all() -> [(&'static str, Schema); 11] {
         ("report.schema.json", of::<Report>("a report's JSON", "What `bench report --format json` says.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
+        ("comparison.schema.json", of::<Comparison>("a comparison's JSON", "What `bench compare` says.")),
         ("forecast.schema.json", of::<Forecast>("forecast.json", "What `bench predict` says.")),
         ("sweep.schema.json", of::<Sweep>("a sweep's JSON", "What `bench predict --sweep` says.")),
         (
