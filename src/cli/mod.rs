@@ -10,6 +10,7 @@ macro_rules! outln {
 }
 
 mod agent;
+mod compare;
 mod completions;
 mod gate;
 mod plan;
@@ -70,6 +71,7 @@ pub enum Command {
     Status(status::Args),
     Results(results::Args),
     Report(report::Args),
+    Compare(compare::Args),
     Gate(gate::Args),
     Teardown(teardown::Args),
     Completions(completions::Args),
@@ -109,6 +111,10 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(a) => status::run(g, a).await,
         Command::Results(a) => results::run(g, &a),
         Command::Report(a) => report::run(g, &a),
+        Command::Compare(a) => {
+            let g = g.clone();
+            tokio::task::spawn_blocking(move || compare::run(&g, &a)).await?
+        }
         Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),

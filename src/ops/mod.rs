@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod collect;
+pub mod compare;
 pub mod facts;
 pub mod follow;
 pub mod formats;

@@ -14,7 +14,7 @@ fn text(path: &Path) -> String {
 }
 
 /// The stored run, to be spoilt.
-fn copy() -> (Place, PathBuf) {
+pub fn copy() -> (Place, PathBuf) {
     let place = Place::new();
     for from in files_below(&run()) {
         let to = place.path("results").join(ID).join(from.strip_prefix(run()).expect("below"));

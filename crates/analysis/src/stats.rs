@@ -1,5 +1,7 @@
 //! Statistics of a list of numbers, exact: sorted, no sketches.
 
+pub mod bootstrap;
+
 use bench_model::summary::Stats;
 
 /// Percentile `q` (0..=100) of sorted numbers by linear interpolation between the closest ranks: position

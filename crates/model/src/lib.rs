@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod coefficients;
+pub mod comparison;
 pub mod exit;
 pub mod explanation;
 pub mod forecast;

@@ -1,6 +1,7 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
 use crate::coefficients::Coefficients;
+use crate::comparison::Comparison;
 use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
 use crate::plan::Plan;
@@ -16,13 +17,14 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 11] {
+pub fn all() -> [(&'static str, Schema); 12] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
         ("report.schema.json", of::<Report>("a report's JSON", "What `bench report --format json` says.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
+        ("comparison.schema.json", of::<Comparison>("a comparison's JSON", "What `bench compare` says.")),
         ("forecast.schema.json", of::<Forecast>("forecast.json", "What `bench predict` says.")),
         ("sweep.schema.json", of::<Sweep>("a sweep's JSON", "What `bench predict --sweep` says.")),
         (

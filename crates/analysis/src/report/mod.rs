@@ -1,6 +1,7 @@
 //! What a reader sees of a run.
 
 pub mod benchmark_report;
+pub mod comparison;
 pub mod csv;
 pub mod gate;
 pub mod html;

@@ -1,0 +1,118 @@
+//! What stands against comparing runs. Every run is held against the first one.
+
+use super::Input;
+use bench_model::comparison::{Comparability, Level};
+use bench_model::run::{RunState, Source};
+use bench_model::summary::Verdict;
+use std::collections::BTreeSet;
+
+/// Findings, worst first; each names both values.
+pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
+    let mut out = Vec::new();
+    let mut add = |level: Level, code: &str, message: String| {
+        let c = Comparability { level, code: code.into(), message };
+        if !out.contains(&c) {
+            out.push(c);
+        }
+    };
+    for i in inputs {
+        let s = &i.summary.validity;
+        if s.verdict == Verdict::Invalid {
+            let why: Vec<&str> = s.findings.iter().filter(|f| f.verdict == Verdict::Invalid).map(|f| f.message.as_str()).collect();
+            add(Level::Refuse, "invalid", format!("{} is not a valid measurement: {}", i.run.id, why.join("; ")));
+        }
+        if s.verdict == Verdict::ValidClosedLoop {
+            let text = format!("{}: the generator reached its cap of requests in flight; the server set the pace there", i.run.id);
+            add(Level::Warn, "closed-loop", text);
+        }
+        if i.run.state != RunState::Complete {
+            add(Level::Warn, "state", format!("{} did not come to its end: its state is {:?}", i.run.id, i.run.state));
+        }
+    }
+    let Some((first, others)) = inputs.split_first() else { return out };
+    for (k, i) in others.iter().enumerate() {
+        if inputs[..=k].iter().any(|b| b.run.id == i.run.id) {
+            add(Level::Refuse, "same-run", format!("{} is given twice", i.run.id));
+        }
+        let both = |a: &str, b: &str| format!("{} has {a}, {} has {b}", first.run.id, i.run.id);
+        let (a, b) = (first.run, i.run);
+        let mode = |i: &Input<'_>| i.plan.map(|p| format!("{:?}", p.scenario.load.mode));
+        match (mode(first), mode(i)) {
+            (Some(x), Some(y)) if x != y => add(Level::Refuse, "load-mode", format!("not the same kind of load: {}", both(&x, &y))),
+            _ if a.hashes.load != b.hashes.load => {
+                let name = |r: &bench_model::run::RunRecord| format!("{} ({})", r.profile, r.hashes.load);
+                add(Level::Refuse, "load", format!("not the same load: {}", both(&name(a), &name(b))));
+            }
+            _ => {}
+        }
+        if a.model != b.model {
+            add(Level::Refuse, "model", format!("not the same model: {}", both(&a.model, &b.model)));
+        }
+        if a.source != b.source {
+            let (level, end) = if a.arm == b.arm {
+                (Level::Note, "differences are those of the model")
+            } else {
+                (Level::Refuse, "an arm that was measured and another that was predicted differ by the model's errors too")
+            };
+            add(level, "source", format!("{}: {end}", both(source(a.source), source(b.source))));
+        }
+        let (x, y) = (&first.summary.guidellm_version, &i.summary.guidellm_version);
+        // Without a report there is no version, which is told as the run being invalid.
+        if x != y && !x.is_empty() && !y.is_empty() {
+            add(Level::Refuse, "guidellm", format!("not the same guidellm: {}", both(x, y)));
+        }
+        for (name, image) in &a.images {
+            if let Some(other) = b.images.get(name).filter(|o| *o != image) {
+                add(Level::Warn, "image", format!("container {name}: {}", both(image, other)));
+            }
+        }
+        if let Some(keys) = other_keys(first, i) {
+            add(Level::Warn, "stack", format!("not the same stack, different in {keys}: {}", both(&a.hashes.stack, &b.hashes.stack)));
+        }
+        let gpus = |i: &Input<'_>| -> String {
+            let all: BTreeSet<&str> = i.run.nodes.iter().map(|n| n.gpu_product.as_deref().unwrap_or("no GPU")).collect();
+            all.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        if a.source == b.source && gpus(first) != gpus(i) {
+            add(Level::Refuse, "gpu", format!("not the same GPUs: {}", both(&gpus(first), &gpus(i))));
+        }
+        let cluster = |i: &Input<'_>| i.plan.and_then(|p| p.facts.as_ref()).map(|f| f.kubernetes.clone());
+        if let (Some(x), Some(y)) = (cluster(first), cluster(i))
+            && x != y
+        {
+            add(Level::Warn, "kubernetes", both(&x, &y));
+        }
+        let span = |i: &Input<'_>| crate::scorecard::recorded_s(i.run, i.tables);
+        if let (Some(x), Some(y)) = (span(first), span(i))
+            && (x - y).abs() > 60.0
+        {
+            let text = format!(
+                "recordings of unequal length, seconds: {}; the shorter one counts in both",
+                both(&format!("{x:.0}"), &format!("{y:.0}"))
+            );
+            add(Level::Note, "length", text);
+        }
+    }
+    out.sort_by_key(|f| std::cmp::Reverse(f.level));
+    out
+}
+
+fn source(s: Source) -> &'static str {
+    match s {
+        Source::Measured => "measured",
+        Source::Predicted => "predicted",
+    }
+}
+
+/// Keys of the scenario that belong to the stack and differ; `None` when the stacks are the same.
+fn other_keys(a: &Input<'_>, b: &Input<'_>) -> Option<String> {
+    /// As `Hashes::of` leaves out of the stack.
+    const NOT_THE_STACK: [&str; 8] = ["name", "description", "recording", "reset", "scaling", "hpa", "wva", "load"];
+    if a.run.hashes.stack == b.run.hashes.stack {
+        return None;
+    }
+    let tree = |i: &Input<'_>| i.plan.and_then(|p| serde_json::to_value(&p.scenario).ok());
+    let (Some(x), Some(y)) = (tree(a), tree(b)) else { return Some("what no plan tells".into()) };
+    let keys = x.as_object()?.iter().filter(|(k, v)| !NOT_THE_STACK.contains(&k.as_str()) && y.get(k.as_str()) != Some(*v));
+    Some(crate::words::and(keys.map(|(k, _)| k.clone())))
+}

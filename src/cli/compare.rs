@@ -1,0 +1,108 @@
+//! `bench compare`.
+
+use super::shared::Global;
+use crate::config::coefficients;
+use crate::ops;
+use crate::report::Output;
+use bench_analysis::compare::Question;
+use bench_analysis::report::{comparison, json};
+use bench_model::exit::Exit;
+use bench_model::scorecard::Slo;
+use std::path::PathBuf;
+
+/// Runs against each other: which arm served better, for how much, and what may be concluded of it
+///
+/// The first run's arm is what the others are compared with; several runs of one arm are repeats. A predicted and a measured run
+/// of one arm give the residuals of the prediction. Refuses runs that are not comparable.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Runs: ids, ends of ids, or directories
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+    /// What a request must keep to be good: ttft and e2e from when it was due, itl between two tokens
+    #[arg(long, value_name = "LIMITS", default_value = "ttft=500ms,itl=50ms")]
+    slo: Slo,
+    /// Price of an hour of one GPU, in any currency
+    #[arg(long, value_name = "PRICE", value_parser = price)]
+    gpu_hour: Option<f64>,
+    /// Runs of one arm: how much they differ by themselves, and how many repeats it takes
+    #[arg(long)]
+    aa: bool,
+    /// With --aa: a difference that matters
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = share)]
+    matter: f64,
+    /// Compare what is not comparable; the comparison says so
+    #[arg(long)]
+    force: bool,
+    /// Leave out the perfect autoscaler and the static fleets, which take a while
+    #[arg(long)]
+    no_bounds: bool,
+    /// Coefficients of the model servers, for the bounds: a name (bench plan --list) or a file
+    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "")]
+    coefficients: String,
+    /// Form of it
+    #[arg(long, value_enum, default_value = "terminal")]
+    format: Format,
+    /// File to write it to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bench compare 7f3a c97c                            two runs, by the ends of their ids
+  bench compare 7f3a c97c --slo ttft=1s,itl=60ms --gpu-hour 2.5
+  bench compare 7f3a 11aa 22bb --aa --matter 5%      the noise floor of one arm
+  bench compare 7f3a c97c --format md --out compare.md";
+
+/// A form that a comparison can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables in columns
+    Terminal,
+    /// Markdown, for a pull request
+    Md,
+    /// Everything, see docs/schemas/comparison.schema.json
+    Json,
+}
+
+pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
+    let coefficients = if a.no_bounds { None } else { Some(coefficients::load(&g.lookup(), &a.coefficients)?) };
+    let (c, problems) = ops::compare::compare(&ops::compare::Request {
+        results: &g.results,
+        runs: &a.runs,
+        question: Question { slo: a.slo, gpu_hour: a.gpu_hour, aa: a.aa, matter: a.matter },
+        force: a.force,
+        coefficients: coefficients.as_ref(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        report: &g.reporter(),
+    })?;
+    problems.iter().for_each(|p| eprintln!("warning: {p}"));
+    let one_line = g.output == Output::Json;
+    let text = match a.format {
+        _ if one_line => serde_json::to_string(&c)? + "\n",
+        Format::Terminal => comparison::render(&c, comparison::Form::Terminal),
+        Format::Md => comparison::render(&c, comparison::Form::Markdown),
+        Format::Json => json::render(&c)?,
+    };
+    match &a.out {
+        Some(path) => {
+            ops::results::write_soon(path, text.as_bytes())?;
+            if !one_line {
+                outln!("{}", path.display());
+            }
+        }
+        None => out!("{text}"),
+    }
+    Ok(Exit::Done)
+}
+
+fn price(s: &str) -> Result<f64, String> {
+    s.parse().ok().filter(|v: &f64| v.is_finite() && *v >= 0.0).ok_or_else(|| "a price is a number that is not below 0".into())
+}
+
+fn share(s: &str) -> Result<f64, String> {
+    let v: Option<f64> = s.trim_end_matches('%').trim().parse().ok();
+    v.filter(|v| v.is_finite() && *v > 0.0).map(|v| v / 100.0).ok_or_else(|| "write a percentage above 0, like 10%".into())
+}

@@ -1,0 +1,103 @@
+//! Runs against each other, from their directories alone; needs no cluster.
+
+use super::{bounds, report, results};
+use crate::config::coefficients::LoadedCoefficients;
+use crate::failure::Failure;
+use crate::report::Reporter;
+use bench_analysis::compare::{Input, Question, compare as analyse};
+use bench_model::comparison::{Comparison, Level};
+use bench_model::exit::Exit;
+use bench_model::plan::Plan;
+use std::path::Path;
+
+/// What is asked.
+pub struct Request<'a> {
+    pub results: &'a Path,
+    pub runs: &'a [String],
+    pub question: Question,
+    pub force: bool,
+    /// For the bounds; `None` leaves them out.
+    pub coefficients: Option<&'a LoadedCoefficients>,
+    pub threads: usize,
+    pub report: &'a Reporter,
+}
+
+/// The comparison, and what could not be read.
+///
+/// # Errors
+/// Exit code 2 for runs that cannot be compared, 4 when all that stands against it is that they are not valid.
+pub fn compare(r: &Request<'_>) -> anyhow::Result<(Comparison, Vec<String>)> {
+    let mut all = Vec::new();
+    for wanted in r.runs {
+        let (dir, _) = results::find(r.results, wanted)?;
+        all.push((report::read(&dir)?, report::plan(&dir).ok()));
+    }
+    let inputs: Vec<Input<'_>> = all
+        .iter()
+        .map(|(read, plan)| Input {
+            run: &read.ingested.run,
+            plan: plan.as_ref(),
+            tables: &read.ingested.tables,
+            summary: &read.summary,
+            gpus_per_replica: plan.as_ref().map_or(1.0, gpus),
+        })
+        .collect();
+    // Cheap, and before everything that takes long.
+    let against = bench_analysis::compare::comparability(&inputs);
+    let refused: Vec<_> = against.iter().filter(|f| f.level == Level::Refuse).collect();
+    if !refused.is_empty() && !r.force {
+        let exit = if refused.iter().all(|f| f.code == "invalid") { Exit::Invalid } else { Exit::Usage };
+        return Err(Failure::new(exit, "these runs cannot be compared")
+            .evidence(refused.iter().map(|f| format!("{}: {}", f.code, f.message)).collect())
+            .hint("--force compares them all the same; the comparison then says so")
+            .into());
+    }
+    let one_arm = inputs.windows(2).all(|w| (w[0].run.arm, w[0].run.source) == (w[1].run.arm, w[1].run.source));
+    if r.question.aa != one_arm {
+        let (message, hint) = if one_arm {
+            ("all of these runs are of one arm", "--aa tells how much runs of one arm differ by themselves")
+        } else {
+            ("--aa takes runs of one arm, and these are of several", "without --aa arms are compared; `bench results ls` shows the arms")
+        };
+        return Err(Failure::new(Exit::Usage, message).hint(hint).into());
+    }
+    let mut c = analyse(&inputs, &r.question);
+    match (r.coefficients, inputs.first()) {
+        (Some(coefficients), Some(first)) => match of_bounds(r, coefficients, first, c.span_s) {
+            Ok(b) => c.bounds = Some(b),
+            Err(e) => c.bounds_missing = Some(format!("{e:#}")),
+        },
+        _ => c.bounds_missing = Some("they were not asked for".into()),
+    }
+    let problems =
+        all.iter().flat_map(|(read, _)| read.ingested.problems.iter().map(|p| format!("{}: {p}", read.ingested.run.id))).collect();
+    Ok((c, problems))
+}
+
+fn of_bounds(
+    r: &Request<'_>,
+    coefficients: &LoadedCoefficients,
+    first: &Input<'_>,
+    span_s: f64,
+) -> anyhow::Result<bench_model::bounds::Bounds> {
+    let plan = first.plan.ok_or_else(|| anyhow::anyhow!("{} has no plan that can be read", first.run.id))?;
+    bounds::bounds(&bounds::Request {
+        run: first.run,
+        plan,
+        tables: first.tables,
+        coefficients,
+        slo: r.question.slo,
+        attainment: bench_sim::bounds::ATTAINMENT,
+        span_s: (span_s > 0.0).then_some(span_s),
+        seed: 1,
+        threads: r.threads,
+        report: r.report,
+    })
+}
+
+/// GPUs of a replica; 1 where it asks for none, as a simulated server does.
+fn gpus(plan: &Plan) -> f64 {
+    const GPU: &str = "nvidia.com/gpu";
+    let r = &plan.scenario.model_server.resources;
+    r.limits.get(GPU).or(r.requests.get(GPU)).and_then(|n| n.parse().ok()).filter(|n| *n > 0.0).unwrap_or(1.0)
+}
