@@ -25,7 +25,10 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
     let plan = match plan(dir) {
         Ok(p) => Some(p),
         Err(e) => {
-            ingested.problems.push(format!("{e:#}"));
+            // That there is none has been told already.
+            if ingested.plan_yaml.is_some() {
+                ingested.problems.push(format!("{e:#}").replace(&format!("{}/", dir.display()), ""));
+            }
             None
         }
     };

@@ -83,11 +83,11 @@ impl Browser {
         let (socket, _) = tungstenite::client::client(url.as_str(), stream).expect("a WebSocket");
         socket.get_ref().set_read_timeout(Some(Duration::from_millis(200))).expect("a time limit");
         let mut b = Self { child, socket, next: 0, events: vec![], session: String::new(), profile };
-        let target = b.call("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = b.call("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
+        let target = b.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
+        let attached = b.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
         b.session = attached["sessionId"].as_str().expect("a session").to_owned();
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            b.call(&format!("{domain}.enable"), json!({}));
+            b.call(&format!("{domain}.enable"), &json!({}));
         }
         b
     }
@@ -102,7 +102,7 @@ impl Browser {
         }
     }
 
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub fn call(&mut self, method: &str, params: &Value) -> Value {
         self.next += 1;
         let id = self.next;
         let mut message = json!({"id": id, "method": method, "params": params});
@@ -126,11 +126,14 @@ impl Browser {
     pub fn open(&mut self, page: &Path, screen: Screen) {
         self.events.clear();
         let (width, height, phone) = (screen.width, screen.height, screen.phone);
-        self.call("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}));
-        self.call("Emulation.setTouchEmulationEnabled", json!({"enabled": phone}));
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}),
+        );
+        self.call("Emulation.setTouchEmulationEnabled", &json!({"enabled": phone}));
         let scheme = if screen.dark { "dark" } else { "light" };
-        self.call("Emulation.setEmulatedMedia", json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}));
-        self.call("Page.navigate", json!({"url": format!("file://{}", page.display())}));
+        self.call("Emulation.setEmulatedMedia", &json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}));
+        self.call("Page.navigate", &json!({"url": format!("file://{}", page.display())}));
         self.wait(
             "document.readyState === 'complete' && location.protocol === 'file:' && document.documentElement.dataset.drawn !== undefined",
         );
@@ -139,7 +142,7 @@ impl Browser {
     /// The value of an expression; promises are waited for.
     #[track_caller]
     pub fn eval(&mut self, expression: &str) -> Value {
-        let r = self.call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
+        let r = self.call("Runtime.evaluate", &json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
         assert!(r["exceptionDetails"].is_null(), "{expression}: {}", r["exceptionDetails"]);
         r["result"]["value"].clone()
     }
@@ -204,15 +207,15 @@ impl Browser {
 
     pub fn key(&mut self, key: &str, code: u32, text: &str) {
         let press = json!({"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-        self.call("Input.dispatchKeyEvent", press);
-        self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code}));
+        self.call("Input.dispatchKeyEvent", &press);
+        self.call("Input.dispatchKeyEvent", &json!({"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code}));
     }
 
     /// A directory for what is saved by pages.
     pub fn downloads(&mut self) -> PathBuf {
         let dir = self.profile.path().join("saved");
         std::fs::create_dir_all(&dir).expect("a directory");
-        self.call("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": dir.display().to_string()}));
+        self.call("Browser.setDownloadBehavior", &json!({"behavior": "allow", "downloadPath": dir.display().to_string()}));
         dir
     }
 
@@ -221,14 +224,14 @@ impl Browser {
         let Some(dir) = std::env::var_os("BENCH_SCREENSHOTS").map(PathBuf::from) else { return };
         self.eval(&format!("window.scrollTo({{top: {from}, behavior: 'instant'}})"));
         self.eval("new Promise(r => setTimeout(r, 150))");
-        let shot = self.call("Page.captureScreenshot", json!({"format": "png"}));
+        let shot = self.call("Page.captureScreenshot", &json!({"format": "png"}));
         let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
         std::fs::create_dir_all(&dir).expect("a directory");
         std::fs::write(dir.join(format!("{name}.png")), png).expect("written");
     }
 
     pub fn pdf(&mut self) -> Vec<u8> {
-        let r = self.call("Page.printToPDF", json!({"printBackground": true}));
+        let r = self.call("Page.printToPDF", &json!({"printBackground": true}));
         base64::engine::general_purpose::STANDARD.decode(r["data"].as_str().expect("a document")).expect("base64")
     }
 }

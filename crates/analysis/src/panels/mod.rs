@@ -15,9 +15,9 @@ use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, Source};
 use bench_model::tables::Tables;
 pub use describe::describe;
-use std::collections::BTreeMap;
 pub(crate) use load::ttft_from_due_ms;
 pub(crate) use series::pod_order;
+use std::collections::BTreeMap;
 
 /// All curves of one run.
 #[derive(Debug, Clone, PartialEq)]

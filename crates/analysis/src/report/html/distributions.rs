@@ -81,6 +81,10 @@ fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
     out
 }
 
+fn told(v: f64, unit: &str) -> String {
+    if unit == "ms" && v >= 1000.0 { format!("{} s", brief(v / 1000.0)) } else { format!("{} {unit}", brief(v)) }
+}
+
 fn scatter(input: &Input<'_>, curves: &Panels) -> Vec<Figure> {
     let outcomes = [
         (Outcome::Successful, "succeeded", "good"),
@@ -107,7 +111,7 @@ fn scatter(input: &Input<'_>, curves: &Panels) -> Vec<Figure> {
             id: id.into(),
             heading: heading.into(),
             about: about.into(),
-            summary: format!("{}; the longest is {} {unit}, of a request due at {}.", and(counts), brief(v), clock(t)),
+            summary: format!("{}; the longest is {}, of a request due at {}.", and(counts), told(v, unit), clock(t)),
             drawn: Drawn { kind: Kind::Scatter, unit: unit.into(), log_y: true, traces, ..Drawn::default() },
         })
     };
