@@ -67,7 +67,7 @@
       font: {family: getComputedStyle(document.body).fontFamily, size: 12, color: ink}, hovermode: 'closest', dragmode: touch ? false : 'zoom',
       modebar: {bgcolor: 'rgba(0,0,0,0)', color: soft, activecolor: ink},
       hoverlabel: {bgcolor: css('panel'), bordercolor: line, font: {color: ink}, namelength: -1}, shapes: [], annotations: [],
-      xaxis: {...axis}, yaxis: {...axis, title: {text: plain(s.unit === '0..1' ? '' : s.unit), font: {color: soft}, standoff: 6}},
+      xaxis: {...axis}, yaxis: {...axis, title: {text: plain(s.kind === 'ecdf' ? 'requests' : s.unit === '0..1' ? '' : s.unit), font: {color: soft}, standoff: 6}},
     };
     if (s.logY) {
       const [least, most] = extent(s.traces);
