@@ -4,6 +4,7 @@ use super::shared::Global;
 use crate::ops;
 use crate::ops::report::Reported;
 use crate::report::Output;
+use bench_analysis::report::csv;
 use bench_model::exit::Exit;
 use bench_model::run::{RunRecord, files};
 use bench_model::summary::Summary;
@@ -23,7 +24,10 @@ pub struct Args {
     /// Only this form of it
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Where that goes: a file, or - for standard output [default: html into the run's directory, else standard output]
+    /// Which table, for --format csv
+    #[arg(long, value_enum, default_value = "rates", requires = "format")]
+    table: Table,
+    /// Where that goes: a file, or - for standard output; for benchmark-report also a directory [default: html into the run's directory, else standard output]
     #[arg(long, value_name = "PATH", requires = "format")]
     out: Option<PathBuf>,
 }
@@ -31,7 +35,10 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench report last                                  print it, and write report.html into the run's directory
-  bench report 7f3a --format html --out result.html  the page alone, somewhere else";
+  bench report 7f3a --format html --out result.html  the page alone, somewhere else
+  bench report last --format md | gh pr comment 12 -F -
+  bench report last --format csv --table requests --out requests.csv
+  bench report last --format benchmark-report --out DIR";
 
 /// A form that a report can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -40,6 +47,40 @@ pub enum Format {
     Terminal,
     /// One page with every plot, which opens offline
     Html,
+    /// Markdown for a pull request
+    Md,
+    /// One JSON document: run, summary, problems (docs/schemas/report.schema.json)
+    Json,
+    /// One table of it; --table says which
+    Csv,
+    /// llm-d-benchmark's Benchmark Report v0.2.1, a YAML document for each rate
+    BenchmarkReport,
+}
+
+/// A table of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Table {
+    Rates,
+    Requests,
+    Replicas,
+    Pods,
+    Series,
+    Decisions,
+    Events,
+}
+
+impl From<Table> for csv::Table {
+    fn from(t: Table) -> Self {
+        match t {
+            Table::Rates => Self::Rates,
+            Table::Requests => Self::Requests,
+            Table::Replicas => Self::Replicas,
+            Table::Pods => Self::Pods,
+            Table::Series => Self::Series,
+            Table::Decisions => Self::Decisions,
+            Table::Events => Self::Events,
+        }
+    }
 }
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
@@ -49,7 +90,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         eprintln!("warning: {p}");
     }
     match a.format {
-        Some(format) => only(&dir, &r, format, a.out.as_deref())?,
+        Some(format) => only(&dir, &r, format, a)?,
         None => everything(g, &dir, &r)?,
     }
     Ok(ops::report::exit_of(&r.summary))
@@ -72,11 +113,23 @@ fn everything(g: &Global, dir: &Path, r: &Reported) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn only(dir: &Path, r: &Reported, format: Format, out: Option<&Path>) -> anyhow::Result<()> {
+fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()> {
+    let out = a.out.as_deref();
+    if let (Format::BenchmarkReport, Some(to)) = (format, out.filter(|o| *o != Path::new("-") && (o.is_dir() || o.extension().is_none()))) {
+        for (name, text) in ops::formats::benchmark_reports(r)? {
+            ops::results::write_soon(&to.join(&name), text.as_bytes())?;
+            outln!("{}", to.join(name).display());
+        }
+        return Ok(());
+    }
     let text = match format {
         Format::Terminal if out.is_none_or(|o| o == Path::new("-")) => terminal(&r.ingested.run, &r.summary, &r.ingested.tables),
         Format::Terminal => bench_analysis::report::terminal::render(&r.ingested.run, &r.summary, &r.ingested.tables, WIDTH, false),
         Format::Html => ops::report::html(r),
+        Format::Md => ops::formats::markdown(r),
+        Format::Json => ops::formats::json(r)?,
+        Format::Csv => ops::formats::csv(r, a.table.into())?,
+        Format::BenchmarkReport => ops::formats::benchmark_reports(r)?.into_iter().map(|(_, text)| format!("---\n{text}")).collect(),
     };
     let place = out.map(Path::to_path_buf).or_else(|| (format == Format::Html).then(|| dir.join(files::REPORT)));
     match place.filter(|p| p != Path::new("-")) {

@@ -7,6 +7,7 @@ pub mod collect;
 pub mod compare;
 pub mod facts;
 pub mod follow;
+pub mod formats;
 pub mod gate;
 pub mod gather;
 pub mod harness;

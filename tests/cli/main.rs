@@ -3,7 +3,10 @@
 mod compare;
 mod docs;
 mod exits;
+mod exports;
+mod formats;
 mod gate;
+mod grafana;
 mod help;
 mod manifests;
 mod plan;

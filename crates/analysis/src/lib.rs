@@ -3,11 +3,14 @@
 //! No async, no network, no Kubernetes client, no clock: everything comes in as files or arguments, so that an analysis
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
+mod calendar;
 pub mod compare;
+pub mod export;
 pub mod forecast;
 pub mod gaps;
 pub mod gate;
 pub mod ingest;
+pub mod panels;
 pub mod report;
 pub mod scorecard;
 pub mod stats;
@@ -15,5 +18,6 @@ pub mod summary;
 pub mod validity;
 mod words;
 
+pub use calendar::Calendar;
 pub use ingest::{Ingested, run_dir};
 pub use summary::{Settings, summarise};

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod predicted;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod scenario;
 #[cfg(feature = "schema")]

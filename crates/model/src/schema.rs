@@ -7,6 +7,7 @@ use crate::gate::{Baseline, GateReport};
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
 use crate::record::Record;
+use crate::report::Report;
 use crate::run::RunRecord;
 use crate::summary::Summary;
 use crate::sweep::Sweep;
@@ -20,6 +21,7 @@ pub fn all() -> [(&'static str, Schema); 11] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
+        ("report.schema.json", of::<Report>("a report's JSON", "What `bench report --format json` says.")),
         ("plan.schema.json", of::<Plan>("plan.yaml", "Scenario, profile and arm, fully resolved.")),
         ("tables.schema.json", of::<PredictedTables>("tables.json", "What happened in a predicted run.")),
         ("comparison.schema.json", of::<Comparison>("a comparison's JSON", "What `bench compare` says.")),

@@ -12,6 +12,8 @@ const TIME: f64 = 1e12;
 /// Largest count, and largest rate per second.
 const COUNT: u64 = 1_000_000_000_000;
 const RATE: f64 = 1e9;
+/// Largest sample of a series.
+const VALUE: f64 = 1e30;
 
 /// A name, or a message on one line: line breaks and tabs become spaces.
 fn text(s: &mut String) {
@@ -79,6 +81,11 @@ pub(super) fn tables(t: &mut Tables) -> usize {
     for s in &mut t.series {
         text(&mut s.name);
         s.labels.values_mut().for_each(text);
+        // Infinite is a value of OpenMetrics; so large and finite is none that sums survive.
+        for (_, v) in s.samples.iter_mut().filter(|(_, v)| v.is_finite() && v.abs() > VALUE) {
+            absurd += 1;
+            *v = f64::NAN;
+        }
     }
     for w in &mut t.rates {
         for n in [&mut w.successful, &mut w.errored, &mut w.incomplete] {

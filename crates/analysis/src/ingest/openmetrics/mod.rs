@@ -8,10 +8,11 @@ mod read;
 mod write;
 
 pub use read::{read, read_file};
+pub(crate) use write::{head, value};
 pub use write::{normalise, write};
 
 /// Where a name needs no quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`; labels go without the colon.
-fn is_plain(name: &str, label: bool) -> bool {
+pub(crate) fn is_plain(name: &str, label: bool) -> bool {
     let mut chars = name.chars();
     let ok = |c: char| c.is_ascii_alphabetic() || c == '_' || (!label && c == ':');
     chars.next().is_some_and(ok) && chars.all(|c| ok(c) || c.is_ascii_digit())

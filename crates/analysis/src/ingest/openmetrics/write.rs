@@ -40,7 +40,7 @@ pub fn write(out: &mut impl Write, series: Vec<Series>) -> io::Result<()> {
 }
 
 /// Name and labels; the quoted form of newer Prometheus for a name that needs it.
-fn head(s: &Series) -> String {
+pub(crate) fn head(s: &Series) -> String {
     let mut parts: Vec<String> = Vec::with_capacity(s.labels.len() + 1);
     let plain = is_plain(&s.name, false);
     if !plain {
@@ -59,7 +59,7 @@ fn escape(s: &str) -> String {
 }
 
 /// The shortest text that reads back to the same number.
-fn value(v: f64) -> String {
+pub(crate) fn value(v: f64) -> String {
     if v.is_nan() {
         "NaN".into()
     } else if v.is_infinite() {

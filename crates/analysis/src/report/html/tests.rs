@@ -1,0 +1,179 @@
+use super::*;
+use crate::summarise;
+use crate::validity::testing::{load, rate, run, settings};
+use bench_model::explanation::{Moment, MomentKind, Pattern, Replay};
+use bench_model::plan::NodeFact;
+use bench_model::tables::{Decision, Event, Gap, Outcome, PodLife, Series};
+
+const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}<!--data--><!--script-->\u{2028}";
+
+fn hostile() -> (RunRecord, Tables, Explanation) {
+    let h = || HOSTILE.to_owned();
+    let mut t = load(&[rate(0, 2.0, 1000.0, 60.0), rate(1, 4.0, 1060.0, 60.0)]);
+    t.rates[0].warnings = vec![h()];
+    t.rates[0].ended_by = h();
+    t.requests[0].error = Some(h());
+    t.requests[0].outcome = Outcome::Errored;
+    t.pods = vec![PodLife { name: h(), created: 990.0, scheduled: None, ready: Some(1000.0), deleted: None, restarts: 0 }];
+    t.series.push(Series {
+        name: "vllm:kv_cache_usage_perc".into(),
+        labels: [("pod".into(), h()), (h(), h())].into(),
+        samples: vec![(1000.0, 0.5), (1015.0, 0.6)],
+    });
+    t.decisions = [1, 2]
+        .map(|n| Decision {
+            t: 1000.0 + f64::from(n),
+            by: h(),
+            name: h(),
+            current: Some(n),
+            desired: Some(n),
+            inputs: [(h(), (h(), h()))].into(),
+            conditions: [(h(), ("True".into(), h()))].into(),
+        })
+        .to_vec();
+    t.events = vec![Event { t: 1010.0, kind: h(), reason: h(), object: h(), message: h(), count: 1 }];
+    t.gaps = vec![Gap { kind: h(), from: 1010.0, to: 1020.0, detail: h() }];
+    let mut r = run();
+    (r.id, r.profile, r.model, r.namespace, r.deployment, r.bench_version) = (h(), h(), h(), h(), h(), h());
+    r.failure = Some(h());
+    r.state = bench_model::run::RunState::Failed;
+    r.images = [(h(), h())].into();
+    r.nodes = vec![NodeFact { name: h(), arch: h(), os_image: h(), gpu_product: Some(h()), gpus: 1 }];
+    (r.missing, r.notes) = (vec![h()], vec![h()]);
+    r.hashes.plan = h();
+    let e = Explanation {
+        schema_version: 1,
+        run: h(),
+        autoscaler: h(),
+        moments: vec![Moment {
+            t: 1005.0,
+            until: None,
+            by: h(),
+            kind: MomentKind::ScaledUp,
+            from: Some(1),
+            to: Some(2),
+            reason: h(),
+            steps: vec![h()],
+            difference: Some(h()),
+        }],
+        findings: vec![Pattern { code: h(), from: 0.0, to: 1.0, message: h() }],
+        replay: Replay { note: h(), ..Replay::default() },
+        missing: vec![h()],
+    };
+    (r, t, e)
+}
+
+fn page(r: &RunRecord, t: &Tables, e: Option<&Explanation>) -> String {
+    let mut s = settings(t);
+    s.problems = vec![HOSTILE.into()];
+    let summary = summarise(r, t, HOSTILE, &s);
+    render(&Input { run: r, plan: None, summary: &summary, tables: t, problems: &[HOSTILE.into()], explanation: e, scorecard: None })
+}
+
+/// The page without its own style, library and script.
+fn written(html: &str) -> (String, String) {
+    let (head, rest) = html.split_once("<script type=\"application/json\" id=\"data\">").expect("data");
+    let (data, _) = rest.split_once("</script>").expect("an end");
+    (head.to_owned(), data.to_owned())
+}
+
+#[test]
+fn nothing_recorded_becomes_markup() {
+    let (r, t, e) = hostile();
+    for e in [None, Some(&e)] {
+        let html = page(&r, &t, e);
+        let (head, data) = written(&html);
+        for bad in ["<img", "alert(1)</script>", "onerror=alert(2)>", "<!--data-->", "49"] {
+            // 49 would be a template that was evaluated; digits of other numbers are no tags.
+            let found = if bad == "49" { head.contains("&amp;49") } else { head.contains(bad) };
+            assert!(!found, "{bad}");
+        }
+        assert!(head.matches("&lt;img").count() > 20, "the strings are shown as they are");
+        assert!(!data.contains('<'), "JSON cannot end its element");
+        let value: serde_json::Value = serde_json::from_str(&data).expect("JSON");
+        assert_eq!(value["title"], HOSTILE);
+        // Its own three scripts and no other.
+        assert_eq!(html.matches("<script").count() - plotly_scripts(), 3);
+        assert!(html.ends_with("</body>\n</html>\n"));
+    }
+}
+
+/// `<script` within the library's own text.
+fn plotly_scripts() -> usize {
+    plotly::Plot::offline_js_sources().split_once("</script>").map_or(0, |(js, _)| js.matches("<script").count() - 1)
+}
+
+#[test]
+fn every_figure_has_a_heading_an_alternative_and_data() {
+    let (r, t, e) = hostile();
+    let summary = summarise(&r, &t, "0.8.1", &settings(&t));
+    let input = Input { run: &r, plan: None, summary: &summary, tables: &t, problems: &[], explanation: Some(&e), scorecard: None };
+    let page = page_of(&input);
+    let mut ids = std::collections::BTreeSet::new();
+    for f in page.figures() {
+        assert!(ids.insert(f.id.clone()), "{} is there twice", f.id);
+        assert!(!f.heading.is_empty() && f.summary.ends_with('.') && !f.about.is_empty(), "{f:?}");
+        assert!(f.drawn.traces.iter().any(|t| !t.points.is_empty()), "{} is empty", f.id);
+    }
+    for id in ["load", "kv", "average-kv", "ttft", "failures", "ecdf-ttft", "requests-ttft", "pod-lives"] {
+        assert!(ids.contains(id), "{id} is missing: {ids:?}");
+    }
+}
+
+#[test]
+fn nothing_at_all_is_still_a_page() {
+    let t = Tables::default();
+    let summary = summarise(&run(), &t, "", &crate::Settings::default());
+    let html = render(&Input { run: &run(), plan: None, summary: &summary, tables: &t, problems: &[], explanation: None, scorecard: None });
+    let (head, _) = written(&html);
+    assert!(head.contains("badge bad\">invalid") && head.contains("There is no report of any rate"), "{head}");
+    assert!(head.contains("KV cache usage per pod: there are no samples"), "{head}");
+}
+
+#[test]
+fn the_words_of_a_small_run() {
+    let mut t = load(&[rate(0, 2.0, 1000.0, 60.0), rate(1, 4.0, 1062.0, 60.0)]);
+    t.replicas.push(crate::validity::testing::point(1040.0, 2, 1));
+    t.replicas.push(crate::validity::testing::point(1070.0, 2, 2));
+    t.decisions = [(1001.0, 1), (1040.0, 2)]
+        .map(|(t, n)| Decision {
+            t,
+            by: "hpa".into(),
+            name: "x".into(),
+            current: Some(1),
+            desired: Some(n),
+            inputs: [("waiting".into(), ("4".into(), "3".into()))].into(),
+            conditions: [].into(),
+        })
+        .to_vec();
+    let summary = summarise(&run(), &t, "0.8.1", &settings(&t));
+    let html = render(&Input { run: &run(), plan: None, summary: &summary, tables: &t, problems: &[], explanation: None, scorecard: None });
+    let (head, _) = written(&html);
+    let (_, body) = head.split_once("<body>").expect("a body");
+    insta::assert_snapshot!(body);
+}
+
+#[test]
+fn arrays_are_little_endian_floats() {
+    let f = page::Drawn {
+        traces: vec![page::Trace { name: "a".into(), role: "hpa".into(), steps: false, points: vec![(1.0, f64::NAN)] }],
+        ..Default::default()
+    };
+    let p = page::Page {
+        sections: vec![page::Section {
+            blocks: vec![page::Block::Figure(page::Figure {
+                id: "f".into(),
+                heading: "h".into(),
+                about: "a".into(),
+                summary: "s".into(),
+                drawn: f,
+            })],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let (_, data) = written(&p.render());
+    let v: serde_json::Value = serde_json::from_str(&data).expect("JSON");
+    assert_eq!(v["figures"]["f"]["traces"][0]["x"], "AACAPw==");
+    assert_eq!(v["figures"]["f"]["traces"][0]["y"], "AADAfw==");
+}
