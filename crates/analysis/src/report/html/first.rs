@@ -143,8 +143,11 @@ fn numbers(input: &Input<'_>, curves: &Panels) -> Vec<Number> {
             if slo.is_empty() { "answered".into() } else { format!("with {}", slo.join(", ")) }
         ),
     );
-    let paid =
-        number("Replica-seconds paid", known.then(|| brief(card.paid_replica_s)), format!("{} of them ready", brief(card.ready_replica_s)));
+    let paid = number(
+        "Replica-seconds paid",
+        card.paid_replica_s.map(brief),
+        card.ready_replica_s.map_or(String::new(), |s| format!("{} of them ready", brief(s))),
+    );
     let reaction = card.reactions.iter().filter(|r| r.to_rate > r.from_rate).find(|r| r.first_change_s.is_some());
     let reaction = number(
         "First reaction",
