@@ -101,3 +101,52 @@ fn gpus(plan: &Plan) -> f64 {
     let r = &plan.scenario.model_server.resources;
     r.limits.get(GPU).or(r.requests.get(GPU)).and_then(|n| n.parse().ok()).filter(|n| *n > 0.0).unwrap_or(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Lookup;
+    use crate::config::coefficients;
+    use crate::ops::predict::{Options, experiment};
+    use crate::ops::{report, results};
+    use bench_analysis::scorecard::{Terms, score};
+    use bench_model::plan::{Arm, Plan};
+    use bench_model::run::Source;
+    use bench_model::summary::Verdict;
+    use bench_sim::tables::{Names, tables};
+    use bench_sim::time::{from_ms, from_seconds};
+    use std::path::Path;
+
+    /// What a scorecard counts from a prediction's tables is what the simulator counts from its own records.
+    #[test]
+    fn a_scorecard_agrees_with_the_simulators_score() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runs/20261124T031159Z-ramp_small-wva-c97c");
+        let stored = report::plan(&dir).unwrap();
+        let c = coefficients::load(&Lookup { config_dir: None, current_dir: "/nowhere".into() }, "").unwrap();
+        let mut bad = 0;
+        for (arm, rate, guidellm) in
+            [(Arm::Wva, 1.0, "0.8.1"), (Arm::Hpa, 8.0, "0.8.1"), (Arm::Hpa, 40.0, "0.5.4"), (Arm::Static(1), 90.0, "0.5.4")]
+        {
+            let mut plan = Plan { arm, ..stored.clone() };
+            plan.profile.as_mut().unwrap().rates.iter_mut().for_each(|r| *r *= rate);
+            plan.scenario.load.guidellm.version = guidellm.into();
+            let e = experiment(&plan, &c.coefficients, &Options::default(), 1).unwrap();
+            let p = bench_sim::run(&e).unwrap();
+            let t = tables(&p, &e, Names { model: "m", namespace: "n", deployment: "d", hpa: "h" });
+            let run = results::new_record(&plan, "id", Source::Predicted);
+            let terms = Terms { span_s: Some(200.0), ..Terms::default() };
+            let card = score(&run, &t, Verdict::Valid, &terms);
+            let slo = bench_sim::score::Slo { ttft: from_ms(500.0), itl: from_ms(50.0), e2e: bench_sim::time::NEVER };
+            let s = bench_sim::score::score(&p, &e, slo, Some(from_seconds(200.0)));
+            let o = &card.overall;
+            let case = format!("{arm} at {rate} times the rates, guidellm {guidellm}");
+            assert_eq!((o.counted, o.good, o.failed), (s.counted, s.met, s.failed), "{case}");
+            assert_eq!((card.scale_ups, card.scale_downs), (s.scale_ups, s.scale_downs), "{case}");
+            let close = |a: f64, b: f64| (a - b).abs() < 1e-6 * b.abs().max(1.0);
+            assert!(close(card.paid_replica_s.unwrap(), s.replica_s), "{case}: {:?} {}", card.paid_replica_s, s.replica_s);
+            assert!(close(card.ready_replica_s.unwrap(), s.ready_s), "{case}: {:?} {}", card.ready_replica_s, s.ready_s);
+            assert!(close(o.ttft_ms.unwrap().mean, 1000.0 * s.ttft_mean_s), "{case}");
+            bad += o.counted - o.good;
+        }
+        assert!(bad > 0, "nothing was missed, so the rules were not tried");
+    }
+}

@@ -6,6 +6,7 @@ use anyhow::Context;
 use bench_analysis::Calendar;
 use bench_analysis::export::openmetrics::{self, Written};
 use bench_analysis::report::{Material, benchmark_report, csv, json, markdown};
+use bench_analysis::scorecard::{Terms, score};
 use bench_model::exit::Exit;
 use bench_model::report::Report;
 use chrono::{DateTime, Utc};
@@ -34,11 +35,13 @@ pub fn markdown(r: &Reported) -> String {
 }
 
 pub fn json(r: &Reported) -> anyhow::Result<String> {
+    let i = &r.ingested;
     let report = Report {
         schema_version: bench_model::SCHEMA_VERSION,
         run: r.ingested.run.clone(),
         summary: r.summary.clone(),
-        scorecard: None,
+        // Without an SLO: every success is good.
+        scorecard: Some(score(&i.run, &i.tables, r.summary.validity.verdict, &Terms::default())),
         explanation: Some(super::report::explanation(r)),
         problems: r.ingested.problems.clone(),
     };

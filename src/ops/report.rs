@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
+use bench_analysis::scorecard;
 use bench_analysis::summary::{Settings, summarise};
 use bench_model::exit::Exit;
 use bench_model::explanation::Explanation;
@@ -25,7 +26,10 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
     let plan = match plan(dir) {
         Ok(p) => Some(p),
         Err(e) => {
-            ingested.problems.push(format!("{e:#}"));
+            // That there is none has been told already.
+            if ingested.plan_yaml.is_some() {
+                ingested.problems.push(format!("{e:#}").replace(&format!("{}/", dir.display()), ""));
+            }
             None
         }
     };
@@ -60,6 +64,8 @@ pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
 
 /// The HTML report.
 pub fn html(r: &Reported) -> String {
+    // By the limits that a comparison takes when it is given none.
+    let card = scorecard::score(&r.ingested.run, &r.ingested.tables, r.summary.validity.verdict, &scorecard::Terms::default());
     bench_analysis::report::html::render(&bench_analysis::report::html::Input {
         run: &r.ingested.run,
         plan: r.plan.as_ref(),
@@ -67,7 +73,7 @@ pub fn html(r: &Reported) -> String {
         tables: &r.ingested.tables,
         problems: &r.ingested.problems,
         explanation: Some(&explanation(r)),
-        scorecard: None,
+        scorecard: (!r.ingested.tables.rates.is_empty()).then_some(&card),
     })
 }
 

@@ -20,6 +20,8 @@ fn two(change: impl Fn(String) -> String) -> Place {
     place
 }
 
+// As one of the changes that `two` takes.
+#[allow(clippy::needless_pass_by_value)]
 fn hpa(text: String) -> String {
     text.replace("\"arm\": \"wva\"", "\"arm\": \"hpa\"")
 }

@@ -91,7 +91,7 @@ fn hpa(scene: &Scene<'_>, all: &BTreeMap<String, Samples>) -> Vec<(f64, f64)> {
         n.checked_sub(1).and_then(|i| points.get(i)).map(|p| f64::from(p.current)).filter(|c| *c > 0.0)
     };
     let value = |t: f64| {
-        let sum: Option<f64> = all.values().filter_map(|s| scene.at(s, t)).fold(None, |sum, v| Some(sum.unwrap_or(0.0) + v));
+        let sum: Option<f64> = scene.there(all, t).fold(None, |sum, v| Some(sum.unwrap_or(0.0) + v));
         Some(sum? / current(t)?)
     };
     if points.is_empty() {

@@ -29,7 +29,9 @@ pub fn describe(p: &Panel) -> String {
             format!("{} lies between {} and {}", l.name, at(least, p.unit), at(most, p.unit))
         })
     };
-    format!("{}.", and(told.iter().filter_map(one)).replacen("offered", "Offered", usize::from(p.id == "load")))
+    let text = and(told.iter().filter_map(one));
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
 /// (moment, value)

@@ -17,6 +17,7 @@ use bench_model::tables::Tables;
 pub use describe::describe;
 pub(crate) use load::ttft_from_due_ms;
 pub(crate) use series::pod_order;
+use std::collections::BTreeMap;
 
 /// All curves of one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +130,8 @@ struct Scene<'a> {
     scrape_s: f64,
     /// Pod names in order of creation.
     pods: Vec<String>,
+    /// When a pod was deleted.
+    gone: BTreeMap<&'a str, f64>,
 }
 
 /// Seconds of a bin of requests: about 160 of them over the load, but none so short that it is mostly noise.
@@ -168,6 +171,7 @@ pub fn panels(run: &RunRecord, tables: &Tables, plan: Option<&Plan>) -> Panels {
             .filter(|s| *s > 0.0)
             .unwrap_or_else(|| scrape_interval(tables)),
         pods: pod_order(tables),
+        gone: tables.pods.iter().filter_map(|p| Some((p.name.as_str(), p.deleted? - zero))).collect(),
     };
     let mut missing = Vec::new();
     let mut all: Vec<Panel> = load::load(&scene, &mut missing).into_iter().collect();

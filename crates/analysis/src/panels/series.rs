@@ -4,7 +4,7 @@ use super::Scene;
 use bench_model::tables::{Series, Tables};
 use std::collections::BTreeMap;
 
-/// A sample is taken for a pod's state for this many scrape intervals; a pod that is gone has none after that.
+/// A sample is taken for a pod's state for this many scrape intervals, or until the pod is gone.
 const HELD_SCRAPES: f64 = 2.5;
 /// The range that WVA takes peaks of, seconds (`max_over_time(…[1m])`).
 const PEAK_S: f64 = 60.0;
@@ -61,6 +61,12 @@ impl Scene<'_> {
     /// Seconds for which a sample is taken for the pod's state.
     pub(super) fn held_s(&self) -> f64 {
         HELD_SCRAPES * self.scrape_s
+    }
+
+    /// The values of the pods that are there, each its last one at or before `t`, if it is not too old.
+    pub(super) fn there<'s>(&'s self, all: &'s BTreeMap<String, Samples>, t: f64) -> impl Iterator<Item = f64> + 's {
+        let gone = move |pod: &str| self.gone.get(pod).is_some_and(|g| *g <= t);
+        all.iter().filter(move |(pod, _)| !gone(pod)).filter_map(move |(_, s)| self.at(s, t))
     }
 
     /// The last value at or before `t`, if it is not too old.

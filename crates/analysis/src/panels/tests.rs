@@ -60,6 +60,18 @@ fn the_hpa_divides_by_status_and_wva_leaves_the_full_pod_out() {
 }
 
 #[test]
+fn a_deleted_pod_leaves_the_sum_at_once() {
+    let mut t = two_pods();
+    t.pods = vec![PodLife { name: "b".into(), created: 900.0, scheduled: None, ready: None, deleted: Some(1150.0), restarts: 0 }];
+    t.series.iter_mut().filter(|s| s.labels["pod"] == "b").for_each(|s| s.samples.retain(|s| s.0 <= 1150.0));
+    let p = panels(&run(), &t, None);
+    let points = line(panel(&p, "average-kv"), Role::Hpa);
+    let (before, after): (Vec<_>, Vec<_>) = points.iter().partition(|p| p.0 < 150.0);
+    near(&before, 1.1 / 4.0);
+    near(&after, 0.2 / 4.0);
+}
+
+#[test]
 fn with_every_pod_full_wva_sees_a_gap() {
     let mut t = two_pods();
     t.series[0].samples.iter_mut().for_each(|s| s.1 = 0.95);

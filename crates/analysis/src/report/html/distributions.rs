@@ -44,7 +44,7 @@ fn ecdf(input: &Input<'_>, id: &str, name: &str, unit: &str, value: &dyn Fn(&Req
         (least, most) = (least.min(*first), most.max(*last));
         let label = format!("{}/s", brief(rate.rate));
         if let (Some(p50), Some(p99)) = (stats::percentile(&values, 50.0), stats::percentile(&values, 99.0)) {
-            told.push(format!("{label} half within {} {unit} and 99 % within {} {unit}", brief(p50), brief(p99)));
+            told.push(format!("{label} half within {} and 99 % within {}", in_words(p50, unit), in_words(p99, unit)));
         }
         traces.push(Trace { name: label, role: format!("rate-{i}"), steps: true, points: curve(&values) });
     }
@@ -81,6 +81,10 @@ fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
     out
 }
 
+fn in_words(v: f64, unit: &str) -> String {
+    if unit == "ms" && v >= 1000.0 { format!("{} s", brief(v / 1000.0)) } else { format!("{} {unit}", brief(v)) }
+}
+
 fn scatter(input: &Input<'_>, curves: &Panels) -> Vec<Figure> {
     let outcomes = [
         (Outcome::Successful, "succeeded", "good"),
@@ -107,7 +111,7 @@ fn scatter(input: &Input<'_>, curves: &Panels) -> Vec<Figure> {
             id: id.into(),
             heading: heading.into(),
             about: about.into(),
-            summary: format!("{}; the longest is {} {unit}, of a request due at {}.", and(counts), brief(v), clock(t)),
+            summary: format!("{}; the longest is {}, of a request due at {}.", and(counts), in_words(v, unit), clock(t)),
             drawn: Drawn { kind: Kind::Scatter, unit: unit.into(), log_y: true, traces, ..Drawn::default() },
         })
     };

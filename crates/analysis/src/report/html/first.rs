@@ -146,7 +146,7 @@ fn numbers(input: &Input<'_>, curves: &Panels) -> Vec<Number> {
     let paid = number(
         "Replica-seconds paid",
         card.paid_replica_s.map(brief),
-        card.ready_replica_s.map_or(String::new(), |s| format!("{} of them ready", brief(s))),
+        card.ready_replica_s.map_or_else(|| "from scheduled to terminated".into(), |r| format!("{} of them ready", brief(r))),
     );
     let reaction = card.reactions.iter().filter(|r| r.to_rate > r.from_rate).find(|r| r.first_change_s.is_some());
     let reaction = number(

@@ -65,8 +65,9 @@
     const out = {
       margin: {l: 52, r: 12, t: 22, b: 30}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false,
       font: {family: getComputedStyle(document.body).fontFamily, size: 12, color: ink}, hovermode: 'closest', dragmode: touch ? false : 'zoom',
+      modebar: {bgcolor: 'rgba(0,0,0,0)', color: soft, activecolor: ink},
       hoverlabel: {bgcolor: css('panel'), bordercolor: line, font: {color: ink}, namelength: -1}, shapes: [], annotations: [],
-      xaxis: {...axis}, yaxis: {...axis, title: {text: plain(s.unit === '0..1' ? '' : s.unit), font: {color: soft}, standoff: 6}},
+      xaxis: {...axis}, yaxis: {...axis, title: {text: plain(s.kind === 'ecdf' ? 'requests' : s.unit === '0..1' ? '' : s.unit), font: {color: soft}, standoff: 6}},
     };
     if (s.logY) {
       const [least, most] = extent(s.traces);
@@ -142,12 +143,13 @@
     const box = f.element.querySelector('.legend');
     f.hidden = f.spec.traces.map(() => false);
     if (f.spec.traces.length < 2 && !f.spec.limits.length) return;
+    const cut = common(f.spec.traces.filter(t => t.role.startsWith('pod-')).map(t => t.name));
     f.spec.traces.forEach((t, i) => {
       const b = document.createElement('button'), mark = document.createElement('i');
       b.type = 'button';
       b.title = t.name;
       mark.style.background = color(t.role);
-      b.append(mark, short(t.name));
+      b.append(mark, short(t.name, cut));
       b.setAttribute('aria-pressed', 'true');
       b.addEventListener('click', () => {
         f.hidden[i] = !f.hidden[i];
@@ -164,7 +166,13 @@
     }
   };
   // Pods of one Deployment differ at their ends only.
-  const short = name => name.length > 34 ? '…' + name.slice(-24) : name;
+  const common = names => {
+    if (names.length < 2) return 0;
+    let n = 0;
+    while (n < names[0].length && names.every(m => m[n] === names[0][n])) n++;
+    return names[0].slice(0, n).lastIndexOf('-') + 1;
+  };
+  const short = (name, cut) => cut > 8 ? '…' + name.slice(cut) : name.length > 34 ? '…' + name.slice(-24) : name;
 
   const draw = async f => {
     await Plotly.newPlot(f.plot, traces(f), layout(f), config);

@@ -110,6 +110,7 @@ pub(super) fn missing(input: &Input<'_>, curves: &Panels) -> Section {
     let mut items: Vec<String> = curves.missing.clone();
     items.extend(input.problems.iter().cloned());
     items.extend(input.run.missing.iter().map(|m| format!("Not in the run directory: {m}")));
+    items.extend(input.scorecard.map(|c| c.notes.clone()).unwrap_or_default());
     items.extend(input.explanation.map(|e| e.missing.clone()).unwrap_or_default());
     if input.explanation.is_none() && !input.tables.decisions.is_empty() {
         items.push("The reasons of the decisions are the autoscaler's own words: they were not replayed for this page.".into());

@@ -1,0 +1,155 @@
+//! Pages of runs.
+
+use crate::checks::hold;
+use crate::chromium::{Browser, Screen};
+use crate::pages::Pages;
+use std::time::{Duration, Instant};
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_predicted_run_under_the_hpa() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.predicted("hpa"), "predicted-hpa", 16);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_predicted_run_under_wva() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.predicted("wva"), "predicted-wva", 16);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_measured_run() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.measured(), "measured", 14);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn runs_of_which_something_is_missing() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.cut_short(), "cut-short", 3);
+    hold(&mut b, &pages.empty(), "empty", 0);
+    hold(&mut b, &pages.without_series(), "without-series", 6);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_run_in_which_everything_failed_for_a_hostile_reason() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.all_failed(), "all-failed", 8);
+    assert_ne!(b.eval("document.title"), "owned");
+    let count = |b: &mut Browser, what: &str| b.eval(&format!("document.querySelectorAll({what:?}).length"));
+    assert_eq!(count(&mut b, "img[src=x]"), 0);
+    assert_eq!(count(&mut b, "a[href^=http], a *|href"), 0);
+    // Hover shows the class of failure as it was written.
+    b.open(&pages.all_failed(), Screen::ALL[0]);
+    b.eval("document.getElementById('failures').scrollIntoView()");
+    b.eval("void Plotly.Fx.hover(document.querySelector('#failures .plot'), [{curveNumber: 0, pointNumber: 5}])");
+    let shown = b.eval("document.querySelector('#failures .hoverlayer').textContent");
+    assert!(shown.as_str().is_some_and(|s| s.contains("<img")), "{shown}");
+    assert_eq!(count(&mut b, ".hoverlayer a"), 0);
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_decision_tells_its_reason_by_mouse_and_by_keyboard() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    b.open(&pages.predicted("hpa"), Screen::ALL[0]);
+    b.click("[...document.querySelectorAll('#replicas .scatterlayer .trace')].pop().querySelector('.points path')");
+    b.wait("document.querySelectorAll('.mark[open]').length === 1");
+    let text = b.eval("document.querySelector('.mark[open] p').textContent");
+    assert!(text.as_str().is_some_and(|t| t.len() > 20), "{text}");
+    assert_eq!(b.eval("document.activeElement.tagName"), "SUMMARY");
+    assert_eq!(b.eval("document.activeElement.parentElement.dataset.mark"), "0");
+    b.picture("decision", "document.getElementById('replicas').getBoundingClientRect().top + scrollY - 60");
+    // The next one by keyboard alone; opening it closes the other.
+    b.key("Tab", 9, "");
+    b.key("Enter", 13, "\r");
+    b.wait("document.querySelector('.mark[open]')?.dataset.mark === '1'");
+    assert_eq!(b.eval("document.querySelectorAll('.mark[open]').length"), 1);
+    // It is marked in every plot over time.
+    b.wait("document.querySelector('#kv .plot').layout.shapes.some(s => s.line && s.line.dash === 'dot')");
+    b.key("Enter", 13, "\r");
+    b.wait("document.querySelectorAll('.mark[open]').length === 0");
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_first_tab_skips_to_the_content_and_the_order_is_that_of_the_page() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    b.open(&pages.measured(), Screen::ALL[0]);
+    let mut seen = vec![];
+    for _ in 0..40 {
+        b.key("Tab", 9, "");
+        let place = b.eval("[...document.querySelectorAll('*')].indexOf(document.activeElement)");
+        seen.push(place.as_i64().unwrap_or(-1));
+    }
+    assert!(seen.windows(2).all(|w| w[0] < w[1]), "{seen:?}");
+    b.eval("document.activeElement.blur(); scrollTo(0, 0)");
+    assert_eq!(b.eval("document.querySelector('a').className"), "skip");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn zooming_one_zooms_all_and_the_theme_can_be_chosen() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    b.open(&pages.predicted("wva"), Screen::ALL[0]);
+    let ranges = "[...document.querySelectorAll('figure')].filter(f => !f.id.startsWith('ecdf')).map(f => f.querySelector('.plot').layout.xaxis.range.map(v => Math.round(v)).join())";
+    let all = b.eval(&format!("new Set({ranges}).size"));
+    assert_eq!(all, 1, "one axis");
+    b.click("document.querySelector('.zoom [data-band=\"2\"]')");
+    b.wait(&format!("{ranges}.every(r => Math.abs(Number(r.split(',')[0]) - 2404) < 2)"));
+    assert_eq!(b.eval("document.querySelector('.zoom [aria-pressed=true]').textContent"), "5/s");
+    // Within one plot, as the mouse does it.
+    b.eval("void Plotly.relayout(document.querySelector('#ttft .plot'), {'xaxis.range[0]': 3000, 'xaxis.range[1]': 3600})");
+    b.wait(&format!("{ranges}.every(r => r === '3000,3600')"));
+    b.click("document.querySelector('.zoom [data-band=\"all\"]')");
+    b.wait(&format!("new Set({ranges}).size === 1 && !{ranges}[0].startsWith('3000')"));
+    let ink = b.eval("document.querySelector('#kv .plot').layout.font.color");
+    b.click("document.getElementById('theme')");
+    b.wait(
+        "document.documentElement.classList.contains('dark') && document.getElementById('theme').getAttribute('aria-pressed') === 'true'",
+    );
+    b.wait(&format!("document.querySelector('#kv .plot').layout.font.color !== {ink}"));
+    // A curve can be taken away and brought back.
+    b.click("document.querySelector('#kv .legend button')");
+    b.wait("document.querySelector('#kv .plot').data[0].visible === false");
+    b.click("document.querySelector('#kv .legend button')");
+    b.wait("document.querySelector('#kv .plot').data[0].visible === true");
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn the_data_of_every_plot_can_be_saved_and_the_page_printed() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    let dir = b.downloads();
+    b.open(&pages.measured(), Screen::ALL[0]);
+    let ids = b.eval("[...document.querySelectorAll('figure')].map(f => f.id)");
+    for id in ids.as_array().expect("figures").iter().filter_map(|i| i.as_str()) {
+        b.click(&format!("document.querySelector('#{id} .save')"));
+        let file = dir.join(format!("20261124T031159Z-ramp_small-wva-c97c-{id}.csv"));
+        let begun = Instant::now();
+        let text = loop {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            if text.ends_with('\n') || begun.elapsed() > Duration::from_secs(10) {
+                break text;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+        assert!(lines.first().is_some_and(|l| l.starts_with("\"curve\",")), "{id}: {text}");
+        assert!(lines.len() > 2, "{id}: {text}");
+    }
+    // What was scraped last is what stands in the file.
+    let kv = std::fs::read_to_string(dir.join("20261124T031159Z-ramp_small-wva-c97c-kv.csv")).expect("saved");
+    assert!(kv.lines().filter(|l| l.contains("kpt8t")).count() > 60, "{kv}");
+    let pdf = b.pdf();
+    assert!(pdf.starts_with(b"%PDF") && pdf.len() > 50_000, "{} bytes", pdf.len());
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
