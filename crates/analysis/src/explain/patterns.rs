@@ -142,7 +142,7 @@ fn kept(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>], all: &[Reconcile]) -> Vec
             );
             out.push(pattern("frozen-by-tolerance", from, to, message));
         } else if opposed > 0 && lasting {
-            let asked = if b.iter().any(|r| opposed_up(r)) { "one more" } else { "one fewer" };
+            let asked = if b.iter().any(opposed_up) { "one more" } else { "one fewer" };
             let message = format!(
                 "From {at} for {long} WVA kept {d} while {c} replicas were there: until the HPA has carried that out it decides nothing, although the load had changed and asked for {asked} in {opposed} of {} runs.",
                 b.len()
