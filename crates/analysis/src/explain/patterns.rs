@@ -71,13 +71,13 @@ fn one_replica(i: &Input<'_>, s: &Scaler, syncs: &[Sync<'_>]) -> Option<Pattern>
     let busiest = others.iter().map(|r| r.kv).fold(0.0, f64::max);
     let removal = if analysis.down_safe { ", and it would even have taken one away" } else { "" };
     let message = format!(
-        "From {} to {} the HPA scaled on, {} → {}, because one replica's queue held the average up: at the last of these {} scalings {} was at {} times \
+        "From {} to {} the HPA scaled on, from {} up to {}, because one replica's queue held the average up: at the last of these {} scalings {} was at {} times \
          its target, which {} carried almost alone, while the {} others that reported were idle (KV at most {}, {} waiting in all). \
          WVA leaves that replica out: of the others it sees {}, no reason for another one{removal}.",
         i.clock(first.t),
         i.clock(last.t),
         first.spec,
-        last.to,
+        seen.iter().map(|(y, ..)| y.to).max().unwrap_or(last.to),
         seen.len(),
         target,
         number(average),

@@ -98,7 +98,7 @@ fn one_replica_that_holds_the_average_up_is_named_and_left_out_by_wva() {
     let e = explain(&record(Arm::Hpa), Some(&plan()), &t, None);
     let f = e.findings.iter().find(|f| f.code == "one-replica-holds-average").unwrap_or_else(|| panic!("{:#?}", e.findings));
     for part in [
-        "2 → 4",
+        "from 2 up to 4",
         "one replica's queue held the average up",
         "hot (KV 1.00, 300 waiting)",
         "WVA leaves that replica out",
