@@ -44,7 +44,7 @@ pub struct Args {
     /// Form of it
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
-    /// File to write it to [default: standard output]
+    /// File to write it to [default: compare.html for html, else standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -54,6 +54,7 @@ Examples:
   bench compare 7f3a c97c                            two runs, by the ends of their ids
   bench compare 7f3a c97c --slo ttft=1s,itl=60ms --gpu-hour 2.5
   bench compare 7f3a 11aa 22bb --aa --matter 5%      the noise floor of one arm
+  bench compare 7f3a c97c --format html             compare.html, with every plot
   bench compare 7f3a c97c --format md --out compare.md";
 
 /// A form that a comparison can take.
@@ -63,13 +64,15 @@ pub enum Format {
     Terminal,
     /// Markdown, for a pull request
     Md,
+    /// One page with every plot, which opens offline
+    Html,
     /// Everything, see docs/schemas/comparison.schema.json
     Json,
 }
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let coefficients = if a.no_bounds { None } else { Some(coefficients::load(&g.lookup(), &a.coefficients)?) };
-    let (c, problems) = ops::compare::compare(&ops::compare::Request {
+    let compared = ops::compare::compare(&ops::compare::Request {
         results: &g.results,
         runs: &a.runs,
         question: Question { slo: a.slo, gpu_hour: a.gpu_hour, aa: a.aa, matter: a.matter },
@@ -78,15 +81,19 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         report: &g.reporter(),
     })?;
-    problems.iter().for_each(|p| eprintln!("warning: {p}"));
+    let c = &compared.comparison;
+    compared.problems.iter().for_each(|p| eprintln!("warning: {p}"));
     let one_line = g.output == Output::Json;
     let text = match a.format {
-        _ if one_line => serde_json::to_string(&c)? + "\n",
-        Format::Terminal => comparison::render(&c, comparison::Form::Terminal),
-        Format::Md => comparison::render(&c, comparison::Form::Markdown),
-        Format::Json => json::render(&c)?,
+        _ if one_line => serde_json::to_string(c)? + "\n",
+        Format::Terminal => comparison::render(c, comparison::Form::Terminal),
+        Format::Md => comparison::render(c, comparison::Form::Markdown),
+        Format::Html => compared.html(),
+        Format::Json => json::render(c)?,
     };
-    match &a.out {
+    // Megabytes of a page are nothing to read on a terminal.
+    let place = (a.format == Format::Html && !one_line).then(|| PathBuf::from("compare.html"));
+    match a.out.as_ref().or(place.as_ref()) {
         Some(path) => {
             ops::results::write_soon(path, text.as_bytes())?;
             if !one_line {

@@ -22,18 +22,23 @@ pub struct Request<'a> {
     pub report: &'a Reporter,
 }
 
-/// The comparison, and what could not be read.
-///
-/// # Errors
-/// Exit code 2 for runs that cannot be compared, 4 when all that stands against it is that they are not valid.
-pub fn compare(r: &Request<'_>) -> anyhow::Result<(Comparison, Vec<String>)> {
-    let mut all = Vec::new();
-    for wanted in r.runs {
-        let (dir, _) = results::find(r.results, wanted)?;
-        all.push((report::read(&dir)?, report::plan(&dir).ok()));
+/// A comparison, and the runs that it was made of.
+pub struct Compared {
+    pub comparison: Comparison,
+    /// What could not be read.
+    pub problems: Vec<String>,
+    runs: Vec<(report::Reported, Option<Plan>)>,
+}
+
+impl Compared {
+    /// As one page that opens offline.
+    pub fn html(&self) -> String {
+        bench_analysis::report::html::comparison::render(&self.comparison, &inputs(&self.runs))
     }
-    let inputs: Vec<Input<'_>> = all
-        .iter()
+}
+
+fn inputs(runs: &[(report::Reported, Option<Plan>)]) -> Vec<Input<'_>> {
+    runs.iter()
         .map(|(read, plan)| Input {
             run: &read.ingested.run,
             plan: plan.as_ref(),
@@ -41,7 +46,20 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<(Comparison, Vec<String>)> {
             summary: &read.summary,
             gpus_per_replica: plan.as_ref().map_or(1.0, gpus),
         })
-        .collect();
+        .collect()
+}
+
+/// Compares runs.
+///
+/// # Errors
+/// Exit code 2 for runs that cannot be compared, 4 when all that stands against it is that they are not valid.
+pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
+    let mut all = Vec::new();
+    for wanted in r.runs {
+        let (dir, _) = results::find(r.results, wanted)?;
+        all.push((report::read(&dir)?, report::plan(&dir).ok()));
+    }
+    let inputs = inputs(&all);
     // Cheap, and before everything that takes long.
     let against = bench_analysis::compare::comparability(&inputs);
     let refused: Vec<_> = against.iter().filter(|f| f.level == Level::Refuse).collect();
@@ -71,7 +89,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<(Comparison, Vec<String>)> {
     }
     let problems =
         all.iter().flat_map(|(read, _)| read.ingested.problems.iter().map(|p| format!("{}: {p}", read.ingested.run.id))).collect();
-    Ok((c, problems))
+    Ok(Compared { comparison: c, problems, runs: all })
 }
 
 fn of_bounds(

@@ -57,6 +57,16 @@ impl Pages {
         self.page(&format!("predicted-{arm}"), &self.predicted_run(arm))
     }
 
+    /// Both arms of the published experiment, predicted, beside each other.
+    pub fn compared(&self) -> PathBuf {
+        let out = self.dir.path().join("compared.html");
+        let [a, b] = ["wva", "hpa"].map(|arm| self.predicted_run(arm).display().to_string());
+        let to = out.display().to_string();
+        let (code, said) = bench(&["compare", &a, &b, "--format", "html", "--out", &to], self.dir.path());
+        assert_eq!(code, 0, "{said}");
+        out
+    }
+
     fn spoilt(&self, name: &str, spoil: impl FnOnce(&Path)) -> PathBuf {
         let dir = self.dir.path().join(name);
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(MEASURED), &dir);

@@ -28,6 +28,16 @@ fn a_measured_run() {
 
 #[test]
 #[ignore = "needs Chromium"]
+fn two_arms_beside_each_other() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.compared(), "compared", 13);
+    // A line for each arm in the plot of ready replicas.
+    let lines = b.eval("[...document.querySelectorAll('figure')].find(f => f.textContent.includes('Ready replicas')).querySelector('.plot').data.map(d => d.name).join()");
+    assert_eq!(lines, "wva,hpa");
+}
+
+#[test]
+#[ignore = "needs Chromium"]
 fn runs_of_which_something_is_missing() {
     let (pages, mut b) = (Pages::new(), Browser::start());
     hold(&mut b, &pages.cut_short(), "cut-short", 3);

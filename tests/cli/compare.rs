@@ -43,6 +43,9 @@ fn two_arms_side_by_side() {
     assert_eq!(r.stdout.trim(), "c.md");
     let text = std::fs::read_to_string(place.path("c.md")).expect("written");
     assert!(text.contains("| quantity") && text.contains("### What this says"), "{text}");
+    assert_eq!(place.run(&["compare", "c97c", "beef", "--no-bounds", "--format", "html"]).exits(0).stdout.trim(), "compare.html");
+    let page = std::fs::read_to_string(place.path("compare.html")).expect("written");
+    assert!(page.contains("Comparison of arms") && page.contains("Ready replicas"));
     let json = place.run(&["compare", "c97c", "beef", "--no-bounds", "--output", "json"]).exits(0).json();
     assert_eq!((json.len(), json[0]["kind"].as_str()), (1, Some("arms")));
     assert_eq!(json[0]["sides"][0]["runs"][0]["overall"]["due"], 722);

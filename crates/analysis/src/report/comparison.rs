@@ -34,12 +34,9 @@ pub fn render(c: &Comparison, form: Form) -> String {
             let _ = writeln!(out, "\n{}\n\n{}", heading(title, form), table(&rows, form).trim_end());
         }
     };
-    part("Runs", runs(c));
-    part("Each rate", rates(c));
-    part("After each step of the load", reactions(c));
-    part("Differences, with intervals of 95 %", differences(c));
-    part("Between the runs", noise(c));
-    part("Bounds, computed in the simulator's model", bounds(c));
+    for (title, _, rows) in tables(c) {
+        part(title, rows);
+    }
     if let Some(b) = &c.bounds {
         for s in &b.basis {
             let _ = writeln!(out, "- {}", plain(s, form));
@@ -53,6 +50,19 @@ pub fn render(c: &Comparison, form: Form) -> String {
         let _ = writeln!(out, "- {}", plain(&s, form));
     }
     out
+}
+
+/// Every table: its title, how many columns from the left hold words, and its rows, the head first. Without a row below it, it
+/// has nothing to tell.
+pub(crate) fn tables(c: &Comparison) -> [(&'static str, usize, Vec<Vec<String>>); 6] {
+    [
+        ("Runs", 3, runs(c)),
+        ("Each rate", 3, rates(c)),
+        ("After each step of the load", 3, reactions(c)),
+        ("Differences, with intervals of 95 %", 4, differences(c)),
+        ("Between the runs", 2, noise(c)),
+        ("Bounds, computed in the simulator's model", 1, bounds(c)),
+    ]
 }
 
 fn heading(text: &str, form: Form) -> String {
@@ -102,7 +112,7 @@ fn number(v: Option<f64>) -> String {
     v.map_or_else(|| "n/a".into(), brief)
 }
 
-fn source(s: Source) -> &'static str {
+pub(crate) fn source(s: Source) -> &'static str {
     match s {
         Source::Measured => "measured",
         Source::Predicted => "predicted",

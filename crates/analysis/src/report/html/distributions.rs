@@ -1,11 +1,11 @@
-//! Distributions per rate, and every request by itself.
+//! Distributions per rate or per run, and every request by itself.
 
 use super::Input;
 use super::page::{Block, Drawn, Figure, Kind, Section, Trace};
 use crate::panels::{Panels, ttft_from_due_ms};
 use crate::stats;
 use crate::words::{and, brief, clock};
-use bench_model::tables::{Outcome, Request};
+use bench_model::tables::{Outcome, RateWindow, Request, Tables};
 
 /// Points of a distribution's curve; the tail beyond the 99th percentile keeps as many again.
 const POINTS: usize = 200;
@@ -15,18 +15,41 @@ type Value = fn(&Request) -> Option<f64>;
 type Metric<'a> = (&'a str, &'a str, &'a str, Box<dyn Fn(&Request) -> Option<f64>>);
 
 pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
+    let of_rate = |(i, rate): (usize, &RateWindow)| {
+        let requests = input.tables.requests.iter().filter(|r| r.rate == i).collect();
+        Group { name: format!("{}/s", brief(rate.rate)), role: format!("rate-{i}"), requests }
+    };
+    let groups: Vec<Group<'_>> = input.tables.rates.iter().enumerate().map(of_rate).collect();
+    let mut blocks: Vec<Block> = ecdfs(&groups, "distribution per rate").into_iter().map(Block::Figure).collect();
+    blocks.extend(scatter(input, curves).into_iter().map(Block::Figure));
+    Section { id: "latency".into(), heading: "Latency distributions and every request".into(), short: "Distributions".into(), blocks }
+}
+
+/// Distributions of whole runs beside each other.
+pub(super) fn of_runs(runs: &[(String, &Tables)]) -> Vec<Figure> {
+    let groups: Vec<Group<'_>> = runs
+        .iter()
+        .enumerate()
+        .map(|(k, (name, t))| Group { name: name.clone(), role: format!("arm-{k}"), requests: t.requests.iter().collect() })
+        .collect();
+    ecdfs(&groups, "distribution per run")
+}
+
+/// Requests that make one curve.
+struct Group<'a> {
+    name: String,
+    role: String,
+    requests: Vec<&'a Request>,
+}
+
+fn ecdfs(groups: &[Group<'_>], of: &str) -> Vec<Figure> {
     let good = |value: Value| move |r: &Request| (r.outcome == Outcome::Successful).then(|| value(r)).flatten().filter(|v| v.is_finite());
-    let mut blocks: Vec<Block> = Vec::new();
     let metrics: [Metric<'_>; 3] = [
         ("ecdf-ttft", "Time to first token, from due", "ms", Box::new(ttft_from_due_ms)),
         ("ecdf-itl", "Inter-token latency", "ms", Box::new(good(|r| r.itl_ms))),
         ("ecdf-e2e", "End-to-end latency, from due", "s", Box::new(good(e2e_from_due_s))),
     ];
-    for (id, name, unit, value) in &metrics {
-        blocks.extend(ecdf(input, id, name, unit, value).map(Block::Figure));
-    }
-    blocks.extend(scatter(input, curves).into_iter().map(Block::Figure));
-    Section { id: "latency".into(), heading: "Latency distributions and every request".into(), short: "Distributions".into(), blocks }
+    metrics.iter().filter_map(|(id, name, unit, value)| ecdf(groups, id, (name, of), unit, value)).collect()
 }
 
 /// Seconds from due (or sent) to the last byte.
@@ -34,19 +57,19 @@ fn e2e_from_due_s(r: &Request) -> Option<f64> {
     Some(r.end? - r.due.or(r.start)?)
 }
 
-fn ecdf(input: &Input<'_>, id: &str, name: &str, unit: &str, value: &dyn Fn(&Request) -> Option<f64>) -> Option<Figure> {
+fn ecdf(groups: &[Group<'_>], id: &str, (name, per): (&str, &str), unit: &str, value: &dyn Fn(&Request) -> Option<f64>) -> Option<Figure> {
     let mut traces = Vec::new();
     let mut told = Vec::new();
     let (mut least, mut most) = (f64::INFINITY, 0.0f64);
-    for (i, rate) in input.tables.rates.iter().enumerate() {
-        let values = stats::sorted(input.tables.requests.iter().filter(|r| r.rate == i).filter_map(value));
+    for g in groups {
+        let values = stats::sorted(g.requests.iter().filter_map(|r| value(r)));
         let (Some(first), Some(last)) = (values.first(), values.last()) else { continue };
         (least, most) = (least.min(*first), most.max(*last));
-        let label = format!("{}/s", brief(rate.rate));
+        let label = g.name.clone();
         if let (Some(p50), Some(p99)) = (stats::percentile(&values, 50.0), stats::percentile(&values, 99.0)) {
             told.push(format!("{label} half within {} and 99 % within {}", in_words(p50, unit), in_words(p99, unit)));
         }
-        traces.push(Trace { name: label, role: format!("rate-{i}"), steps: true, points: curve(&values) });
+        traces.push(Trace { name: label, role: g.role.clone(), steps: true, points: curve(&values) });
     }
     if traces.is_empty() {
         return None;
@@ -54,7 +77,7 @@ fn ecdf(input: &Input<'_>, id: &str, name: &str, unit: &str, value: &dyn Fn(&Req
     let of = if id == "ecdf-ttft" { "every request that got a first token" } else { "the successful requests" };
     Some(Figure {
         id: id.into(),
-        heading: format!("{name}: distribution per rate"),
+        heading: format!("{name}: {per}"),
         about: format!("Share of {of} that took at most so long."),
         summary: format!("At {}.", and(told)),
         drawn: Drawn {
