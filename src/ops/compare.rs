@@ -82,7 +82,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
     let mut c = analyse(&inputs, &r.question);
     match (r.coefficients, inputs.first()) {
         (Some(coefficients), Some(first)) => match of_bounds(r, coefficients, first, c.span_s) {
-            Ok(b) => c.bounds = Some(b),
+            Ok(b) => bench_analysis::compare::with_bounds(&mut c, b),
             Err(e) => c.bounds_missing = Some(format!("{e:#}")),
         },
         _ => c.bounds_missing = Some("they were not asked for".into()),

@@ -8,6 +8,7 @@ pub use comparability::comparability;
 
 use crate::scorecard::{Terms, common_span_s, judge, score};
 use crate::stats::{bootstrap, mean};
+use bench_model::bounds::Bounds;
 use bench_model::comparison::{Basis, Comparison, Difference, Kind, Noise, Side};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, Source};
@@ -35,6 +36,16 @@ pub struct Question {
     pub aa: bool,
     /// Share of a value that is a difference that matters.
     pub matter: f64,
+}
+
+/// Adds bounds, and what they say of the arms.
+pub fn with_bounds(c: &mut Comparison, bounds: Bounds) {
+    c.bounds = Some(bounds);
+    // After what was paid, before the reservations.
+    let place = usize::from(c.kind == Kind::Arms && !c.conclusions.is_empty());
+    if let Some(s) = conclude::against_bounds(c) {
+        c.conclusions.insert(place, s);
+    }
 }
 
 /// Compares runs whatever stands against it; [`Comparison::findings`] tells that. Bounds are left to the caller.

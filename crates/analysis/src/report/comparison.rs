@@ -3,6 +3,7 @@
 use crate::words::{brief, clock};
 use bench_model::comparison::{Basis, Comparison, Kind, Level};
 use bench_model::run::Source;
+use bench_model::scorecard::Scorecard;
 use std::fmt::Write as _;
 
 /// How tables and headings are written.
@@ -21,6 +22,9 @@ pub fn render(c: &Comparison, form: Form) -> String {
         Kind::Residual => "Residuals: predicted against measured",
     };
     let _ = writeln!(out, "{}\n", heading(&format!("{what}, SLO {}, replicas over {:.0} s from the load's start", c.slo, c.span_s), form));
+    for r in c.sides.iter().flat_map(|s| &s.runs) {
+        let _ = writeln!(out, "- {}: {}", plain(&short(r), form), plain(&r.run, form));
+    }
     for f in &c.findings {
         let level = match f.level {
             Level::Refuse => "NOT COMPARABLE",
@@ -108,6 +112,11 @@ fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|c| (*c).to_owned()).collect()
 }
 
+/// The end of a run's id, by which commands find it too.
+fn short(r: &Scorecard) -> String {
+    r.run.rsplit('-').next().unwrap_or_default().to_owned()
+}
+
 fn number(v: Option<f64>) -> String {
     v.map_or_else(|| "n/a".into(), brief)
 }
@@ -141,7 +150,7 @@ fn runs(c: &Comparison) -> Vec<Vec<String>> {
     for r in c.sides.iter().flat_map(|s| &s.runs) {
         let o = &r.overall;
         let counts = [o.failed, o.cut_off, o.censored, o.unsent].map(|n| n.to_string());
-        let mut line = vec![r.run.clone(), r.arm.to_string(), source(r.source).into(), number(o.goodput_fraction.map(|f| 100.0 * f))];
+        let mut line = vec![short(r), r.arm.to_string(), source(r.source).into(), number(o.goodput_fraction.map(|f| 100.0 * f))];
         line.extend(counts);
         line.extend([r.paid_replica_s, r.ready_replica_s, r.gpu_cost, r.max_ready.map(f64::from), r.overshoot].map(number));
         line.extend([r.flaps, r.scale_ups, r.scale_downs].map(|n| n.to_string()));
@@ -171,8 +180,7 @@ fn rates(c: &Comparison) -> Vec<Vec<String>> {
     for k in 0..most {
         for r in c.sides.iter().flat_map(|s| &s.runs) {
             let Some(o) = r.rates.get(k) else { continue };
-            let mut line =
-                vec![format!("{}/s", o.rate.unwrap_or(0.0)), r.arm.to_string(), r.run.rsplit('-').next().unwrap_or_default().to_owned()];
+            let mut line = vec![format!("{}/s", o.rate.unwrap_or(0.0)), r.arm.to_string(), short(r)];
             line.extend([number(o.goodput_fraction.map(|f| 100.0 * f)), o.due.to_string(), o.failed.to_string()]);
             line.extend([o.ttft_ms.map(|s| s.p50), o.ttft_ms.map(|s| s.p99), o.ttft_sent_ms.map(|s| s.p99)].map(number));
             line.extend([o.itl_ms.map(|s| s.p50), o.itl_ms.map(|s| s.p99), o.e2e_ms.map(|s| s.p50), o.e2e_ms.map(|s| s.p99)].map(number));
@@ -190,11 +198,10 @@ fn reactions(c: &Comparison) -> Vec<Vec<String>> {
     for k in 0..most {
         for r in c.sides.iter().flat_map(|s| &s.runs) {
             let Some(s) = r.reactions.get(k) else { continue };
-            let run = r.run.rsplit('-').next().unwrap_or_default().to_owned();
             out.push(vec![
                 format!("{}→{}/s", s.from_rate, s.to_rate),
                 r.arm.to_string(),
-                run,
+                short(r),
                 at(s.first_change_s),
                 at(s.first_ready_s),
                 at(s.settled_s),

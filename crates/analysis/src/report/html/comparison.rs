@@ -120,7 +120,7 @@ fn numbers(c: &Comparison) -> Vec<Number> {
     vec![
         of("Goodput", &of_all(&|o| o.goodput_fraction.map(percent)), &order),
         of("Failed requests", &of_all(&|o| Some(o.failed.to_string())), &order),
-        of("TTFT p99, from due", &of_all(&|o| o.ttft_ms.map(|s| format!("{} ms", brief(s.p99)))), &order),
+        of("TTFT p99, from due", &of_all(&|o| o.ttft_ms.map(|s| distributions::in_words(s.p99, "ms"))), &order),
         of("Replica-seconds paid", &|r| r.paid_replica_s.map(brief), &order),
         of("Most ready replicas", &|r| r.max_ready.map(|n| n.to_string()), &order),
         match c.bounds.as_ref().and_then(|b| b.perfect.as_ref()) {

@@ -67,7 +67,7 @@ fn ecdf(groups: &[Group<'_>], id: &str, (name, per): (&str, &str), unit: &str, v
         (least, most) = (least.min(*first), most.max(*last));
         let label = g.name.clone();
         if let (Some(p50), Some(p99)) = (stats::percentile(&values, 50.0), stats::percentile(&values, 99.0)) {
-            told.push(format!("{label} half within {} and 99 % within {}", in_words(p50, unit), in_words(p99, unit)));
+            told.push(format!("{label}: half within {} and 99 % within {}", in_words(p50, unit), in_words(p99, unit)));
         }
         traces.push(Trace { name: label, role: g.role.clone(), steps: true, points: curve(&values) });
     }
@@ -79,7 +79,7 @@ fn ecdf(groups: &[Group<'_>], id: &str, (name, per): (&str, &str), unit: &str, v
         id: id.into(),
         heading: format!("{name}: {per}"),
         about: format!("Share of {of} that took at most so long."),
-        summary: format!("At {}.", and(told)),
+        summary: format!("{}.", told.join("; ")),
         drawn: Drawn {
             kind: Kind::Ecdf,
             unit: unit.into(),
@@ -104,7 +104,7 @@ fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
     out
 }
 
-fn in_words(v: f64, unit: &str) -> String {
+pub(super) fn in_words(v: f64, unit: &str) -> String {
     if unit == "ms" && v >= 1000.0 { format!("{} s", brief(v / 1000.0)) } else { format!("{} {unit}", brief(v)) }
 }
 
