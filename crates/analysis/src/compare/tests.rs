@@ -42,6 +42,53 @@ fn one_run_each_has_intervals_over_requests_and_says_so() {
 }
 
 #[test]
+fn what_was_paid_for_what_was_served_comes_first() {
+    let paid = |id: &str, arm: Arm, pods: usize| {
+        let (r, mut t, s) = stored(id, arm, 0.0);
+        let pod = |n: usize| bench_model::tables::PodLife {
+            name: n.to_string(),
+            created: 0.0,
+            scheduled: Some(50.0),
+            ready: Some(60.0),
+            deleted: None,
+            restarts: 0,
+        };
+        t.pods = (0..pods).map(pod).collect();
+        (r, t, s)
+    };
+    let mut c = of(&[paid("a", Arm::Wva, 1), paid("b", Arm::Hpa, 3)], false);
+    assert_eq!(
+        c.conclusions[0],
+        "hpa paid 200 % more replica-seconds than wva (1500 against 500), and goodput cannot be told apart (99.8 % against 99.8 %)."
+    );
+    let best = bench_model::bounds::Scheduled {
+        paid_replica_s: 400.0,
+        ready_replica_s: 390.0,
+        goodput_fraction: Some(0.99),
+        replicas: vec![(0.0, 1)],
+        max_ready: 1,
+    };
+    let bounds = Bounds {
+        slo: Slo::default(),
+        attainment: 0.99,
+        span_s: 500.0,
+        seed: 1,
+        least_replica_s: 300.0,
+        perfect: Some(best),
+        settled: true,
+        plays: 1,
+        statics: vec![],
+        basis: vec![],
+    };
+    with_bounds(&mut c, bounds);
+    assert!(
+        c.conclusions[1].ends_with("99 % within the SLO for 400 replica-seconds; paid was, by wva 1.25 times and hpa 3.75 times."),
+        "{:?}",
+        c.conclusions
+    );
+}
+
+#[test]
 fn repeats_have_intervals_over_runs() {
     let all = [stored("a", Arm::Wva, 0.0), stored("b", Arm::Wva, 0.5), stored("c", Arm::Hpa, 20.0), stored("d", Arm::Hpa, 20.5)];
     let c = of(&all, false);
