@@ -24,13 +24,13 @@ pub struct Args {
     #[arg(long, value_name = "LIMITS", default_value = "ttft=500ms,itl=50ms")]
     slo: Slo,
     /// Price of an hour of one GPU, in any currency
-    #[arg(long, value_name = "PRICE", value_parser = price)]
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_negative_numbers = true)]
     gpu_hour: Option<f64>,
     /// Runs of one arm: how much they differ by themselves, and how many repeats it takes
     #[arg(long)]
     aa: bool,
     /// With --aa: a difference that matters
-    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = share)]
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = share, requires = "aa")]
     matter: f64,
     /// Compare what is not comparable; the comparison says so
     #[arg(long)]
@@ -44,7 +44,7 @@ pub struct Args {
     /// Form of it
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
-    /// File to write it to [default: compare.html for html, else standard output]
+    /// File to write it to, - for standard output [default: compare.html for html, else standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -93,7 +93,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     };
     // Megabytes of a page are nothing to read on a terminal.
     let place = (a.format == Format::Html && !one_line).then(|| PathBuf::from("compare.html"));
-    match a.out.as_ref().or(place.as_ref()) {
+    match a.out.as_ref().or(place.as_ref()).filter(|p| p.as_os_str() != "-") {
         Some(path) => {
             ops::results::write_soon(path, text.as_bytes())?;
             if !one_line {
@@ -106,7 +106,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 }
 
 fn price(s: &str) -> Result<f64, String> {
-    s.parse().ok().filter(|v: &f64| v.is_finite() && *v >= 0.0).ok_or_else(|| "a price is a number that is not below 0".into())
+    s.parse().ok().filter(|v: &f64| (0.0..=1e6).contains(v)).ok_or_else(|| "a price is a number from 0 to 1000000".into())
 }
 
 fn share(s: &str) -> Result<f64, String> {

@@ -58,6 +58,11 @@ pub fn bounds(r: &Request<'_>) -> anyhow::Result<Bounds> {
     let name = router.map_or("the gateway's own", Picker::name);
     basis.push(format!("coefficients {}, router {name}, seed {}", r.coefficients.source, r.seed));
     basis.push(pod_start(&mut e.fleet, r));
+    let load_s = seconds(load_length(&e));
+    if let Some(span) = r.span_s.filter(|s| *s + 1.0 < load_s) {
+        let message = format!("only {span:.0} s of the load's {load_s:.0} s are counted, and bounds are those of the whole load");
+        return Err(Failure::new(Exit::Usage, message).into());
+    }
     let goal = Goal {
         slo: slo(&r.slo),
         attainment: r.attainment,

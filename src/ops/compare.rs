@@ -80,7 +80,9 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
         return Err(Failure::new(Exit::Usage, message).hint(hint).into());
     }
     let mut c = analyse(&inputs, &r.question);
+    let one_load = refused.iter().all(|f| !["load", "load-mode", "model", "gpu"].contains(&f.code.as_str()));
     match (r.coefficients, inputs.first()) {
+        (Some(_), _) if !one_load => c.bounds_missing = Some("the runs do not serve one load with one model".into()),
         (Some(coefficients), Some(first)) => match of_bounds(r, coefficients, first, c.span_s) {
             Ok(b) => bench_analysis::compare::with_bounds(&mut c, b),
             Err(e) => c.bounds_missing = Some(format!("{e:#}")),

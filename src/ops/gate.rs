@@ -4,7 +4,7 @@ use super::{report, results};
 use crate::config::gate::Gate;
 use crate::failure::Failure;
 use bench_analysis::gate::{broken, judge, names, numbers, slo};
-use bench_analysis::scorecard::{Terms, score};
+use bench_analysis::scorecard::{Terms, recorded_s, score};
 use bench_model::SCHEMA_VERSION;
 use bench_model::exit::Exit;
 use bench_model::gate::{Baseline, GateReport, GateVerdict, Numbers};
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub struct Ready {
     gate: Gate,
     baseline: Option<Baseline>,
+    /// The run that the baseline was computed from, if it was: over another span it can be computed anew.
+    baseline_dir: Option<PathBuf>,
     allow_invalid: bool,
 }
 
@@ -32,9 +34,12 @@ pub struct Judged {
 /// A rule that lacks its SLO or its baseline, a baseline that cannot be read.
 pub fn prepare(runs: &Path, gate: Gate, allow_invalid: bool) -> anyhow::Result<Ready> {
     gate.check()?;
-    let baseline = match &gate.baseline {
-        None => None,
-        Some(named) => Some(read_baseline(runs, &beside(gate.beside.as_deref(), named), gate.slo)?),
+    let (baseline, baseline_dir) = match &gate.baseline {
+        None => (None, None),
+        Some(named) => {
+            let (b, dir) = read_baseline(runs, &beside(gate.beside.as_deref(), named), gate.slo)?;
+            (Some(b), dir)
+        }
     };
     if baseline.is_none()
         && let Some(r) = gate.rules.iter().find(|r| r.rule.needs_baseline())
@@ -43,7 +48,7 @@ pub fn prepare(runs: &Path, gate: Gate, allow_invalid: bool) -> anyhow::Result<R
             .hint("add --baseline RUN or FILE, or `baseline:` to the gate's file; bench gate RUN --write-baseline FILE makes one")
             .into());
     }
-    Ok(Ready { gate, baseline, allow_invalid })
+    Ok(Ready { gate, baseline, baseline_dir, allow_invalid })
 }
 
 /// A path in a gate's file is looked for beside it first.
@@ -59,13 +64,28 @@ fn beside(dir: Option<&Path>, named: &str) -> String {
 pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
     let read = report::read(dir)?;
     let (run, summary) = (&read.ingested.run, &read.summary);
-    // Who is recorded for longer pays for longer: a comparison needs one span.
-    let span_s = ready.baseline.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied());
-    let own = own_numbers(&read, ready.gate.slo, span_s);
     let mut warnings = read.ingested.problems.clone();
+    let mut before = ready.baseline.clone();
+    // Who is recorded for longer pays for longer: a comparison needs one span, the shorter one.
+    let recorded = recorded_s(run, &read.ingested.tables);
+    let span_s = before.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied()).zip(recorded).map(|(theirs, own)| theirs.min(own));
+    if let (Some(b), Some(span)) = (before.as_mut(), span_s)
+        && b.numbers.whole.get("span_s").is_some_and(|theirs| *theirs > span + 1.0)
+    {
+        match &ready.baseline_dir {
+            Some(dir) => b.numbers = own_numbers(&report::read(dir)?, ready.gate.slo, Some(span)),
+            None => {
+                warnings.push(format!(
+                    "the baseline {} counts replicas for longer than the {span:.0} s that this run was recorded for: its replica-seconds are left out; name the run itself as the baseline to have them counted anew",
+                    b.run
+                ));
+                b.numbers.whole.retain(|k, _| !k.contains("replica_seconds") && k != "span_s");
+            }
+        }
+    }
+    let own = own_numbers(&read, ready.gate.slo, span_s);
     let mut invalid = invalid_findings(summary);
     let asked = ready.gate.rules.iter().any(|r| r.rule.needs_baseline());
-    let mut before = ready.baseline.clone();
     if let Some(b) = before.as_mut().filter(|_| asked) {
         warnings.extend(differs(run, b));
         if b.slo != ready.gate.slo {
@@ -98,7 +118,11 @@ pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
         warnings,
         rules,
     };
-    Ok(Judged { report, numbers: baseline_of(run, summary, ready.gate.slo, own) })
+    let mut numbers = baseline_of(run, summary, ready.gate.slo, own);
+    if ready.gate.slo == slo::NONE {
+        forget_goodput(&mut numbers.numbers);
+    }
+    Ok(Judged { report, numbers })
 }
 
 /// Exit code that a verdict stands for: validity is judged before the rules.
@@ -155,14 +179,14 @@ fn baseline_of(run: &RunRecord, summary: &Summary, slo: Slo, numbers: Numbers) -
 }
 
 /// A stored baseline, or the numbers of a run read anew.
-fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<Baseline> {
+fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<(Baseline, Option<PathBuf>)> {
     let path = PathBuf::from(named);
     if path.is_file() {
         // A file of a run stands for the run: its requests tell more than its summary does.
         if let Some(dir) = path.parent().filter(|d| path.file_name().is_some_and(|f| f == files::SUMMARY) && d.join(files::RUN).is_file()) {
-            return of_directory(dir, slo);
+            return Ok((of_directory(dir, slo)?, Some(dir.into())));
         }
-        return stored(&path);
+        return Ok((stored(&path)?, None));
     }
     if named.ends_with(".json") || named.ends_with(".yaml") {
         return Err(Failure::new(Exit::Usage, format!("there is no baseline {named}"))
@@ -170,7 +194,7 @@ fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<Baseline>
             .into());
     }
     let (dir, _) = results::find(runs, named)?;
-    of_directory(&dir, slo)
+    Ok((of_directory(&dir, slo)?, Some(dir)))
 }
 
 fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {

@@ -52,6 +52,26 @@ fn two_arms_side_by_side() {
 }
 
 #[test]
+fn one_record_under_two_names_is_no_repeat() {
+    let place = two(|t| t);
+    place.run(&["compare", "c97c", "beef", "--aa", "--no-bounds"]).exits(2).says(&["hold the same records"]);
+}
+
+/// The recorder's file was cut in the middle of the load: what came after was not seen, whatever run.json says.
+#[test]
+fn a_record_that_was_cut_is_not_carried_on() {
+    let place = two(hpa);
+    spoil(&place, |dir| {
+        let file = dir.join("events.jsonl");
+        let text = std::fs::read_to_string(&file).expect("events");
+        let kept: Vec<&str> = text.lines().take(text.lines().count() / 3).collect();
+        std::fs::write(&file, kept.join("\n") + "\n").expect("written");
+    });
+    place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(4).says(&["not a valid measurement", "ends"]);
+    place.run(&["report", "beef", "--format", "md"]).exits(4);
+}
+
+#[test]
 fn what_is_not_comparable_is_refused_with_both_values() {
     let place = two(|t| hpa(t).replace("\"model\": \"", "\"model\": \"other-"));
     place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(2).says(&["cannot be compared", "not the same model", "--force"]);
@@ -79,6 +99,13 @@ fn missing_series_are_told_and_the_rest_is_compared() {
 #[test]
 fn one_arm_takes_aa_and_several_do_not() {
     let place = two(|t| t);
+    // Another run of it has other requests.
+    spoil(&place, |dir| {
+        let file = dir.join("load/benchmarks.json");
+        let mut report: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("a report")).expect("JSON");
+        *report.pointer_mut("/benchmarks/0/requests/successful/0/output_tokens").expect("a request") = 7.into();
+        std::fs::write(&file, report.to_string()).expect("written");
+    });
     place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(2).says(&["of one arm", "--aa"]);
     let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--aa"]).exits(0);
     assert!(r.stdout.contains("Noise floor") && r.stdout.contains("least shown"), "{}", r.stdout);

@@ -243,3 +243,26 @@ fn names_are_listed_without_a_run() {
     }
     assert!(bench(&["gate", &stored(), "--names"]).exits(0).stdout.contains("rate[7]"));
 }
+
+/// Who is recorded for longer pays for longer: the shorter span counts in both, and where a stored baseline cannot be counted anew
+/// its replica-seconds are no number.
+#[test]
+fn a_baseline_that_was_recorded_for_longer() {
+    let place = changed(|dir| {
+        let file = dir.join("run.json");
+        let mut record: Value = serde_json::from_slice(&std::fs::read(&file).expect("run.json")).expect("JSON");
+        record["id"] = "20261124T041159Z-ramp_small-wva-beef".into();
+        std::fs::write(&file, record.to_string()).expect("written");
+        let events = dir.join("events.jsonl");
+        let text = std::fs::read_to_string(&events).expect("events");
+        let lines: Vec<&str> = text.lines().collect();
+        // The load has been over for two minutes by then, replicas were still settling for another hundred seconds.
+        std::fs::write(&events, lines[..102].join("\n") + "\n").expect("written");
+    });
+    let whole = stored();
+    let args = ["gate", "results/r", "--rule", "replica_seconds <= baseline", "--rule", "span_s < baseline + 1"];
+    place.run(&[&args[..], &["--baseline", &whole]].concat()).exits(0);
+    place.run(&["gate", &whole, "--write-baseline", "before.json"]).exits(0);
+    let r = place.run(&[&args[..3], &["replica_seconds <= baseline", "--baseline", "before.json"]].concat()).exits(FAILED);
+    assert!(r.stdout.contains("are left out") || r.stderr.contains("are left out"), "{}{}", r.stdout, r.stderr);
+}

@@ -34,6 +34,16 @@ pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
         if inputs[..=k].iter().any(|b| b.run.id == i.run.id) {
             add(Level::Refuse, "same-run", format!("{} is given twice", i.run.id));
         }
+        let twin = inputs[..=k].iter().find(|b| {
+            let same_arm = (b.run.arm, b.run.source) == (i.run.arm, i.run.source) && b.run.id != i.run.id;
+            let (x, y) = (b.tables, i.tables);
+            same_arm && !x.requests.is_empty() && x.requests == y.requests && x.replicas == y.replicas
+        });
+        if let Some(b) = twin {
+            let text =
+                format!("{} and {} hold the same records: they are one run, or one seed played twice, and no repeat", b.run.id, i.run.id);
+            add(Level::Refuse, "same-records", text);
+        }
         let both = |a: &str, b: &str| format!("{} has {a}, {} has {b}", first.run.id, i.run.id);
         let (a, b) = (first.run, i.run);
         let mode = |i: &Input<'_>| i.plan.map(|p| format!("{:?}", p.scenario.load.mode));

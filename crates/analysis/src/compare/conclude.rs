@@ -3,6 +3,7 @@
 use super::Question;
 use crate::words::{and, brief};
 use bench_model::comparison::{Basis, Comparison, Difference, Kind, Level};
+use bench_model::run::Source;
 
 pub(super) fn sentences(c: &Comparison, q: &Question) -> Vec<String> {
     let mut out = Vec::new();
@@ -12,7 +13,7 @@ pub(super) fn sentences(c: &Comparison, q: &Question) -> Vec<String> {
     match c.kind {
         Kind::Aa => aa(c, q, &mut out),
         Kind::Arms | Kind::Residual => {
-            if c.kind == Kind::Arms {
+            if c.kind == Kind::Arms && out.is_empty() {
                 out.extend((1..c.sides.len()).filter_map(|to| trade(c, to)));
             }
             let single = c.sides.iter().all(|s| s.runs.len() == 1);
@@ -80,15 +81,24 @@ pub(super) fn against_bounds(c: &Comparison) -> Option<String> {
 }
 
 fn of_pair(c: &Comparison, to: usize, out: &mut Vec<String>) {
-    let name = |k: usize| c.sides.get(k).map_or_else(String::new, |s| s.arm.to_string());
+    let several = |s: &bench_model::comparison::Side| c.sides.iter().filter(|o| o.arm == s.arm).count() > 1;
+    let of = |s: &bench_model::comparison::Side| {
+        let source = if s.source == Source::Predicted { "predicted" } else { "measured" };
+        if several(s) { format!("{} ({source})", s.arm) } else { s.arm.to_string() }
+    };
+    let name = |k: usize| c.sides.get(k).map_or_else(String::new, of);
     let residual = c.kind == Kind::Residual;
     let (a, b) = if residual { ("the measurement".into(), "The prediction".to_owned()) } else { (name(0), name(to)) };
+    let refused = c.findings.iter().any(|f| f.level == Level::Refuse);
     let own: Vec<&Difference> = c.differences.iter().filter(|d| d.to == to).collect();
     let told = |d: &&Difference| {
         let by = d.difference.unwrap_or(0.0);
         let word = if by > 0.0 { "more" } else { "less" };
         let share = d.relative.map(|r| format!(", {} %", brief(100.0 * r.abs()))).unwrap_or_default();
-        format!("{} {} {word} ({}{share})", d.quantity, format!("{} {}", brief(by.abs()), d.unit).trim(), judged(d, residual))
+        // Of a share in percent, the difference is in points.
+        let unit = if d.unit == "%" { "points" } else { &d.unit };
+        let judged = judged(d, residual || refused);
+        format!("{} {} {word} ({judged}{share})", d.quantity, format!("{} {unit}", brief(by.abs())).trim())
     };
     let apart: Vec<String> = own.iter().filter(|d| d.told_apart()).map(told).collect();
     if !apart.is_empty() {

@@ -42,7 +42,7 @@ pub struct Question {
 pub fn with_bounds(c: &mut Comparison, bounds: Bounds) {
     c.bounds = Some(bounds);
     // After what was paid, before the reservations.
-    let place = usize::from(c.kind == Kind::Arms && !c.conclusions.is_empty());
+    let place = usize::from(!c.conclusions.is_empty());
     if let Some(s) = conclude::against_bounds(c) {
         c.conclusions.insert(place, s);
     }

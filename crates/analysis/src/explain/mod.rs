@@ -49,6 +49,9 @@ pub fn explain(run: &RunRecord, plan: Option<&Plan>, tables: &Tables, at: Option
         e.missing.push("Nobody recorded the Deployment's replicas: there is nothing to explain.".into());
         return e;
     }
+    if crate::summary::load_span(tables).is_none() {
+        e.missing.push("The load left no report, so its start is not known: times count from the first record of the replicas.".into());
+    }
     let known = plan.and_then(|p| Input::new(run, p, tables));
     if !scales {
         e.replay.note = format!("Nothing scales in arm {}.", run.arm);

@@ -60,12 +60,17 @@ impl Out {
     }
 }
 
+/// Nothing further from the load than this is written.
+const DAY_S: f64 = 86_400.0;
+
 /// All of them; none of a run that has neither a load nor a record of replicas.
 pub(super) fn all(m: &Material<'_>) -> Vec<Derived> {
     let (load, record) = (load_span(m.tables), recording(m.run, m.tables));
     let begin = load.iter().chain(&record).map(|s| s.0).min_by(f64::total_cmp);
     let end = load.iter().chain(&record).map(|s| s.1).max_by(f64::total_cmp);
     let (Some(begin), Some(end)) = (begin.filter(|t| t.is_finite()), end.filter(|t| t.is_finite())) else { return vec![] };
+    // A wrong clock is no reason for years of samples.
+    let (begin, end) = load.map_or((begin, end), |(from, to)| (begin.max(from - DAY_S), end.min(to + DAY_S)));
     let interval = m.plan.map_or(15.0, |p| f64::from(p.scenario.monitoring.scrape_interval_s)).max(1.0);
     let grid = Grid { begin, end: end.max(begin), step: interval.max((end - begin) / MOST_POINTS) };
     let mut out = Out(vec![]);

@@ -30,6 +30,21 @@ pub(super) fn record(r: &mut RunRecord) {
     r.failure.iter_mut().for_each(text);
     r.missing.iter_mut().for_each(text);
     r.notes.iter_mut().for_each(text);
+    r.images = std::mem::take(&mut r.images)
+        .into_iter()
+        .map(|(mut k, mut v)| {
+            [&mut k, &mut v].into_iter().for_each(text);
+            (k, v)
+        })
+        .collect();
+    for n in &mut r.nodes {
+        [&mut n.name, &mut n.arch, &mut n.os_image].into_iter().chain(&mut n.gpu_product).for_each(text);
+    }
+    r.clocks.iter_mut().for_each(|c| text(&mut c.clock));
+    for s in &mut r.reset {
+        text(&mut s.name);
+        text(&mut s.detail);
+    }
 }
 
 /// Of everything else; gives how many numbers were absurd.

@@ -8,6 +8,7 @@ pub mod openmetrics;
 pub mod predicted;
 
 use crate::gaps;
+use crate::validity::SILENCE_S;
 use bench_model::predicted::PredictedTables;
 use bench_model::run::{RunRecord, Source, files};
 use bench_model::tables::Tables;
@@ -142,7 +143,15 @@ fn measured(dir: &Path, run: &mut RunRecord, problems: &mut Vec<String>) -> (Tab
         Ok(seen) => {
             problems.extend(seen.problems);
             // A driver that was killed did not write down what the agent's file still tells.
-            run.times.recording_ended = run.times.recording_ended.or(seen.last);
+            let ended = run.times.recording_ended;
+            run.times.recording_ended = ended.or(seen.last);
+            // The recorder's last words are its stopping: a file without them was cut, and what it does not hold was not seen.
+            if let (Some(ended), Some(last)) = (ended, seen.last)
+                && (ended - last).as_seconds_f64() > SILENCE_S
+            {
+                problems.push(format!("{}: ends {:.0} s before the recording did", files::EVENTS, (ended - last).as_seconds_f64()));
+                run.times.recording_ended = Some(last);
+            }
             tables.replicas = seen.replicas;
             tables.pods = seen.pods;
             tables.decisions = seen.decisions;

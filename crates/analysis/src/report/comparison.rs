@@ -75,15 +75,10 @@ fn heading(text: &str, form: Form) -> String {
 
 /// Names and messages come from recorded data: nothing of them is markup, a control character or a line's end.
 fn plain(text: &str, form: Form) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            c if c.is_control() => out.push(' '),
-            '<' | '>' | '&' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '!' if form == Form::Markdown => out.extend(['\\', c]),
-            c => out.push(c),
-        }
+    match form {
+        Form::Markdown => super::markdown::plain(text),
+        Form::Terminal => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
     }
-    out
 }
 
 fn table(rows: &[Vec<String>], form: Form) -> String {
@@ -153,7 +148,9 @@ fn runs(c: &Comparison) -> Vec<Vec<String>> {
         let mut line = vec![short(r), r.arm.to_string(), source(r.source).into(), number(o.goodput_fraction.map(|f| 100.0 * f))];
         line.extend(counts);
         line.extend([r.paid_replica_s, r.ready_replica_s, r.gpu_cost, r.max_ready.map(f64::from), r.overshoot].map(number));
-        line.extend([r.flaps, r.scale_ups, r.scale_downs].map(|n| n.to_string()));
+        // Without a record of replicas they are not known, and not 0.
+        let known = |n: u32| r.ready_replica_s.map_or_else(|| "n/a".into(), |_| n.to_string());
+        line.extend([r.flaps, r.scale_ups, r.scale_downs].map(known));
         out.push(line);
     }
     out
@@ -265,7 +262,8 @@ mod tests {
 
     #[test]
     fn recorded_text_is_no_markup() {
-        assert_eq!(plain("a<b>|\n`x`", Form::Markdown), "a\\<b\\>\\| \\`x\\`");
+        let text = plain("a<b>|\n`x` @you https://x", Form::Markdown);
+        assert!(!text.contains(['<', '>', '|', '`', '@', '\n']) && !text.contains("://"), "{text}");
         assert_eq!(plain("a\x1b[31m", Form::Terminal), "a [31m");
     }
 }

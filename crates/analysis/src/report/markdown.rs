@@ -22,7 +22,7 @@ pub fn render(m: &Material<'_>) -> String {
 }
 
 /// Recorded text between words of our own.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -31,8 +31,10 @@ pub(super) fn of(tables: &Tables, span_s: f64, judged: &[Judged]) -> Scaling {
     let changes: Vec<Change> = changes(points).filter(|c| (start..=end).contains(&c.t)).collect();
     let count = |up: bool| u32::try_from(changes.iter().filter(|c| c.up == up).count()).unwrap_or(u32::MAX);
     Scaling {
-        paid_s: (!tables.pods.is_empty()).then(|| paid(tables, start, end)),
-        ready_s: (!points.is_empty()).then(|| pieces(points, start, end).iter().map(|p| f64::from(p.ready) * (p.to - p.from)).sum()),
+        // Over no time at all nothing is counted: without a load there is no span.
+        paid_s: (!tables.pods.is_empty() && span_s > 0.0).then(|| paid(tables, start, end)),
+        ready_s: (!points.is_empty() && span_s > 0.0)
+            .then(|| pieces(points, start, end).iter().fold(0.0, |sum, p| sum + f64::from(p.ready) * (p.to - p.from))),
         reactions: reactions(tables),
         overshoot: overshoot(tables, judged),
         flaps: flaps(tables, &changes),

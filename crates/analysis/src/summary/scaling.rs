@@ -33,7 +33,8 @@ pub fn predicted_recording(tables: &Tables) -> Option<(f64, f64)> {
 pub fn scaling(run: &RunRecord, tables: &Tables) -> ScalingSummary {
     let Some((begin, end)) = recording(run, tables) else { return ScalingSummary::default() };
     let points = &tables.replicas;
-    let load_start = load_span(tables).map_or(begin, |(start, _)| start);
+    let load = load_span(tables);
+    let load_start = load.map_or(begin, |(start, _)| start);
     let mut s = ScalingSummary {
         start_replicas: points.iter().rfind(|p| p.t <= load_start).or(points.first()).map(|p| p.desired),
         max_desired: points.iter().map(|p| p.desired).max(),
@@ -46,7 +47,10 @@ pub fn scaling(run: &RunRecord, tables: &Tables) -> ScalingSummary {
     for pair in points.windows(2).filter(|w| w[1].t >= load_start) {
         if pair[1].desired > pair[0].desired {
             s.scale_ups += 1;
-            s.first_scale_up_s.get_or_insert(pair[1].t - load_start);
+            // Without a load there is nothing that it would be after.
+            if load.is_some() {
+                s.first_scale_up_s.get_or_insert(pair[1].t - load_start);
+            }
         } else if pair[1].desired < pair[0].desired {
             s.scale_downs += 1;
         }

@@ -92,6 +92,11 @@ fn metrics(tables: &Tables, settings: &Settings) -> Option<Finding> {
         return Some(finding(Verdict::Invalid, "no-metrics", message));
     }
     let (start, end) = load_span(tables)?;
+    let last = tables.series.iter().filter_map(|s| s.samples.last()).map(|(t, _)| *t).max_by(f64::total_cmp);
+    if let Some(last) = last.filter(|t| end - t > SILENCE_S) {
+        let message = format!("the metrics end {:.0} s before the load does: decisions after that cannot be replayed", end - last);
+        return Some(finding(Verdict::Invalid, "short-metrics", message));
+    }
     if settings.scrape_interval_s <= 0.0 {
         return None;
     }

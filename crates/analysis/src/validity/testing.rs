@@ -73,11 +73,12 @@ pub fn load(rates: &[RateWindow]) -> Tables {
         }
     }
     let first = rates.first().map_or(0.0, |r| r.start);
+    let last = rates.last().map_or(0.0, |r| r.end);
     Tables {
         rates: rates.to_vec(),
         requests,
         replicas: vec![point(first - 10.0, 1, 1)],
-        series: vec![Series { name: "up".into(), labels: [].into(), samples: vec![(first, 1.0)] }],
+        series: vec![Series { name: "up".into(), labels: [].into(), samples: vec![(first, 1.0), (last, 1.0)] }],
         ..Tables::default()
     }
 }

@@ -165,7 +165,11 @@ fn figure(of: &Panel, id: &str, heading: &str, lines: &[(usize, Line)]) -> Figur
     Figure {
         id: id.into(),
         heading: heading.into(),
-        about: of.about.clone(),
+        about: match of.id {
+            "replicas" => "By the Deployment's record; a number holds until the next.".into(),
+            "load" => "Requests of each run, in bins of time.".into(),
+            _ => of.about.clone(),
+        },
         summary: describe(&told),
         drawn: Drawn {
             kind: Kind::Time,
