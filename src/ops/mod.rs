@@ -2,9 +2,11 @@
 //!
 //! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
 
+pub mod attach;
 pub mod bounds;
 pub mod collect;
 pub mod compare;
+pub mod drive;
 pub mod explain;
 pub mod facts;
 pub mod follow;
@@ -19,9 +21,11 @@ pub mod recorder;
 pub mod report;
 pub mod reset;
 pub mod results;
+pub mod resume;
 pub mod run;
 pub mod standup;
 pub mod status;
+pub mod stop;
 pub mod swap;
 pub mod teardown;
 
@@ -46,7 +50,7 @@ pub struct Session {
 impl Session {
     /// Context of the stack itself; its journal lies beside the runs.
     pub fn stack_ctx(&self, plan: Plan) -> Ctx {
-        let path = self.results.join("stacks").join(format!("{}.journal.jsonl", plan.namespace()));
+        let path = drive::directory(&self.results, plan.namespace()).join("journal.jsonl");
         self.ctx(plan, &path)
     }
 
@@ -58,6 +62,7 @@ impl Session {
             report: self.report.clone(),
             journal: Arc::new(Mutex::new(Journal::at(journal))),
             patience: self.patience,
+            at_work: Arc::default(),
         }
     }
 }

@@ -19,12 +19,7 @@ pub fn new_id(plan: &Plan) -> String {
     format!("{}-{profile}-{}-{random:04x}", Utc::now().format("%Y%m%dT%H%M%SZ"), plan.arm)
 }
 
-/// A name for Kubernetes objects of a run: its time and random part.
-pub fn object_name(prefix: &str, id: &str) -> String {
-    let time = id.split('-').next().unwrap_or_default();
-    let random = id.rsplit('-').next().unwrap_or_default();
-    format!("llmd-bench-{prefix}-{time}-{random}").to_lowercase()
-}
+pub use bench_model::names::object_name;
 
 /// Writes a file whole or not at all, and is sure of it when it returns.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
@@ -47,7 +42,12 @@ fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> anyhow::Result<()> {
         if sync {
             f.sync_all()?;
         }
-        std::fs::rename(&part, path)
+        std::fs::rename(&part, path)?;
+        // The name is in the directory, which is a file of its own.
+        match path.parent().filter(|_| sync) {
+            Some(dir) if !dir.as_os_str().is_empty() => std::fs::File::open(dir)?.sync_all(),
+            _ => Ok(()),
+        }
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
@@ -74,6 +74,8 @@ pub fn new_record(p: &Plan, id: &str, source: Source) -> RunRecord {
         clocks: vec![],
         missing: vec![],
         notes: p.notes.clone(),
+        load_uid: None,
+        skip_reset: vec![],
     }
 }
 
@@ -134,14 +136,14 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     }
 }
 
-/// The newest run whose load was begun and that has not come to its end.
-pub fn unfinished(results: &Path) -> anyhow::Result<Stored> {
+/// The newest run that has not come to its end.
+pub fn unfinished(results: &Path) -> anyhow::Result<Option<Stored>> {
     let (mut runs, _) = all(results)?;
     runs.retain(|(_, r)| !matches!(r.state, RunState::Complete | RunState::Failed));
-    runs.pop().ok_or_else(|| no_run(results, "no run is unfinished"))
+    Ok(runs.pop())
 }
 
-fn no_run(results: &Path, what: &str) -> anyhow::Error {
+pub fn no_run(results: &Path, what: &str) -> anyhow::Error {
     Failure::new(Exit::Usage, format!("{what} (in {})", results.display()))
         .hint("`bench results ls` lists them; --results names another directory")
         .into()

@@ -1,32 +1,50 @@
 //! Stands a stack up under an arm. Standing up again changes nothing.
 
 use super::Session;
+use super::drive::{Driver, drive};
 use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, record};
+use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 use serde_json::Value;
 
 /// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
 pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     super::plan::buildable(&plan)?;
-    let ctx = session.stack_ctx(plan);
-    ctx.step("namespace", ctx.namespace(), namespace::ensure(&ctx)).await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
-    record::refuse_other_stack(&ctx).await?;
-    super::run::refuse_live_run(&ctx, "").await?;
-    ctx.step("record", "the stack's record in the cluster", record::write(&ctx, "standing-up")).await?;
-    ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(&ctx)).await?;
-    ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(&ctx)).await?;
-    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(&ctx, ctx.limit(90))).await?;
+    carry_out(session, Intent::new(Operation::Standup, plan)).await
+}
+
+/// From whatever is there already.
+pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Ctx> {
+    drive(session, intent, async |d| d.stoppable(act(d)).await.map(|()| d.ctx.clone())).await
+}
+
+async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
+    arm::refuse_foreign_hpa(ctx).await?;
+    record::refuse_other_stack(ctx).await?;
+    super::run::refuse_live_run(ctx, "").await
+}
+
+async fn act(d: &Driver) -> anyhow::Result<()> {
+    let ctx = &d.ctx;
+    // What is refused leaves no namespace behind; whatever comes while it is made is seen under the lease.
+    refuse(ctx).await?;
+    ctx.step("namespace", ctx.namespace(), namespace::ensure(ctx)).await?;
+    d.lease().await?;
+    refuse(ctx).await?;
+    d.begin();
+    ctx.step("record", "the stack's record in the cluster", record::write(ctx, record::STANDING_UP)).await?;
+    ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(ctx)).await?;
+    ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(ctx)).await?;
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(90))).await?;
     ctx.step("recorder-rights", "read-only ServiceAccount of the recorder", async {
         let t = ctx.apply_all(crate::config::manifests::objects(&ctx.plan, "agent-rbac.yaml", Value::Null)?).await?;
         Ok(((), t.to_string()))
     })
     .await?;
-    let prometheus = ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(&ctx)).await?;
+    let prometheus = ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(ctx)).await?;
     if matches!(ctx.plan.arm, Arm::Wva | Arm::Hpa) {
-        ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
+        ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }
-    arm::ensure(&ctx, &prometheus).await?;
-    ctx.step("record", "the stack is up", record::write(&ctx, record::UP)).await?;
-    Ok(ctx)
+    arm::ensure(ctx, &prometheus).await?;
+    ctx.step("record", "the stack is up", record::write(ctx, record::UP)).await
 }

@@ -1,8 +1,10 @@
 //! Puts the stack that is up under another arm.
 
 use super::Session;
+use super::drive::{Driver, drive};
 use crate::metrics::Prometheus;
 use crate::steps::{Ctx, adapter, arm, record};
+use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 
 pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx> {
@@ -10,21 +12,34 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let notes = stack.notes.clone();
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
     super::plan::buildable(&plan)?;
-    let ctx = session.stack_ctx(plan);
-    super::run::refuse_live_run(&ctx, "").await?;
+    carry_out(session, Intent::new(Operation::Swap, plan)).await
+}
+
+/// From whatever is there already; the intent's plan has the arm to come.
+pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Ctx> {
+    drive(session, intent, async |d| d.stoppable(act(d)).await.map(|()| d.ctx.clone())).await
+}
+
+async fn act(d: &Driver) -> anyhow::Result<()> {
+    let ctx = &d.ctx;
+    let to = ctx.plan.arm;
+    d.lease().await?;
+    super::run::refuse_live_run(ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
+    arm::refuse_foreign_hpa(ctx).await?;
+    d.begin();
+    // First of all: another machine that carries on must find the arm to come.
+    ctx.step("record", "the arm is being swapped", record::write(ctx, record::SWAPPING)).await?;
     if matches!(to, Arm::Wva | Arm::Hpa) {
-        ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
+        ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }
-    ctx.step("record", "the arm is being swapped", record::write(&ctx, "swapping")).await?;
-    arm::ensure(&ctx, &prometheus).await?;
-    ctx.step("record", &format!("arm {to}"), record::write(&ctx, record::UP)).await?;
+    arm::ensure(ctx, &prometheus).await?;
+    ctx.step("record", &format!("arm {to}"), record::write(ctx, record::UP)).await?;
     if to == Arm::Hpa {
         ctx.report.note(format!(
             "the HPA selects metrics of namespace {}; the published text names three different ones (llm-d-autoscaler, llmdbench, llm-d-test-exp)",
             ctx.namespace()
         ));
     }
-    Ok(ctx)
+    Ok(())
 }

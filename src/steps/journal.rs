@@ -37,6 +37,8 @@ pub struct Journal {
 struct Open {
     file: File,
     seq: u64,
+    /// Bytes of whole entries.
+    whole: u64,
 }
 
 impl Journal {
@@ -50,12 +52,21 @@ impl Journal {
             Some(o) => o,
             none => none.insert(Open::new(&self.path)?),
         };
-        open.seq += 1;
         let mut e =
-            Entry { seq: open.seq, t: Utc::now(), step: step.into(), state: state.into(), detail: detail.into(), sum: String::new() };
+            Entry { seq: open.seq + 1, t: Utc::now(), step: step.into(), state: state.into(), detail: detail.into(), sum: String::new() };
         e.sum = e.checksum();
         let line = format!("{}\n", serde_json::to_string(&e)?);
-        open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()).context("cannot write the journal")
+        if let Err(e) = open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()) {
+            // Half a line (of a full disk) must not stand before a later one.
+            let cut = open.file.set_len(open.whole);
+            if cut.is_err() {
+                self.open = None;
+            }
+            return Err(e).with_context(|| format!("cannot write the journal {}", self.path.display()));
+        }
+        open.seq += 1;
+        open.whole += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -68,7 +79,7 @@ impl Open {
         let (entries, whole) = read(path)?;
         let file = OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("cannot write {}", path.display()))?;
         file.set_len(whole)?;
-        Ok(Self { file, seq: entries.last().map_or(0, |e| e.seq) })
+        Ok(Self { file, seq: entries.last().map_or(0, |e| e.seq), whole })
     }
 }
 

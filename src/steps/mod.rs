@@ -6,10 +6,12 @@ pub mod adapter;
 pub mod arm;
 pub mod gateway;
 pub mod journal;
+pub mod lease;
 pub mod model_server;
 pub mod monitoring;
 pub mod namespace;
 pub mod record;
+pub mod run_record;
 pub mod wva;
 
 use crate::cluster::{Applied, Cluster, Ref};
@@ -20,6 +22,7 @@ use bench_model::exit::Exit;
 use bench_model::plan::Plan;
 use journal::Journal;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,8 @@ pub struct Ctx {
     pub journal: Arc<Mutex<Journal>>,
     /// Longest wait for one condition; `-s`.
     pub patience: Option<Duration>,
+    /// Set once a load is at work: a journal that cannot be written is then told, and no reason to end.
+    pub at_work: Arc<AtomicBool>,
 }
 
 impl Ctx {
@@ -44,9 +49,16 @@ impl Ctx {
         self.patience.unwrap_or(Duration::from_secs(seconds))
     }
 
-    fn journal(&self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
+    /// Journals something that is no step of its own.
+    pub fn journal(&self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
         let mut j = self.journal.lock().map_err(|_| anyhow::anyhow!("the journal's lock is poisoned"))?;
-        j.write(step, state, detail)
+        match j.write(step, state, detail) {
+            Err(e) if self.at_work.load(Ordering::Relaxed) => {
+                self.report.warn(format!("{e:#}; the load goes on"));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Runs one step: journal its intent, do it, journal its end, tell both.

@@ -13,6 +13,13 @@ use serde_json::{Value, json};
 /// Phase of a stack whose arm is alive.
 pub const UP: &str = "up";
 
+/// Phase of a stack that is being put under another arm.
+pub const SWAPPING: &str = "swapping";
+/// Phase of a stack that is being stood up.
+pub const STANDING_UP: &str = "standing-up";
+/// Phase of a stack that is being removed.
+pub const TEARING_DOWN: &str = "tearing-down";
+
 /// Name of the record.
 pub const NAME: &str = "llmd-bench-stack";
 
@@ -90,7 +97,19 @@ pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<
     })
 }
 
-/// `standing-up`, `swapping` or [`UP`]; empty without a record.
+/// Changes nothing but the phase, and makes no record where there is none.
+pub async fn set_phase(ctx: &Ctx, phase: &str) -> anyhow::Result<()> {
+    let r = at(ctx.namespace());
+    match ctx.cluster.get(&r).await? {
+        Some(found) if is_ours(&found, ctx.namespace()) && found["data"]["phase"] != phase => {
+            ctx.cluster.merge_patch(&r, None, &json!({"data": {"phase": phase}})).await?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// [`STANDING_UP`], [`SWAPPING`], [`TEARING_DOWN`] or [`UP`]; empty without a record.
 pub async fn phase(cluster: &Cluster, namespace: &str) -> anyhow::Result<String> {
     let found = cluster.get(&at(namespace)).await?;
     Ok(found.and_then(|o| Some(o.pointer("/data/phase")?.as_str()?.to_string())).unwrap_or_default())
@@ -105,7 +124,7 @@ pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
             Exit::Cluster,
             format!("the stack in namespace {} is not up: {other} did not come to its end", ctx.namespace()),
         )
-        .hint("do it again: bench standup …, or bench swap-to-wva, swap-to-hpa, swap-to-static N")
+        .hint("bench resume   carries it on;   on another machine: bench resume --from-cluster")
         .into()),
     }
 }
@@ -126,7 +145,7 @@ pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 /// All records that this user can see; only the context's namespace when listing everywhere is forbidden.
-async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
+pub async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
     let selector = format!("{}={}", labels::MANAGED_BY, labels::BENCH);
     let mut list = match cluster.list("ConfigMap", None, &selector).await {
         Err(e) if e.is_forbidden() => cluster.list("ConfigMap", Some(&cluster.default_namespace), &selector).await?,

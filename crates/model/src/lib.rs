@@ -9,6 +9,7 @@ pub mod exit;
 pub mod explanation;
 pub mod forecast;
 pub mod gate;
+pub mod intent;
 pub mod names;
 pub mod plan;
 pub mod predicted;

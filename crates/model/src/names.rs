@@ -20,6 +20,13 @@ pub fn model_label(namespace: &str, model: &str) -> String {
     format!("{head}-{}-{tail}", &digest[..8]).to_lowercase()
 }
 
+/// A name for Kubernetes objects of a run: its time and random part.
+pub fn object_name(prefix: &str, run: &str) -> String {
+    let time = run.split('-').next().unwrap_or_default();
+    let random = run.rsplit('-').next().unwrap_or_default();
+    format!("llmd-bench-{prefix}-{time}-{random}").to_lowercase()
+}
+
 /// Name of the Deployment that serves the model (`<label>-decode`).
 pub fn decode_deployment(namespace: &str, model: &str) -> String {
     format!("{}-decode", model_label(namespace, model))

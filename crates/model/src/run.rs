@@ -53,6 +53,12 @@ pub struct RunRecord {
     /// What is not in the directory although it should be.
     pub missing: Vec<String>,
     pub notes: Vec<String>,
+    /// uid of the load's Job, once it was made: gone since then means lost, and it is never made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_uid: Option<String>,
+    /// Reset steps that were asked to be left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip_reset: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

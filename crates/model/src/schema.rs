@@ -5,6 +5,7 @@ use crate::comparison::Comparison;
 use crate::explanation::Explanation;
 use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
+use crate::intent::Intent;
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
 use crate::record::Record;
@@ -18,7 +19,7 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 13] {
+pub fn all() -> [(&'static str, Schema); 14] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
@@ -35,6 +36,7 @@ pub fn all() -> [(&'static str, Schema); 13] {
         ),
         ("gate.schema.json", of::<GateReport>("a gate's JSON", "What `bench gate` says.")),
         ("baseline.schema.json", of::<Baseline>("a stored baseline", "The numbers of a run, kept for the gates of later ones.")),
+        ("intent.schema.json", of::<Intent>("intent.json", "What a command was about to do to a stack.")),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]
 }

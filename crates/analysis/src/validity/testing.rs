@@ -26,6 +26,8 @@ pub fn run() -> RunRecord {
         clocks: vec![],
         missing: vec![],
         notes: vec![],
+        load_uid: None,
+        skip_reset: vec![],
     }
 }
 
