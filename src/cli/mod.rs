@@ -10,6 +10,7 @@ macro_rules! outln {
 }
 
 mod agent;
+mod attach;
 mod compare;
 mod completions;
 mod explain;
@@ -19,6 +20,7 @@ mod predict;
 mod preflight;
 mod report;
 mod results;
+mod resume;
 mod run;
 mod shared;
 mod standup;
@@ -51,6 +53,8 @@ Examples:
   bench standup -c simulated --wva                  stand the stack up under WVA
   bench run -w ramp_small                           one run under the arm that is up
   bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
+  bench run -w ramp_small --detach; bench attach    begin it, go away, bring it home later
+  bench resume                                      carry on after a crash, a kill, a lost laptop
   bench results ls; bench report last
   bench explain last                                why each scaling happened, or did not
   bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
@@ -66,7 +70,8 @@ pub enum Command {
     Preflight(preflight::Args),
     Standup(standup::Args),
     Run(run::Args),
-    Resume(run::ResumeArgs),
+    Attach(attach::Args),
+    Resume(resume::Args),
     SwapToHpa(swap::HpaArgs),
     SwapToWva(swap::WvaArgs),
     SwapToStatic(swap::StaticArgs),
@@ -82,15 +87,16 @@ pub enum Command {
     Agent(agent::Args),
 }
 
-/// Runs a command; errors end up in [`tell`]. Ctrl-C ends it with code 7; a run withdraws or keeps its load by itself.
+/// Runs a command; errors end up in [`tell`]. Ctrl-C ends it with code 7; what changes a stack stops by itself.
 pub async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    if matches!(cli.command, Command::Run(_) | Command::Resume(_) | Command::Agent(_)) {
+    if matches!(cli.command, Command::Agent(_)) {
         return act(cli).await;
     }
+    crate::ops::stop::listen();
     tokio::select! {
         done = act(cli) => done,
-        _ = tokio::signal::ctrl_c() => {
-            Err(Failure::new(Exit::Interrupted, "interrupted").hint("the same command again carries on where it stopped").into())
+        name = crate::ops::stop::unhandled() => {
+            Err(Failure::new(Exit::Interrupted, format!("interrupted by {name}")).hint("nothing was begun; give the command again").into())
         }
     }
 }
@@ -107,7 +113,8 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Preflight(a) => preflight::run(g, a).await,
         Command::Standup(a) => standup::run(g, a).await,
         Command::Run(a) => run::run(g, a).await,
-        Command::Resume(a) => run::resume(g, a).await,
+        Command::Attach(a) => attach::run(g, a).await,
+        Command::Resume(a) => resume::run(g, a).await,
         Command::SwapToHpa(a) => swap::to_hpa(g, a).await,
         Command::SwapToWva(a) => swap::to_wva(g, a).await,
         Command::SwapToStatic(a) => swap::to_static(g, a).await,

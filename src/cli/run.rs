@@ -1,11 +1,11 @@
-//! `bench run` and `bench resume`.
+//! `bench run`.
 
 use super::shared::{Global, LoadArgs};
 use crate::config::profile::{self, ProfileArgs};
 use crate::failure::Failure;
 use crate::ops;
 use crate::ops::gate::Ready;
-use crate::ops::run::Finished;
+use crate::ops::run::{Finished, Until};
 use crate::report::Output;
 use crate::steps::record;
 use bench_model::exit::Exit;
@@ -14,8 +14,10 @@ use std::path::PathBuf;
 /// One run of a load under the arm that is up
 ///
 /// Resets the arm, makes the load inside the cluster, records until replicas have settled, brings everything into
-/// a run directory, judges whether it is valid, and prints the report.
+/// a run directory, judges whether it is valid, and prints the report. The load needs nothing of this machine: whatever
+/// happens to it, `bench resume` or `bench attach` bring the run home.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     load: LoadArgs,
@@ -34,24 +36,20 @@ pub struct Args {
     /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
     #[arg(long, value_name = "FILE")]
     gate: Option<PathBuf>,
+    /// End once the load is at work; `bench attach` follows it and brings it home, from any machine
+    #[arg(long, conflicts_with = "gate")]
+    detach: bool,
     /// Show the plan of the run and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
-/// Take up a run again whose load was begun: wait for it, collect it, judge it
-#[derive(Debug, clap::Args)]
-pub struct ResumeArgs {
-    /// Run: its id, the end of its id, its directory, or `last`: the newest that is not at its end
-    #[arg(default_value = "last")]
-    run: String,
-    /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    wait_s: Option<u64>,
-    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
-    #[arg(long, value_name = "FILE")]
-    gate: Option<PathBuf>,
-}
+const EXAMPLES: &str = "\
+Examples:
+  bench run -w ramp_small
+  bench run -w chatbot_synthetic --rates 2,4 --max-seconds 120
+  bench run -w chatbot_synthetic --detach && bench attach    begin it, go away, bring it home later
+  bench run -w ramp_small --gate FILE                        exit code 3 when a rule is broken";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let Some(args) = a.load.profile() else {
@@ -80,8 +78,14 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         session.report.note(format!("plan {} under arm {}", plan.hashes.plan, plan.arm));
         return Ok(Exit::Done);
     }
-    let finished = ops::run::run(&session, plan, &a.skip_reset).await?;
-    conclude(g, &finished, gate.as_ref())
+    let until = if a.detach { Until::Loading } else { Until::Home };
+    match ops::run::run(&session, plan, &a.skip_reset, until).await? {
+        Some(finished) => conclude(g, &finished, gate.as_ref()),
+        None => {
+            session.report.note("the load is at work; bench attach follows it and brings it home, from any machine");
+            Ok(Exit::Done)
+        }
+    }
 }
 
 /// What is wrong whatever stack is up is told without asking for it.
@@ -106,15 +110,7 @@ fn run_level(assignment: &str) -> bool {
     ["load.", "reset.", "recording."].iter().any(|p| assignment.trim().starts_with(p))
 }
 
-pub async fn resume(g: &Global, a: ResumeArgs) -> anyhow::Result<Exit> {
-    let gate = super::gate::prepare(g, a.gate.as_deref())?;
-    let session = g.session(a.wait_s).await?;
-    let (dir, run) = if a.run == "last" { ops::results::unfinished(&g.results)? } else { ops::results::find(&g.results, &a.run)? };
-    let finished = ops::run::resume(&session, &dir, run).await?;
-    conclude(g, &finished, gate.as_ref())
-}
-
-fn conclude(g: &Global, f: &Finished, gate: Option<&Ready>) -> anyhow::Result<Exit> {
+pub(super) fn conclude(g: &Global, f: &Finished, gate: Option<&Ready>) -> anyhow::Result<Exit> {
     let exit = ops::report::exit_of(&f.summary);
     if g.output == Output::Json {
         outln!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));

@@ -5,8 +5,8 @@ use super::{Session, stop};
 use crate::cluster::{ClusterError, Ref};
 use crate::failure::Failure;
 use crate::ops::results::write_atomic;
-use crate::steps::lease::{self, Lease};
 use crate::steps::Ctx;
+use crate::steps::lease::{self, Lease};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
@@ -215,14 +215,5 @@ fn forget(ctx: &Ctx, file: &Path, before: Option<&[u8]>) {
     };
     if let Err(e) = done {
         ctx.report.warn(format!("{}: {e:#}; `bench resume` would do again what is done", file.display()));
-    }
-}
-
-/// Forgets what was begun in a namespace: a run has come to its end without its frame.
-pub fn settled(session: &Session, namespace: &str, run: &str) {
-    let file = intent_file(&session.results, namespace);
-    let same = std::fs::read(&file).ok().and_then(|t| serde_json::from_slice::<Intent>(&t).ok()).is_some_and(|i| i.run.as_deref() == Some(run));
-    if same {
-        let _ = std::fs::remove_file(&file);
     }
 }

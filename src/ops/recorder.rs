@@ -66,6 +66,11 @@ impl Recorder {
         }
         ctx.apply_all(objects).await?;
         let mut said = format!("image {image}");
+        // Taken up again: it may record already.
+        let records = recorder.remote.list(&ctx.cluster).await.is_ok_and(|f| f.iter().any(|f| f.path == names::EVENTS));
+        if records {
+            return Ok((recorder, "it records already".into()));
+        }
         if streamed {
             let pod = recorder.running(ctx).await?;
             let size = recorder.stream_program(ctx, &pod).await?;

@@ -1,18 +1,20 @@
 //! One run: reset the arm, make the load, follow it, wait for the tail, bring everything home, judge.
 
+use super::drive::{Driver, drive, is_interrupted};
 use super::recorder::Recorder;
 use super::results::{self, save};
 use super::{Session, follow, gather, harness, report, reset};
-use crate::cluster::{Container, Ref};
+use crate::cluster::{ClusterError, Container, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
-use crate::steps::{Ctx, arm, gateway};
+use crate::steps::{Ctx, arm, gateway, run_record};
 use anyhow::Context;
 use bench_model::exit::Exit;
+use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
@@ -32,67 +34,323 @@ pub struct Finished {
     pub tables: bench_model::tables::Tables,
 }
 
-/// Begins a run and stays with it to its end.
-pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow::Result<Finished> {
+/// How far bench stays with a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The load is at work.
+    Loading,
+    /// Everything is home and judged.
+    Home,
+}
+
+/// Begins a run and stays with it; `None` when it was only to be begun.
+pub async fn run(session: &Session, plan: Plan, skip_reset: &[String], until: Until) -> anyhow::Result<Option<Finished>> {
     let id = results::new_id(&plan);
+    let intent = Intent { run: Some(id), skip_reset: skip_reset.to_vec(), ..Intent::new(Operation::Run, plan) };
+    begin_anew(session, intent, until).await
+}
+
+/// A run of which there is nothing but the intent.
+pub async fn begin_anew(session: &Session, intent: Intent, until: Until) -> anyhow::Result<Option<Finished>> {
+    let id = intent.run.clone().context("the intent names no run")?;
     let dir = session.results.join(&id);
-    let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
-    // What is refused leaves no run behind.
-    record_of_stack::require_up(&ctx).await?;
-    refuse_live_run(&ctx, "").await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
-    reset::check(&ctx.plan)?;
-    let mut record = results::new_record(&ctx.plan, &id, Source::Measured);
-    save(&dir, &record)?;
-    let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
-    results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
-    session.report.note(format!("run {id}"));
-    let outcome = interruptible(begin_and_finish(&ctx, &dir, &mut record, skip_reset)).await;
-    if outcome.is_err() && record.state == RunState::Preparing {
-        // Nothing has been measured yet: what was made for this run is of no use to anybody.
-        if let Err(left) = remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
-            ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
-        }
-        record.state = RunState::Failed;
-    }
-    conclude(&ctx, &dir, record, outcome)
-}
-
-/// Takes a run up again whose load was begun: waits, collects, judges.
-pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> anyhow::Result<Finished> {
-    let ctx = session.ctx(report::plan(dir)?, &dir.join(files::JOURNAL));
-    let name = results::object_name("load", &record.id);
-    let lost = follow::job(&ctx, &name).await?.is_none() && harness::fetched(&dir.join(files::LOAD)).is_none();
-    let outcome = interruptible(async {
-        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-        if lost {
-            // The records and metrics of a load that is gone are still worth having.
-            let recorder = Recorder::of(&ctx, &record.id);
-            let (missing, _) = bring_home(&ctx, dir, &mut record, &recorder, &prometheus, Utc::now()).await;
-            record.missing = missing;
-            remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await?;
-            record.state = RunState::Failed;
-            return Err(Failure::new(Exit::Invalid, format!("the load of run {} is not in the cluster any more: it is lost", record.id))
-                .hint(format!("what could still be collected is in {}", dir.display()))
-                .into());
-        }
-        let load = job::harness(&ctx.plan, &record.id, &name)?;
-        finish(&ctx, dir, &mut record, &load, &prometheus).await
+    let (plan, skip) = (intent.plan.clone(), intent.skip_reset.clone());
+    drive(session, intent, async |d| {
+        let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
+        // What is refused leaves no run behind.
+        d.stoppable(async {
+            d.lease().await?;
+            may_begin(&ctx, &id).await
+        })
+        .await?;
+        d.begin();
+        let mut record = results::new_record(&ctx.plan, &id, Source::Measured);
+        record.skip_reset = skip;
+        // run.json last: where it is, the plan is too.
+        let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
+        results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
+        save(&dir, &record)?;
+        session.report.note(format!("run {id}"));
+        carry(d, &ctx, &dir, record, until).await
     })
-    .await;
-    conclude(&ctx, dir, record, outcome)
+    .await
 }
 
-fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Result<()>) -> anyhow::Result<Finished> {
+/// Takes a run up again, wherever it was.
+pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Until) -> anyhow::Result<Option<Finished>> {
+    let plan = report::plan(dir)?;
+    let intent = Intent {
+        run: Some(record.id.clone()),
+        skip_reset: record.skip_reset.clone(),
+        begun: record.times.created.unwrap_or_else(Utc::now),
+        ..Intent::new(Operation::Run, plan.clone())
+    };
+    drive(session, intent, async |d| {
+        let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
+        d.stoppable(d.lease()).await?;
+        d.begin();
+        carry(d, &ctx, dir, record, until).await
+    })
+    .await
+}
+
+/// What speaks against beginning a load now.
+async fn may_begin(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
+    record_of_stack::require_up(ctx).await?;
+    refuse_live_run(ctx, own).await?;
+    arm::refuse_foreign_hpa(ctx).await?;
+    reset::check(&ctx.plan)
+}
+
+/// What the Job's uid and the one written down say.
+#[derive(Debug, PartialEq, Eq)]
+enum Load {
+    /// It was never made.
+    Absent,
+    /// It is there.
+    There,
+    /// It was made and is gone, or another one has its name: never made again by itself.
+    Lost,
+}
+
+fn load_is(found: Option<&str>, written: Option<&str>) -> Load {
+    match (found, written) {
+        (None, None) => Load::Absent,
+        (Some(_), None) => Load::There,
+        (Some(f), Some(w)) if f == w => Load::There,
+        _ => Load::Lost,
+    }
+}
+
+fn uid_of(object: &Value) -> Option<String> {
+    object.pointer("/metadata/uid").and_then(Value::as_str).map(String::from)
+}
+
+/// Stores what is known of the run here and in the cluster.
+async fn store(ctx: &Ctx, dir: &Path, record: &RunRecord) -> anyhow::Result<()> {
+    save(dir, record)?;
+    run_record::write(ctx, record, dir).await.map(drop)
+}
+
+/// The same once a load is at work: neither a full disk nor an API server that is away is a reason to leave it.
+async fn store_if_possible(ctx: &Ctx, dir: &Path, record: &RunRecord) {
+    if let Err(e) = save(dir, record) {
+        ctx.report.warn(format!("{e:#}; the load goes on"));
+    }
+    if let Err(e) = run_record::write(ctx, record, dir).await {
+        ctx.report.warn(format!("the run's record in the cluster is not up to date: {e:#}"));
+    }
+}
+
+/// From wherever the run is to its end, and whatever happens to what has to be kept.
+async fn carry(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, until: Until) -> anyhow::Result<Option<Finished>> {
+    let outcome = advance(d, ctx, dir, &mut record, until).await;
+    match outcome {
+        Ok(true) => conclude(d, ctx, dir, record, Ok(())).await.map(Some),
+        Ok(false) => Ok(None),
+        Err(e) => {
+            let e = stopped_before_its_load(d, ctx, dir, &mut record, e).await;
+            conclude(d, ctx, dir, record, Err(e)).await.map(Some)
+        }
+    }
+}
+
+/// `true` when everything is home, `false` when the load is at work and nobody is to wait for it.
+async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, until: Until) -> anyhow::Result<bool> {
+    let load_dir = dir.join(files::LOAD);
+    if record.times.collected.is_some() {
+        // Ended between the last file and the last word.
+        d.stoppable(remove_run_objects(ctx, &record.id)).await?;
+        return match (harness::fetched(&load_dir), &record.failure) {
+            (Some(ended), _) => harness::judge(&ended, &load_dir).map(|()| true),
+            (None, Some(why)) => Err(Failure::new(Exit::Invalid, why.clone()).into()),
+            (None, None) => Ok(true),
+        };
+    }
+    let name = results::object_name("load", &record.id);
+    let load = job::harness(&ctx.plan, &record.id, &name)?;
+    if harness::fetched(&load_dir).is_none() {
+        let known = d.stoppable(run_record::get(&ctx.cluster, ctx.namespace(), &record.id)).await?;
+        if let Some(uid) = known.and_then(|k| k.run.load_uid) {
+            record.load_uid.get_or_insert(uid);
+        }
+        let found = d.stoppable(follow::job(ctx, &name)).await?;
+        match load_is(found.as_ref().and_then(uid_of).as_deref(), record.load_uid.as_deref()) {
+            Load::Lost => return d.stoppable(lost(ctx, dir, record)).await.map(|()| true),
+            Load::There => record.load_uid = found.as_ref().and_then(uid_of),
+            Load::Absent => {
+                d.stoppable(prepare(ctx, dir, record, &load)).await?;
+                // Not to be cut in the middle: whether a load is at work must be known.
+                record.load_uid = Some(make(ctx, &load).await?);
+            }
+        }
+        if record.times.harness_started.is_none() {
+            record.state = RunState::Loading;
+            ctx.at_work.store(true, std::sync::atomic::Ordering::Relaxed);
+            store_if_possible(ctx, dir, record).await;
+            d.stoppable(started(ctx, record, &load)).await?;
+        }
+        store_if_possible(ctx, dir, record).await;
+    }
+    ctx.at_work.store(true, std::sync::atomic::Ordering::Relaxed);
+    if until == Until::Loading {
+        return Ok(false);
+    }
+    d.stoppable(async {
+        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+        finish(ctx, dir, record, &load, &prometheus).await.map(|()| true)
+    })
+    .await
+}
+
+/// Everything before the load: the run's record first, then manifests, recorder, reset.
+async fn prepare(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness) -> anyhow::Result<()> {
+    may_begin(ctx, &record.id).await?;
+    (record.state, record.failure) = (RunState::Preparing, None);
+    ctx.step("run-record", "the run's record in the cluster", async {
+        store(ctx, dir, record).await?;
+        Ok(((), results::object_name("run", &record.id)))
+    })
+    .await?;
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    for w in &load.rendered.warnings {
+        ctx.report.warn(w.clone());
+    }
+    write_manifests(ctx, dir, load)?;
+    let recorder = ctx
+        .step("recorder", "records replicas, pods, autoscalers and events", Recorder::start(ctx, &record.id, &load.job, load.limit_s))
+        .await?;
+    record.clocks.extend(gather::clocks(&ctx.cluster, &prometheus, Some((recorder.container(), &recorder.bench))).await);
+    let skip = record.skip_reset.clone();
+    record.reset = reset::reset(ctx, &prometheus, &skip).await?;
+    // Resetting took a while; somebody may have begun another run meanwhile.
+    refuse_live_run(ctx, &record.id).await?;
+    save(dir, record)
+}
+
+/// Makes the Job, once: by POST, which does nothing to one that is there. Gives its uid.
+async fn make(ctx: &Ctx, load: &Harness) -> anyhow::Result<String> {
+    ctx.step("load", &load.job, async {
+        let (jobs, others): (Vec<Value>, Vec<Value>) = load.objects.iter().cloned().partition(|o| o["kind"] == "Job");
+        ctx.apply_all(others).await?;
+        let mut job = jobs.into_iter().next().context("the load has no Job")?;
+        if let Some(owner) = record_of_stack::owner(ctx).await? {
+            job["metadata"]["ownerReferences"] = serde_json::json!([owner]);
+        }
+        let made = match ctx.cluster.create(&job).await {
+            Ok(made) => made,
+            // The answer may have been lost, not the request.
+            Err(e) if e.is_conflict() || e.is_passing() => match follow::job(ctx, &load.job).await? {
+                Some(found) if crate::steps::is_ours(&found, ctx.namespace()) => found,
+                _ => return Err(e.into()),
+            },
+            Err(e) => return Err(e.into()),
+        };
+        let uid = uid_of(&made).context("the Job has no uid")?;
+        Ok((uid.clone(), format!("Job made, uid {uid}")))
+    })
+    .await
+}
+
+/// Waits for the load's running container.
+async fn started(ctx: &Ctx, record: &mut RunRecord, load: &Harness) -> anyhow::Result<()> {
+    let (pod, at) = ctx
+        .step("load-started", &load.job, async {
+            if load.streams_tokenizer {
+                harness::stream_tokenizer(ctx, &load.job).await?;
+            }
+            let (pod, at) = follow::started(ctx, &load.job).await?;
+            Ok(((pod.clone(), at), format!("container of {pod} started")))
+        })
+        .await?;
+    record.times.harness_started = Some(at);
+    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &pod, "keeper")).await);
+    Ok(())
+}
+
+/// The load is gone; its records and metrics are still worth having.
+async fn lost(ctx: &Ctx, dir: &Path, record: &mut RunRecord) -> anyhow::Result<()> {
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    let recorder = Recorder::of(ctx, &record.id);
+    let (missing, _) = bring_home(ctx, dir, record, &recorder, &prometheus, Utc::now()).await;
+    record.missing = missing;
+    record.state = RunState::Failed;
+    let home = run_record::get(&ctx.cluster, ctx.namespace(), &record.id).await?.map(|r| r.home).unwrap_or_default();
+    let text = format!("the load of run {} is not in the cluster any more: it is lost, and never made again by itself", record.id);
+    record.failure = Some(text.clone());
+    save(dir, record)?;
+    remove_run_objects(ctx, &record.id).await?;
+    Err(Failure::new(Exit::Invalid, text)
+        .hint(format!("what could still be collected is in {}; it was driven by {home}", dir.display()))
+        .into())
+}
+
+/// A load that was not begun, or that cannot start, is withdrawn, and the arm's autoscaler put back.
+async fn stopped_before_its_load(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, e: anyhow::Error) -> anyhow::Error {
+    let passing = e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_passing));
+    let interrupted = is_interrupted(&e);
+    if d.is_lost() || record.times.collected.is_some() || record.state == RunState::Failed {
+        return e;
+    }
+    let name = results::object_name("load", &record.id);
+    if record.load_uid.is_none() {
+        // Its making may have been cut short.
+        match follow::job(ctx, &name).await {
+            Ok(found) => record.load_uid = found.as_ref().and_then(uid_of),
+            Err(_) => return e,
+        }
+    }
+    let begun = record.load_uid.is_some();
+    if begun && (interrupted || passing || record.times.harness_started.is_some()) {
+        if !interrupted {
+            return e;
+        }
+        let text = format!("{e:#}; the load of run {} goes on in the cluster", record.id);
+        return Failure::new(Exit::Interrupted, text)
+            .hint(format!("bench attach {}   follows it and brings it home;   bench teardown --force   ends it", record.id))
+            .into();
+    }
+    ctx.report.note("withdrawing the run");
+    if let Err(left) = withdraw(ctx, record).await {
+        ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
+        record.state = RunState::Interrupted;
+        return e;
+    }
+    record.load_uid = None;
+    if !interrupted {
+        record.state = RunState::Failed;
+        return e;
+    }
+    record.state = RunState::Interrupted;
+    (record.reset, record.clocks) = (vec![], vec![]);
+    // Its recorder is gone; the next one begins anew.
+    let _ = std::fs::remove_file(dir.join(files::EVENTS));
+    Failure::new(Exit::Interrupted, format!("{e:#}; run {} had no load yet and was withdrawn", record.id))
+        .hint(format!("bench resume {}   begins it again", record.id))
+        .into()
+}
+
+/// Removes the run's objects and puts the arm's autoscaler back, without waiting for it to act.
+async fn withdraw(ctx: &Ctx, record: &RunRecord) -> anyhow::Result<()> {
+    remove_run_objects(ctx, &record.id).await?;
+    arm::put_back(ctx).await?;
+    run_record::remove(ctx, &record.id).await
+}
+
+async fn conclude(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Result<()>) -> anyhow::Result<Finished> {
     if let Err(e) = &outcome {
         // A run whose load was begun can be taken up again, unless its own end says otherwise.
-        let ended =
-            e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == Exit::Invalid)) || record.times.collected.is_some();
+        let invalid = e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == Exit::Invalid));
         if record.state != RunState::Failed {
-            record.state = if ended { RunState::Failed } else { RunState::Interrupted };
+            record.state = if invalid || record.times.collected.is_some() { RunState::Failed } else { RunState::Interrupted };
         }
         record.failure = Some(format!("{e:#}"));
-        save(dir, &record)?;
+        if let Err(e) = save(dir, &record) {
+            ctx.report.warn(format!("{e:#}"));
+        } else if record.state == RunState::Failed {
+            over(d, ctx, &record).await;
+        }
         // A load that failed has numbers too, as far as it came.
         if dir.join(files::EVENTS).exists() {
             let summarised = report::read(dir).and_then(|r| report::write_summary(dir, &r.summary).map(|()| r)).and_then(|r| {
@@ -108,7 +366,7 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
     outcome?;
     record.state = RunState::Complete;
     record.failure = None;
-    record.times.collected = Some(Utc::now());
+    record.times.collected.get_or_insert_with(Utc::now);
     save(dir, &record)?;
     let reported = report::read(dir)?;
     report::write_summary(dir, &reported.summary)?;
@@ -118,45 +376,21 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
         Ok(path) => ctx.report.note(format!("report: {}", path.display())),
         Err(e) => ctx.report.warn(format!("no {}: {e:#}", files::REPORT)),
     }
+    over(d, ctx, &record).await;
     Ok(Finished { dir: dir.into(), run: record, summary: reported.summary, tables: reported.ingested.tables })
 }
 
-async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &[String]) -> anyhow::Result<()> {
-    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
-    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    let load = job::harness(&ctx.plan, &record.id, &results::object_name("load", &record.id))?;
-    for w in &load.rendered.warnings {
-        ctx.report.warn(w.clone());
+/// The run's record in the cluster goes last of all: all that can be had of the run is here.
+async fn over(d: &Driver, ctx: &Ctx, record: &RunRecord) {
+    if d.is_lost() {
+        return;
     }
-    write_manifests(ctx, dir, &load)?;
-    begin(ctx, record, &load, &prometheus, skip).await?;
-    record.state = RunState::Loading;
-    save(dir, record)?;
-    finish(ctx, dir, record, &load, &prometheus).await
-}
-
-/// Recorder, reset, and the load's Job up to its running container.
-async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus, skip: &[String]) -> anyhow::Result<()> {
-    let recorder = ctx
-        .step("recorder", "records replicas, pods, autoscalers and events", Recorder::start(ctx, &record.id, &load.job, load.limit_s))
-        .await?;
-    record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
-    record.reset = reset::reset(ctx, prometheus, skip).await?;
-    // Resetting took a while; somebody may have begun another run meanwhile.
-    refuse_live_run(ctx, &record.id).await?;
-    let (pod, at) = ctx
-        .step("load", &load.job, async {
-            ctx.apply_all(load.objects.clone()).await?;
-            if load.streams_tokenizer {
-                harness::stream_tokenizer(ctx, &load.job).await?;
-            }
-            let (pod, at) = follow::started(ctx, &load.job).await?;
-            Ok(((pod.clone(), at), format!("container of {pod} started")))
-        })
-        .await?;
-    record.times.harness_started = Some(at);
-    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &pod, "keeper")).await);
-    Ok(())
+    if let Err(e) = run_record::remove(ctx, &record.id).await {
+        ctx.report.warn(format!(
+            "the run's record is still in the cluster, and keeps the next run out: {e:#}; bench resume {} removes it",
+            record.id
+        ));
+    }
 }
 
 /// Follows the load and brings everything home. Each part is tried even when one before it failed.
@@ -172,28 +406,31 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
     record.times.harness_started = record.times.harness_started.or(ended.started);
     record.times.harness_ended = record.times.harness_ended.or(ended.finished);
     record.state = RunState::Collecting;
-    save(dir, record)?;
+    store_if_possible(ctx, dir, record).await;
     let mut failed: Vec<String> = vec![];
     let mut keep: Vec<&str> = vec![];
-    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-    if fetched.is_none()
-        && let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await
-    {
-        failed.push(format!("load: {e:#}"));
-        // The pod is the only place that has them.
-        if ended.code.is_some() {
-            keep.push("load");
+    if fetched.is_none() {
+        record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
+        if let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await {
+            failed.push(format!("load: {e:#}"));
+            // The pod is the only place that has them.
+            if ended.code.is_some() {
+                keep.push("load");
+            }
         }
     }
     record.state = RunState::Settling;
-    save(dir, record)?;
+    store_if_possible(ctx, dir, record).await;
     let recorder = Recorder::of(ctx, &record.id);
-    match settle(ctx, &recorder, prometheus).await {
-        Ok(why) => ctx.report.note(format!("recording ended: {why}")),
-        Err(e) => failed.push(format!("recorder: {e:#}")),
+    // Taken up again after its records were fetched: the recorder is gone.
+    if !dir.join(files::EVENTS).exists() {
+        match settle(ctx, &recorder, prometheus).await {
+            Ok(why) => ctx.report.note(format!("recording ended: {why}")),
+            Err(e) => failed.push(format!("recorder: {e:#}")),
+        }
     }
-    let recording_ended = Utc::now();
-    record.times.recording_ended = Some(recording_ended);
+    let recording_ended = *record.times.recording_ended.get_or_insert_with(Utc::now);
+    store_if_possible(ctx, dir, record).await;
     let home = ctx.step("collect", "records, metrics, logs", async {
         let (missing, samples) = bring_home(ctx, dir, record, &recorder, prometheus, recording_ended).await;
         let seconds = (Utc::now() - recording_ended).num_milliseconds() as f64 / 1000.0;
@@ -204,18 +441,26 @@ async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, p
         ctx.report.warn(format!("missing: {what}"));
     }
     record.missing = failed;
-    save(dir, record)?;
     if !dir.join(files::EVENTS).exists() {
         keep.push("recorder");
+    }
+    if keep.is_empty() {
+        record.times.collected = Some(Utc::now());
+    }
+    // From here on the cluster is emptied: what it holds must be known to be here.
+    if let Err(e) = save(dir, record) {
+        record.times.collected = None;
+        return Err(Failure::new(Exit::Interrupted, format!("{e:#}; the pods are kept"))
+            .hint(format!("make room, then: bench resume {}", record.id))
+            .into());
     }
     if !keep.is_empty() {
         let text = format!("not everything could be fetched ({}); the pods are kept", keep.join(", "));
         return Err(Failure::new(Exit::Interrupted, text).hint(format!("bench resume {}   tries again", record.id)).into());
     }
-    if let Err(e) = remove_run_objects(ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
+    if let Err(e) = remove_run_objects(ctx, &record.id).await {
         ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
     }
-    record.times.collected = Some(Utc::now());
     harness::judge(&ended, &load_dir)
 }
 
@@ -230,7 +475,9 @@ async fn bring_home(
 ) -> (Vec<String>, usize) {
     let mut failed = vec![];
     record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
-    if let Err(e) = recorder.collect(ctx, dir).await {
+    if !dir.join(files::EVENTS).exists()
+        && let Err(e) = recorder.collect(ctx, dir).await
+    {
         failed.push(format!("events.jsonl: {e:#}"));
     }
     let from = record.times.harness_started.or(record.times.created).unwrap_or(until);
@@ -282,29 +529,12 @@ async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyh
     }
 }
 
-/// Ends early and cleanly on Ctrl-C; the cluster goes on by itself.
-async fn interruptible<T>(act: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::select! {
-        result = act => result,
-        _ = tokio::signal::ctrl_c() => {
-            // A second Ctrl-C ends the process at once.
-            tokio::spawn(async {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
-                }
-            });
-            Err(Failure::new(Exit::Interrupted, "interrupted; a load that has begun goes on in the cluster, one that has not is withdrawn")
-                .hint("bench resume   waits for a begun load and collects it;   bench teardown --force   ends it")
-                .into())
-        }
-    }
-}
-
 /// Two runs on one stack measure each other; a run is alive as long as its recorder is.
 ///
 /// # Errors
 /// Exit 6 with the name of a run other than `own` that is at work.
 pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
+    run_record::refuse_other_run(ctx, own).await?;
     let selector = format!("app.kubernetes.io/name=llmd-bench-agent,{}={}", labels::STACK, ctx.namespace());
     for pod in ctx.cluster.list("Pod", Some(ctx.namespace()), &selector).await? {
         let run = crate::steps::label(&pod, labels::RUN).unwrap_or("unknown");
@@ -320,13 +550,16 @@ pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes Jobs, pods and ConfigMaps of one run.
-async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Result<()> {
+/// Deletes Jobs, pods and ConfigMaps of one run, but for its record.
+async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
     let selector = format!("{}={run}", labels::RUN);
-    for kind in kinds.iter().copied() {
+    let record = run_record::at(ctx.namespace(), run).name;
+    for kind in ["Job", "Pod", "ConfigMap"] {
         for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
             let name = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), None).await?;
+            if name != record {
+                ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), uid_of(&o).as_deref()).await?;
+            }
         }
     }
     Ok(())
@@ -343,4 +576,19 @@ fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> 
         results::write_atomic(&dir.join(files::MANIFESTS).join(name), yaml.as_bytes())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_made_only_when_none_was_ever_made() {
+        assert_eq!(load_is(None, None), Load::Absent);
+        // Made, and killed before its uid was written down.
+        assert_eq!(load_is(Some("a"), None), Load::There);
+        assert_eq!(load_is(Some("a"), Some("a")), Load::There);
+        assert_eq!(load_is(None, Some("a")), Load::Lost);
+        assert_eq!(load_is(Some("b"), Some("a")), Load::Lost);
+    }
 }

@@ -1,11 +1,13 @@
 //! Removes what bench made, by label, and puts back what it changed; then looks whether anything is left.
 
 use super::Session;
+use super::drive::{Driver, drive};
 use crate::cluster::{Cluster, KINDS, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
-use crate::steps::{Ctx, adapter, namespace, record, wva};
+use crate::steps::{Ctx, adapter, lease, namespace, record, wva};
 use bench_model::exit::Exit;
+use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
 use serde_json::Value;
 use std::time::Duration;
@@ -58,11 +60,24 @@ pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Strin
 /// # Errors
 /// Exit 6 while a run is at work, unless forced; exit 8 with a list when something is left.
 pub async fn teardown(session: &Session, plan: Plan, force: bool) -> anyhow::Result<usize> {
-    let ctx = session.stack_ctx(plan);
+    carry_out(session, Intent { force, ..Intent::new(Operation::Teardown, plan) }).await
+}
+
+/// From whatever is left.
+pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<usize> {
+    let force = intent.force;
+    drive(session, intent, async |d| d.stoppable(act(d, force)).await).await
+}
+
+async fn act(d: &Driver, force: bool) -> anyhow::Result<usize> {
+    let ctx = d.ctx.clone();
     let stack = ctx.namespace().to_string();
+    d.lease().await?;
     if !force {
         super::run::refuse_live_run(&ctx, "").await?;
     }
+    d.begin();
+    record::set_phase(&ctx, record::TEARING_DOWN).await?;
     let mut failed: Vec<String> = vec![];
     let mut note = |what: &str, e: anyhow::Error| failed.push(format!("{what}: {e:#}"));
     let mut count = 0;
@@ -119,10 +134,15 @@ pub async fn teardown(session: &Session, plan: Plan, force: bool) -> anyhow::Res
         .into())
 }
 
+/// What goes last: the record, which a second try needs, and our own lease.
+fn kept(ctx: &Ctx, r: &Ref) -> bool {
+    *r == record::at(ctx.namespace()) || *r == lease::at(ctx.namespace())
+}
+
 /// Deletes labelled objects of some kinds (all when none is named) and waits until they are gone.
 async fn remove_kinds(ctx: &Ctx, only: &[&str]) -> anyhow::Result<(usize, String)> {
     let mut found = owned(&ctx.cluster, ctx.namespace()).await?;
-    found.retain(|(r, _)| (only.is_empty() || only.contains(&r.kind.kind)) && *r != record::at(ctx.namespace()));
+    found.retain(|(r, _)| (only.is_empty() || only.contains(&r.kind.kind)) && !kept(ctx, r));
     for (r, uid) in &found {
         match ctx.cluster.delete(r, uid.as_deref()).await {
             Ok(_) => {}
@@ -151,7 +171,7 @@ async fn left(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut left: Vec<String> = vec![];
     for (r, _) in owned(&ctx.cluster, ctx.namespace()).await? {
         let Some(o) = ctx.cluster.get(&r).await? else { continue };
-        if r == record::at(ctx.namespace()) {
+        if kept(ctx, &r) {
             continue;
         }
         let finalizers = o.pointer("/metadata/finalizers").map(|f| format!(", finalizers {f}")).unwrap_or_default();

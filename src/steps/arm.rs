@@ -187,6 +187,20 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Puts the arm's objects back where a reset that was cut short took them away; waits for nothing.
+pub async fn put_back(ctx: &Ctx) -> anyhow::Result<()> {
+    match ctx.plan.arm {
+        Arm::Wva => {
+            ctx.apply_all(manifests::variant_autoscaling(&ctx.plan)?).await?;
+            ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
+        }
+        Arm::Hpa => drop(ctx.apply_all(manifests::hpa(&ctx.plan)?).await?),
+        Arm::Static(n) => super::model_server::scale(ctx, n).await?,
+        Arm::None => {}
+    }
+    Ok(())
+}
+
 /// WVA's HPA goes first, then the VariantAutoscaling; then the controller forgets its gauge by a restart.
 async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
     let hpa = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), WVA_HPA);

@@ -188,7 +188,9 @@ async fn acquire(ctx: &Ctx) -> anyhow::Result<Value> {
             return Ok(found);
         }
         if !is_ours(&found, ctx.namespace()) {
-            return Err(Failure::new(Exit::Cluster, format!("{r} exists but is not bench's")).hint("choose another namespace with -p").into());
+            return Err(Failure::new(Exit::Cluster, format!("{r} exists but is not bench's"))
+                .hint("choose another namespace with -p")
+                .into());
         }
         let version = text(&found, "/metadata/resourceVersion").to_string();
         let lasts = Duration::from_secs(found.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or(DURATION.as_secs()));
@@ -272,7 +274,11 @@ impl Keeper {
                     // Whoever waits for it may take it now: the first sign of life must be ours.
                     pause = Duration::from_secs(1);
                     if last.elapsed() > DURATION && !std::mem::replace(&mut told, true) {
-                        self.report.warn(format!("the lease of namespace {} could not be renewed for {} s: {e}", self.stack, DURATION.as_secs()));
+                        self.report.warn(format!(
+                            "the lease of namespace {} could not be renewed for {} s: {e}",
+                            self.stack,
+                            DURATION.as_secs()
+                        ));
                     }
                 }
             }

@@ -71,7 +71,7 @@ pub async fn owner(ctx: &Ctx) -> anyhow::Result<Option<Value>> {
 pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<Plan> {
     let found = match namespace {
         Some(ns) => cluster.get(&at(ns)).await?.into_iter().collect(),
-        None => all(cluster).await?,
+        None => all(cluster, None).await?,
     };
     let object = match found.as_slice() {
         [one] => one,
@@ -102,7 +102,14 @@ pub async fn set_phase(ctx: &Ctx, phase: &str) -> anyhow::Result<()> {
     let r = at(ctx.namespace());
     match ctx.cluster.get(&r).await? {
         Some(found) if is_ours(&found, ctx.namespace()) && found["data"]["phase"] != phase => {
-            ctx.cluster.merge_patch(&r, None, &json!({"data": {"phase": phase}})).await?;
+            // By apply, as everything of the record: a patch would own the field, and the next standup could not set it.
+            let mut object = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": NAME, "namespace": ctx.namespace()},
+                "data": {"plan.yaml": found["data"]["plan.yaml"], "phase": phase, "arm": found["data"]["arm"]},
+            });
+            own(&mut object, ctx.namespace());
+            ctx.cluster.apply(&object).await?;
             Ok(())
         }
         _ => Ok(()),
@@ -145,10 +152,10 @@ pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 /// All records that this user can see; only the context's namespace when listing everywhere is forbidden.
-pub async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
+pub async fn all(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let selector = format!("{}={}", labels::MANAGED_BY, labels::BENCH);
-    let mut list = match cluster.list("ConfigMap", None, &selector).await {
-        Err(e) if e.is_forbidden() => cluster.list("ConfigMap", Some(&cluster.default_namespace), &selector).await?,
+    let mut list = match cluster.list("ConfigMap", namespace, &selector).await {
+        Err(e) if e.is_forbidden() && namespace.is_none() => cluster.list("ConfigMap", Some(&cluster.default_namespace), &selector).await?,
         other => other?,
     };
     list.retain(|o| o.pointer("/metadata/name").and_then(Value::as_str) == Some(NAME));

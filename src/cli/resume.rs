@@ -1,0 +1,48 @@
+//! `bench resume`.
+
+use super::shared::Global;
+use crate::ops::resume::{self, Resumed};
+use bench_model::exit::Exit;
+use std::path::PathBuf;
+
+/// Carry on what was interrupted: standup, swap, run, collecting or teardown
+///
+/// After a crash, a kill, Ctrl-C or a lost laptop. A load that was begun is never begun again: it is waited for, collected
+/// and judged. One that is gone from the cluster is lost, and said to be.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Run: its id, the end of its id, its directory [default: whatever was begun last and is not at its end]
+    run: Option<String>,
+    /// Namespace of the stack, where several have something unfinished
+    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// What another machine began: plan and state come from the cluster, no results directory is needed
+    #[arg(long)]
+    from_cluster: bool,
+    /// Longest wait for any one condition and for the load's end, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    wait_s: Option<u64>,
+    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
+    #[arg(long, value_name = "FILE")]
+    gate: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bench resume                       whatever was begun last on this machine
+  bench resume RUN                   that run
+  bench resume --from-cluster        what another machine began, in whatever phase it is";
+
+pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
+    let gate = super::gate::prepare(g, a.gate.as_deref())?;
+    let session = g.session(a.wait_s).await?;
+    let wanted = a.run.as_deref().filter(|r| *r != "last");
+    match resume::resume(&session, wanted, a.namespace.as_deref(), a.from_cluster).await? {
+        Resumed::Run(finished) => super::run::conclude(g, &finished, gate.as_ref()),
+        Resumed::Stack(said) => {
+            session.report.note(said);
+            Ok(Exit::Done)
+        }
+    }
+}

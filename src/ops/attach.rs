@@ -1,0 +1,71 @@
+//! Finds a run that is in the cluster, and makes it one of this machine.
+
+use super::Session;
+use super::results::{self, Stored, no_run};
+use crate::failure::Failure;
+use crate::steps::run_record::{self, InCluster};
+use bench_model::exit::Exit;
+use bench_model::run::{RunRecord, RunState, files};
+
+/// The run that is wanted, or the only one: first on this machine, then in the cluster.
+pub async fn find(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
+    match wanted {
+        Some(w) => {
+            if let Ok((dir, run)) = results::find(&session.results, w) {
+                over(&run)?;
+                return Ok((dir, run));
+            }
+        }
+        None => {
+            if let Some(found) = results::unfinished(&session.results)?
+                && namespace.is_none_or(|n| found.1.namespace == n)
+            {
+                return Ok(found);
+            }
+        }
+    }
+    take(session, wanted, namespace).await
+}
+
+/// # Errors
+/// Exit 2 for a run that has come to its end.
+pub fn over(run: &RunRecord) -> anyhow::Result<()> {
+    if !matches!(run.state, RunState::Complete | RunState::Failed) {
+        return Ok(());
+    }
+    let text = format!("run {} has come to its end ({})", run.id, format!("{:?}", run.state).to_lowercase());
+    Err(Failure::new(Exit::Usage, text).hint(format!("bench report {}", run.id)).into())
+}
+
+/// Takes a run from the cluster: its plan and run.json come from its record there.
+pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
+    let all = run_record::all(&session.cluster, namespace).await?;
+    let found = choose(all, wanted).map_err(|what| no_run(&session.results, &what))?;
+    let dir = session.results.join(&found.run.id);
+    if !dir.join(files::RUN).exists() {
+        results::write_atomic(&dir.join(files::PLAN), found.plan_text.as_bytes())?;
+        results::save(&dir, &found.run)?;
+        session.report.note(format!("run {} comes from the cluster; it was driven by {}", found.run.id, found.home));
+        return Ok((dir, found.run));
+    }
+    results::find(&session.results, &dir.to_string_lossy())
+}
+
+fn choose(mut all: Vec<InCluster>, wanted: Option<&str>) -> Result<InCluster, String> {
+    if let Some(w) = wanted {
+        let lower = w.to_lowercase();
+        all.retain(|r| {
+            let id = r.run.id.to_lowercase();
+            id.starts_with(&lower) || id.ends_with(&lower)
+        });
+    }
+    let named = wanted.map(|w| format!(" called {w}")).unwrap_or_default();
+    match all.len() {
+        1 => Ok(all.remove(0)),
+        0 => Err(format!("no run{named} is in the cluster, and none that is unfinished is here")),
+        _ => {
+            let ids: Vec<&str> = all.iter().map(|r| r.run.id.as_str()).collect();
+            Err(format!("several runs{named} are in the cluster: {}", ids.join(", ")))
+        }
+    }
+}
