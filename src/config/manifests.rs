@@ -97,7 +97,7 @@ pub fn own_by_run(object: &mut Value, run: &str) {
 
 /// Sets a label of an object and of its pod template: pods and ReplicaSets carry the template's labels only.
 fn label(object: &mut Value, name: &str, value: &str) {
-    let mut set = |at: &mut Value| {
+    let set = |at: &mut Value| {
         if !at["metadata"]["labels"].is_object() {
             at["metadata"]["labels"] = json!({});
         }

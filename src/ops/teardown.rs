@@ -47,20 +47,20 @@ pub async fn sweep(ctx: &Ctx) -> anyhow::Result<usize> {
         let done = wva::remove(ctx).await?;
         Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
     });
-    let wva_done = s.note("wva", wva.await);
+    let wva_done = s.note("wva", &wva.await);
     let adapter = ctx.step("adapter", "external metrics", async {
         let mut done: Vec<String> = hand_over::adapter(ctx).await?.into_iter().collect();
         done.extend(adapter::remove(ctx).await?);
         Ok(((), if done.is_empty() { "nothing of bench's in somebody's adapter".into() } else { done.join("; ") }))
     });
-    let adapter_done = s.note("adapter", adapter.await);
+    let adapter_done = s.note("adapter", &adapter.await);
     let restored = wva_done && adapter_done;
     // Marks are what is put back by; what was to be handed over is still another stack's need.
     let keep = |o: &Object| {
         let outside = o.at.namespace.as_deref() != Some(ctx.namespace());
         (!restored && o.at.name.starts_with(marks::PREFIX)) || (!adapter_done && outside)
     };
-    s.remove("objects", "everything labelled", |o| o.at != record::at(ctx.namespace()) && !keep(o)).await?;
+    s.remove("objects", "everything labelled", |o| !stays(ctx, o) && !keep(o)).await?;
     let left = s.left().await;
     if left.is_empty() {
         s.namespaces().await?;
@@ -82,8 +82,8 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// Keeps what went wrong; `true` when nothing did.
-    fn note(&mut self, what: &str, result: anyhow::Result<()>) -> bool {
-        if let Err(e) = &result {
+    fn note(&mut self, what: &str, result: &anyhow::Result<()>) -> bool {
+        if let Err(e) = result {
             self.failed.push(format!("{what}: {e:#}"));
         }
         result.is_ok()
@@ -108,9 +108,19 @@ impl Sweep<'_> {
     async fn left(&mut self) -> Vec<String> {
         let ctx = self.ctx;
         let mut left = std::mem::take(&mut self.failed);
-        let found = owned::of_stack(&ctx.cluster, ctx.namespace()).await;
+        let deadline = tokio::time::Instant::now() + ctx.limit(120);
+        let found = loop {
+            let mut found = owned::of_stack(&ctx.cluster, ctx.namespace()).await;
+            found.objects.retain(|o| !stays(ctx, o));
+            // Pods end in their own time, after what made them.
+            let ending = found.objects.iter().any(Object::is_child);
+            if !ending || tokio::time::Instant::now() >= deadline {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
         left.extend(found.blind.iter().map(|(kind, why)| format!("objects of kind {kind} cannot be looked for: {why}")));
-        for o in found.objects.iter().filter(|o| o.at != record::at(ctx.namespace())) {
+        for o in &found.objects {
             let refused = self.refused.iter().find(|(r, _)| *r == o.at).map(|(_, e)| e);
             left.push(stuck::line(&ctx.cluster, &o.at, &o.object, refused).await);
         }
@@ -128,6 +138,7 @@ impl Sweep<'_> {
             for ns in names.iter().filter(|n| *n != ctx.namespace()) {
                 gone.extend(namespace::remove(ctx, ns).await?);
             }
+            // By its owner the lease goes with it; whoever holds it gives it back by himself.
             ctx.cluster.delete(&record::at(ctx.namespace()), None).await?;
             gone.extend(namespace::remove(ctx, ctx.namespace()).await?);
             Ok(((), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
@@ -139,6 +150,11 @@ impl Sweep<'_> {
                 .into()
         })
     }
+}
+
+/// Goes at the very end: the record, and the lease of whoever is doing this.
+fn stays(ctx: &Ctx, o: &Object) -> bool {
+    o.at == record::at(ctx.namespace()) || (o.at.kind.kind == "Lease" && o.at.namespace.as_deref() == Some(ctx.namespace()))
 }
 
 /// Deletes objects, those very ones, and waits until they are gone; gives how many are.

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 async fn heir(ctx: &Ctx, mark: &str, of: impl Fn(&Mark) -> bool, arms: &[&str]) -> anyhow::Result<Option<String>> {
     let marked = marks::of_others(&ctx.cluster, ctx.namespace(), mark).await?;
     let records = record::all(&ctx.cluster).await?;
-    let stacks = records.iter().filter(|r| label(r, labels::STACK) != Some(ctx.namespace()) && r.pointer("/metadata/deletionTimestamp").is_none());
+    let stacks =
+        records.iter().filter(|r| label(r, labels::STACK) != Some(ctx.namespace()) && r.pointer("/metadata/deletionTimestamp").is_none());
     for r in stacks {
         let Some(stack) = label(r, labels::STACK) else { continue };
         if marked.iter().any(|m| m.stack == stack && of(m)) || arms.iter().any(|a| r["data"]["arm"] == *a) {
@@ -74,7 +75,8 @@ pub async fn wva(ctx: &Ctx, r: &Release) -> anyhow::Result<Option<String>> {
     }
     let secrets = ctx.cluster.list("Secret", Some(&r.namespace), &format!("owner=helm,name={}", r.name)).await?;
     for s in secrets.iter().filter(|s| is_ours(s, ctx.namespace())) {
-        relabel(ctx, &Ref::new("Secret", &r.namespace, s.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()), &heir).await?;
+        relabel(ctx, &Ref::new("Secret", &r.namespace, s.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()), &heir)
+            .await?;
     }
     let namespace = Ref::new("Namespace", "", &r.namespace);
     if ctx.cluster.get(&namespace).await?.is_some_and(|o| is_ours(&o, ctx.namespace())) {

@@ -136,9 +136,7 @@ mod tests {
 
     #[test]
     fn a_wva_is_known_by_label_image_or_instance() {
-        let with = |labels: Value, image: &str, env: Value| {
-            json!({"metadata": {"labels": labels}, "spec": {"template": {"spec": {"containers": [{"image": image, "env": env}]}}}})
-        };
+        let with = |labels: Value, image: &str, env: Value| json!({"metadata": {"labels": labels}, "spec": {"template": {"spec": {"containers": [{"image": image, "env": env}]}}}});
         assert!(is_controller(&with(json!({"app.kubernetes.io/name": "workload-variant-autoscaler"}), "x", json!([]))));
         assert!(is_controller(&with(json!({}), "ghcr.io/llm-d/llm-d-workload-variant-autoscaler:v0.5.1", json!([]))));
         let renamed = with(json!({}), "mirror/wva:1", json!([{"name": "CONTROLLER_INSTANCE", "value": "b"}]));

@@ -241,7 +241,8 @@ async fn take_out(ctx: &Ctx, namespace: &str) -> anyhow::Result<Vec<String>> {
     let Some(found) = ctx.cluster.get(&main).await? else { return Ok(done) };
     let now = found["data"][INTERVAL].as_str().unwrap_or_default();
     // Marks of older versions do not say what was written; the plan does.
-    let ours = |v: &str| mark.ours.iter().any(|o| o == v) || (mark.ours.is_empty() && v == format!("{}s", ctx.plan.scenario.wva.interval_s));
+    let ours =
+        |v: &str| mark.ours.iter().any(|o| o == v) || (mark.ours.is_empty() && v == format!("{}s", ctx.plan.scenario.wva.interval_s));
     for other in marks::of_others(&ctx.cluster, ctx.namespace(), PACE).await? {
         // What another stack found there was ours: it will put back what we found.
         if other.object == mark.object && ours(&other.before) {
