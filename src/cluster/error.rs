@@ -53,7 +53,12 @@ impl ClusterError {
     }
 
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
+        match self {
+            Self::Forbidden { .. } => true,
+            // helm passes the API server's refusal on as text.
+            Self::Helm(text) => text.contains("is forbidden"),
+            _ => false,
+        }
     }
 
     /// Worth trying again: the network, a timeout, a server that is busy.
