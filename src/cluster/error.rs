@@ -95,6 +95,11 @@ impl ClusterError {
     }
 }
 
+/// Did the API server refuse it for want of a right, somewhere in the chain?
+pub fn is_forbidden(e: &anyhow::Error) -> bool {
+    e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_forbidden))
+}
+
 /// An error with all its causes on one line.
 fn chain(e: &dyn std::error::Error) -> String {
     let mut out = e.to_string();

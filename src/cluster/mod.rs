@@ -11,7 +11,7 @@ mod proxy;
 mod reasons;
 mod wait;
 
-pub use error::ClusterError;
+pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
 pub use kinds::{KINDS, Kind, kind};
@@ -150,6 +150,14 @@ impl Cluster {
             Ok(list) => Ok(list["resources"].as_array().into_iter().flatten().any(|r| r["name"] == k.plural)),
             Err(e) if e.is_not_found() => Ok(false),
             Err(e) => Err(e),
+        }
+    }
+
+    /// An object that one may do without: `None` when it is not there, and when this user may not look.
+    pub async fn get_if_allowed(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
+        match self.get(r).await {
+            Err(e) if e.is_forbidden() => Ok(None),
+            other => other,
         }
     }
 

@@ -152,7 +152,7 @@ impl Checks<'_> {
                         "Prometheus answers without TLS",
                         "WVA accepts only https: give Prometheus a web TLS certificate",
                     ),
-                    Err(e) if forbidden(&e) => {
+                    Err(e) if crate::cluster::is_forbidden(&e) => {
                         self.pass("Prometheus' certificate", "not allowed to look; only whoever installs WVA or an adapter needs it");
                     }
                     Err(e) => self.fail("Prometheus' certificate", &e.to_string(), &failed(&e)),
@@ -321,9 +321,4 @@ impl Checks<'_> {
         }
         Ok(())
     }
-}
-
-/// Is it a refusal of the API server, somewhere in the chain?
-fn forbidden(e: &anyhow::Error) -> bool {
-    e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_forbidden))
 }
