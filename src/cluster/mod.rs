@@ -12,7 +12,7 @@ mod proxy;
 mod reasons;
 mod wait;
 
-pub use error::ClusterError;
+pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
 pub use kinds::{KINDS, Kind, kind};
@@ -155,6 +155,30 @@ impl Cluster {
         self.request("GET", path, "application/json", vec![], &format!("get {path}")).await
     }
 
+    /// Does the API server serve this kind? By discovery, which every user may read.
+    pub async fn serves(&self, kind_name: &str) -> Result<bool, ClusterError> {
+        let k = kind(kind_name);
+        match self.get_path(&format!("/apis/{}/{}", k.group, k.version)).await {
+            Ok(list) => Ok(list["resources"].as_array().into_iter().flatten().any(|r| r["name"] == k.plural)),
+            Err(e) if e.is_not_found() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// An object that one may do without: `None` when it is not there, and when this user may not look.
+    pub async fn get_if_allowed(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
+        match self.get(r).await {
+            Err(e) if e.is_forbidden() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Does anybody serve this group of the API?
+    pub async fn serves_group(&self, group: &str) -> Result<bool, ClusterError> {
+        let groups = self.get_path("/apis").await?;
+        Ok(groups["groups"].as_array().into_iter().flatten().any(|g| g["name"] == group))
+    }
+
     /// `Ok(None)` when there is no such object; a missing kind is an error.
     pub async fn get(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
         match self.request("GET", &r.path(), "application/json", vec![], &format!("get {r}")).await {
@@ -260,16 +284,32 @@ impl Cluster {
     }
 
     /// May this user do it? By SelfSubjectAccessReview.
-    pub async fn can_i(&self, verb: &str, kind_name: &str, namespace: &str, subresource: &str) -> Result<bool, ClusterError> {
-        let k = kind(kind_name);
-        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {
-            "verb": verb, "group": k.group, "resource": k.plural, "subresource": subresource,
-            "namespace": if k.namespaced { namespace } else { "" },
-        }}});
+    pub async fn may(&self, a: &Access<'_>) -> Result<bool, ClusterError> {
+        let spec = if a.resource.starts_with('/') {
+            json!({"nonResourceAttributes": {"verb": a.verb, "path": a.resource}})
+        } else {
+            json!({"resourceAttributes": {
+                "verb": a.verb, "group": a.group, "resource": a.resource, "subresource": a.subresource,
+                "namespace": a.namespace, "name": a.name,
+            }})
+        };
+        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask for rights").await?;
         Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
+}
+
+/// A question to [`Cluster::may`]. Empty: the core group, no subresource, all namespaces (or none), all names.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    pub verb: &'a str,
+    pub group: &'a str,
+    /// Or a path of the API server, with its slash.
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
 }
 
 /// Percent-encodes all but unreserved characters.

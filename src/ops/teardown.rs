@@ -44,7 +44,7 @@ pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Strin
     let stack = plan.namespace();
     let mut out: Vec<String> = owned(&session.cluster, stack).await?.iter().map(|(r, _)| r.to_string()).collect();
     for ns in [plan.scenario.wva.namespace.as_str(), plan.scenario.adapter.namespace.as_str(), stack] {
-        if let Some(o) = session.cluster.get(&Ref::new("Namespace", "", ns)).await?
+        if let Some(o) = session.cluster.get_if_allowed(&Ref::new("Namespace", "", ns)).await?
             && crate::steps::is_ours(&o, stack)
         {
             out.push(format!("Namespace {ns}"));

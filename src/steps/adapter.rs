@@ -13,6 +13,7 @@ use bench_model::scenario::Provision;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+const API_GROUP: &str = "external.metrics.k8s.io";
 const API_SERVICE: &str = "v1beta1.external.metrics.k8s.io";
 
 /// An adapter that somebody else installed: its Deployment, and where its rules are.
@@ -25,6 +26,25 @@ struct Foreign {
 }
 
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    let said = match arrange(ctx, prometheus).await {
+        // An ordinary user need see nothing of somebody's adapter: what it serves is asked below.
+        Err(e) if crate::cluster::is_forbidden(&e) && ctx.cluster.serves_group(API_GROUP).await? => {
+            ctx.report.warn(
+                "this user may not look at the adapter's rules: the external metrics are used as somebody else serves them \
+                 (docs/rbac/adapter-rules.yaml has the rules that bench would add)",
+            );
+            "served by somebody's adapter, used as found".to_string()
+        }
+        other => other?,
+    };
+    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
+        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
+    }
+    Ok(((), said))
+}
+
+/// Sees to it that an adapter has our rules.
+async fn arrange(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
     let api = Ref::new("APIService", "", API_SERVICE);
     let found = ctx.cluster.get(&api).await?;
     let mode = ctx.plan.scenario.adapter.mode;
@@ -53,10 +73,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
                 add_rules(ctx, &adapter).await?
             }
         };
-    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
-        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
-    }
-    Ok(((), said))
+    Ok(said)
 }
 
 async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
@@ -269,7 +286,12 @@ pub async fn served(ctx: &Ctx, metric: &str, selector: &str) -> anyhow::Result<S
 
 /// Takes our rules out again; an own adapter is removed with the labelled objects.
 pub async fn remove(ctx: &Ctx) -> anyhow::Result<Option<String>> {
-    let Some(api) = ctx.cluster.get(&Ref::new("APIService", "", API_SERVICE)).await? else { return Ok(None) };
+    let api = match ctx.cluster.get(&Ref::new("APIService", "", API_SERVICE)).await {
+        // What this user may not look at, he has not changed; unless somebody with more rights has, for this very stack.
+        Err(e) if e.is_forbidden() && saved(ctx, "adapter").await?.is_none() => return Ok(None),
+        other => other?,
+    };
+    let Some(api) = api else { return Ok(None) };
     if super::label(&api, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) {
         return Ok(None);
     }

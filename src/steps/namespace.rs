@@ -13,7 +13,12 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
 /// Makes a namespace unless it exists, whoever made it.
 pub async fn ensure_named(ctx: &Ctx, name: &str) -> anyhow::Result<((), String)> {
     let r = Ref::new("Namespace", "", name);
-    if let Some(found) = ctx.cluster.get(&r).await? {
+    let found = match ctx.cluster.get(&r).await {
+        // Whoever may not look at namespaces has been given one; if not, the first object to be made says so.
+        Err(e) if e.is_forbidden() => return Ok(((), format!("{name} is taken to be there; this user may not look"))),
+        other => other?,
+    };
+    if let Some(found) = found {
         if found.pointer("/metadata/deletionTimestamp").is_none() {
             return Ok(((), format!("{name} is there")));
         }
@@ -62,7 +67,8 @@ async fn strangers(ctx: &Ctx, name: &str) -> anyhow::Result<Vec<String>> {
 /// Removes the namespace when this stack made it.
 pub async fn remove(ctx: &Ctx, name: &str) -> anyhow::Result<Option<String>> {
     let r = Ref::new("Namespace", "", name);
-    match ctx.cluster.get(&r).await? {
+    // Whoever may not look has made none.
+    match ctx.cluster.get_if_allowed(&r).await? {
         Some(o) if is_ours(&o, ctx.namespace()) => {
             let strangers = strangers(ctx, name).await?;
             if !strangers.is_empty() {
