@@ -20,6 +20,7 @@ pub mod recorder;
 pub mod report;
 pub mod reset;
 pub mod results;
+pub mod rights;
 pub mod run;
 pub mod standup;
 pub mod status;

@@ -16,6 +16,7 @@ use bench_model::scenario::Provision;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+const API_GROUP: &str = "external.metrics.k8s.io";
 pub const API_SERVICE: &str = "v1beta1.external.metrics.k8s.io";
 /// Marks: what somebody's rules were, the stack whose adapter is used.
 const RULES: &str = "adapter";
@@ -31,6 +32,25 @@ struct Foreign {
 }
 
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    let said = match arrange(ctx, prometheus).await {
+        // An ordinary user need see nothing of somebody's adapter: what it serves is asked below.
+        Err(e) if crate::cluster::is_forbidden(&e) && ctx.cluster.serves_group(API_GROUP).await? => {
+            ctx.report.warn(
+                "this user may not look at the adapter's rules: the external metrics are used as somebody else serves them \
+                 (docs/rbac/adapter-rules.yaml has the rules that bench would add)",
+            );
+            "served by somebody's adapter, used as found".to_string()
+        }
+        other => other?,
+    };
+    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
+        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
+    }
+    Ok(((), said))
+}
+
+/// Sees to it that an adapter has our rules.
+async fn arrange(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
     let api = Ref::new("APIService", "", API_SERVICE);
     let found = ctx.cluster.get(&api).await?;
     let mode = ctx.plan.scenario.adapter.mode;
@@ -59,10 +79,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
                 add_rules(ctx, &adapter).await?
             }
         };
-    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
-        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
-    }
-    Ok(((), said))
+    Ok(said)
 }
 
 /// An adapter that another stack of bench made: it has the rules. The mark is what it is handed over by.

@@ -24,13 +24,32 @@ fn gauge(ctx: &Ctx) -> String {
 
 /// Waits until nobody says any more how many replicas WVA once wanted: the series of a replaced controller pod stays for
 /// a scrape or two, and an HPA adds series up.
-pub async fn gauge_gone(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+async fn gauge_gone(ctx: &Ctx, prometheus: &Prometheus, limit: Duration) -> anyhow::Result<()> {
     let gauge = gauge(ctx);
-    wait_for("WVA's old gauge for this model to be gone", ctx.limit(120), Duration::from_secs(1), async || {
+    wait_for("WVA's old gauge for this model to be gone", limit, Duration::from_secs(1), async || {
         let n = prometheus.query(&ctx.cluster, &gauge).await?.len();
         Ok(if n == 0 { Poll::Done(()) } else { Poll::Not(format!("{n} series are still there")) })
     })
     .await
+}
+
+/// Makes WVA forget what it once wanted for our variant: by a restart of its controller, or, where that is somebody else's,
+/// by waiting. v0.4.2 keeps the gauge of a variant that is gone; its first decision about the new one overwrites it, and
+/// nothing but the wva arm's HPA reads it.
+pub async fn forget(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<&'static str> {
+    if wva::restart(ctx).await? {
+        gauge_gone(ctx, prometheus, ctx.limit(120)).await?;
+        return Ok("controller restarted");
+    }
+    let patience = Duration::from_secs(u64::from(ctx.plan.scenario.monitoring.scrape_interval_s) * 3 + 10);
+    if gauge_gone(ctx, prometheus, patience).await.is_ok() {
+        return Ok("controller is somebody else's and was not restarted; its gauge is gone");
+    }
+    ctx.report.warn(
+        "WVA's controller is somebody else's and cannot be restarted: it still says how many replicas it once wanted, until its next \
+         decision about this model; and its loops go on from where they were",
+    );
+    Ok("controller is somebody else's and was not restarted; its gauge stays until its next decision")
 }
 
 /// Deletes our HPAs; gives their names.
@@ -155,7 +174,6 @@ async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((),
     if !delete_va(ctx).await? && !had_hpa {
         return Ok(((), "there was nothing".into()));
     }
-    wva::restart(ctx).await?;
-    gauge_gone(ctx, prometheus).await?;
-    Ok(((), "VariantAutoscaling and its HPA removed, controller restarted".into()))
+    let how = forget(ctx, prometheus).await?;
+    Ok(((), format!("VariantAutoscaling and its HPA removed, {how}")))
 }

@@ -13,7 +13,12 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
 /// Makes a namespace unless it exists, whoever made it.
 pub async fn ensure_named(ctx: &Ctx, name: &str) -> anyhow::Result<((), String)> {
     let r = Ref::new("Namespace", "", name);
-    if let Some(found) = ctx.cluster.get(&r).await? {
+    let found = match ctx.cluster.get(&r).await {
+        // Whoever may not look at namespaces has been given one; if not, the first object to be made says so.
+        Err(e) if e.is_forbidden() => return Ok(((), format!("{name} is taken to be there; this user may not look"))),
+        other => other?,
+    };
+    if let Some(found) = found {
         if found.pointer("/metadata/deletionTimestamp").is_none() {
             return Ok(((), format!("{name} is there")));
         }
@@ -61,11 +66,8 @@ pub async fn strangers(ctx: &Ctx, name: &str) -> anyhow::Result<Vec<String>> {
 /// When it does not end in time: with what holds it.
 pub async fn remove(ctx: &Ctx, name: &str) -> anyhow::Result<Option<String>> {
     let r = Ref::new("Namespace", "", name);
-    let found = match ctx.cluster.get(&r).await {
-        // Whoever may not look at namespaces has made none.
-        Err(e) if e.is_forbidden() => None,
-        other => other?,
-    };
+    // Whoever may not look has made none.
+    let found = ctx.cluster.get_if_allowed(&r).await?;
     let Some(object) = found.filter(|o| is_ours(o, ctx.namespace())) else { return Ok(None) };
     let strangers = strangers(ctx, name).await?;
     if !strangers.is_empty() {

@@ -44,11 +44,19 @@ enum Whose {
     None,
     Ours(Release),
     Foreign(Release),
+    /// Helm's releases may not be listed, or there is no helm: what can be seen of it decides.
+    Unseen(ClusterError),
 }
 
 async fn whose(ctx: &Ctx) -> anyhow::Result<Whose> {
     let w = &ctx.plan.scenario.wva;
-    let Some(found) = ctx.cluster.helm().find(&w.release).await?.into_iter().next() else {
+    let releases = match ctx.cluster.helm().find(&w.release).await {
+        Err(e) if e.is_forbidden() || matches!(&e, ClusterError::Helm(text) if text.starts_with("cannot run helm")) => {
+            return Ok(Whose::Unseen(e));
+        }
+        other => other?,
+    };
+    let Some(found) = releases.into_iter().next() else {
         refuse_without_release(ctx).await?;
         return Ok(Whose::None);
     };
@@ -78,7 +86,7 @@ async fn refuse_without_release(ctx: &Ctx) -> anyhow::Result<()> {
 pub async fn controller_namespace(ctx: &Ctx) -> anyhow::Result<String> {
     Ok(match whose(ctx).await? {
         Whose::Ours(r) | Whose::Foreign(r) => r.namespace,
-        Whose::None => ctx.plan.scenario.wva.namespace.clone(),
+        Whose::None | Whose::Unseen(_) => ctx.plan.scenario.wva.namespace.clone(),
     })
 }
 
@@ -103,6 +111,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
             .into());
         }
         (Whose::Foreign(r), _) => use_foreign(ctx, &r).await?,
+        (Whose::Unseen(e), mode) => return Ok(((), use_unseen(ctx, e, mode).await?)),
         (Whose::None, Provision::Existing) => {
             return Err(Failure::new(Exit::Cluster, "no WVA is installed, and the scenario says that one exists")
                 .hint("let bench install it: --set wva.mode=install")
@@ -193,10 +202,37 @@ async fn use_foreign(ctx: &Ctx, r: &Release) -> anyhow::Result<String> {
     Ok(format!("release {} of {} is used, {what}", r.name, r.namespace))
 }
 
-/// Replaces the controller's pods: its loops and gauges outlive a VariantAutoscaling.
-pub async fn restart(ctx: &Ctx) -> anyhow::Result<()> {
+/// As an ordinary user: a controller of which nothing may be seen is taken as it is set. Whether it is at work shows when
+/// the VariantAutoscaling gets a status.
+async fn use_unseen(ctx: &Ctx, why: ClusterError, mode: Provision) -> anyhow::Result<String> {
+    if mode == Provision::Install {
+        return Err(why.into());
+    }
+    if !ctx.cluster.serves("VariantAutoscaling").await? {
+        return Err(Failure::new(Exit::Cluster, format!("no WVA is to be seen: the API knows no VariantAutoscaling, and {why}"))
+            .hint("an administrator installs it (docs/rbac/README.md)")
+            .into());
+    }
+    let capacity = Ref::new("ConfigMap", &ctx.plan.scenario.wva.namespace, CAPACITY_CONFIG);
+    let found = ctx.cluster.get_if_allowed(&capacity).await?;
+    let set = match found.as_ref().and_then(|o| o.pointer("/data/default")?.as_str()) {
+        Some(text) => format!("they are: {}", text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        None => format!("{capacity} may not be read"),
+    };
+    ctx.report.warn(format!(
+        "this user may not look at WVA's release: the controller that is there is used, with its thresholds and interval as they are \
+         ({set}). bench takes those of the scenario for granted: make them equal with --set wva.thresholds.… and wva.interval_s"
+    ));
+    Ok("somebody's controller is used as it is set".into())
+}
+
+/// Replaces the controller's pods: its loops and gauges outlive a VariantAutoscaling. `false` when this user may not.
+pub async fn restart(ctx: &Ctx) -> anyhow::Result<bool> {
     let ns = controller_namespace(ctx).await?;
-    replace_pods(ctx, &ns, CONTROLLER, CONTROLLER_PODS).await
+    match replace_pods(ctx, &ns, CONTROLLER, CONTROLLER_PODS).await {
+        Err(e) if crate::cluster::is_forbidden(&e) => Ok(false),
+        other => other.map(|()| true),
+    }
 }
 
 /// Namespace and selector of the controller's pods, for logs; `None` when the stack has nothing to do with WVA.
@@ -209,7 +245,8 @@ pub async fn controller_pods(ctx: &Ctx) -> anyhow::Result<Option<(String, &'stat
 pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut done = vec![];
     if let Some(mark) = installed(ctx).await? {
-        let found = ctx.cluster.helm().find(&mark.key).await?;
+        let found = ctx.cluster.helm().find(&mark.key).await;
+        let found = found.context("bench's part of WVA may still be there, and helm does not say")?;
         if let Some(r) = found.iter().find(|r| r.namespace == mark.before) {
             match hand_over::wva(ctx, r).await? {
                 Some(said) => done.push(said),
