@@ -7,6 +7,7 @@ mod error;
 mod exec;
 mod helm;
 mod kinds;
+mod outside;
 mod proxy;
 mod reasons;
 mod wait;
@@ -15,6 +16,7 @@ pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
 pub use kinds::{KINDS, Kind, kind};
+pub use outside::Outside;
 pub use proxy::ServicePort;
 pub use reasons::{explain, is_hopeless, pod_reasons};
 pub use wait::{Poll, wait_for};
@@ -23,6 +25,7 @@ use http::Request;
 use kube::{Client, config::KubeConfigOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Field manager of all server-side applies.
@@ -91,9 +94,18 @@ pub struct Cluster {
     pub default_namespace: String,
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
+    /// What takes the place of exec streams and helm; `None` for the real ones.
+    outside: Option<Arc<dyn Outside>>,
 }
 
 impl Cluster {
+    /// Over any client, such as one whose service answers from memory. Streams into containers and helm are no requests of a
+    /// client: `outside` answers for them.
+    pub fn with_client(client: Client, outside: Arc<dyn Outside>) -> Self {
+        let default_namespace = client.default_namespace().to_string();
+        Self { client, url: "a client that was given".into(), default_namespace, kubeconfig: None, context: None, outside: Some(outside) }
+    }
+
     /// Connects by a kubeconfig (or the environment's, or the pod's ServiceAccount) and asks for the version.
     pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, ClusterError> {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
@@ -109,7 +121,7 @@ impl Cluster {
         let url = config.cluster_url.to_string();
         let default_namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|e| ClusterError::from_kube(e, "connect", &url))?;
-        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into) })
+        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into), outside: None })
     }
 
     /// The underlying client, for watches.
@@ -119,7 +131,7 @@ impl Cluster {
 
     /// Runs helm against the same cluster.
     pub fn helm(&self) -> Helm {
-        Helm::new(self.kubeconfig.clone(), self.context.clone())
+        Helm::new(self.kubeconfig.clone(), self.context.clone(), self.outside.clone())
     }
 
     /// One JSON request; `what` names it in errors.
@@ -269,6 +281,15 @@ impl Cluster {
         })
         .await?;
         Ok(true)
+    }
+
+    /// This user as the API server calls it; `None` when it does not say.
+    pub async fn user(&self) -> Result<Option<String>, ClusterError> {
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask who this user is").await?;
+        let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+        Ok(name.filter(|n| !n.is_empty()).map(String::from))
     }
 
     /// May this user do it? By SelfSubjectAccessReview.
