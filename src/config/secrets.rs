@@ -149,11 +149,7 @@ pub fn redact_assignment(text: &str) -> String {
 /// Blots out every credential in an object, a plan, anything: by the name of its key, of its variable, or by its look.
 pub fn redact(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            if has_token(text) {
-                *text = redact_text(text);
-            }
-        }
+        Value::String(text) if has_token(text) => *text = redact_text(text),
         Value::Array(items) => items.iter_mut().for_each(redact),
         Value::Object(map) => {
             redact_variable(map);
