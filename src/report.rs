@@ -53,6 +53,12 @@ pub enum Event {
         ok: bool,
         detail: String,
         remedy: Option<String>,
+        /// Rights that were asked for; only the verdicts about rights have them.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        rights: Vec<crate::ops::rights::Answer>,
+        /// More than fits beside the name, a line each.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<String>,
     },
 }
 
@@ -236,8 +242,11 @@ impl Inner {
             }
             Event::Note { text } => self.line(&format!("     {text}")),
             Event::Warning { text } => self.line(&format!("warning: {text}")),
-            Event::Check { name, ok, detail, remedy } => {
+            Event::Check { name, ok, detail, remedy, lines, .. } => {
                 self.line(&format!("{} {name:<30} {detail}", if *ok { "  ok" } else { "FAIL" }));
+                for l in lines {
+                    self.line(&format!("     {:<30}  | {l}", ""));
+                }
                 if let Some(r) = remedy.as_ref().filter(|_| !ok) {
                     self.line(&format!("     {:<30} -> {r}", ""));
                 }

@@ -57,7 +57,12 @@ impl ClusterError {
     }
 
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
+        match self {
+            Self::Forbidden { .. } => true,
+            // helm passes the API server's refusal on as text.
+            Self::Helm(text) => text.contains("is forbidden"),
+            _ => false,
+        }
     }
 
     /// Worth trying again: the network, a timeout, a server that is busy.
@@ -107,6 +112,11 @@ impl ClusterError {
             _ => None,
         }
     }
+}
+
+/// Did the API server refuse it for want of a right, somewhere in the chain?
+pub fn is_forbidden(e: &anyhow::Error) -> bool {
+    e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_forbidden))
 }
 
 /// An error with all its causes on one line.

@@ -55,6 +55,9 @@ impl Cluster {
         stall: Duration,
         mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<String, ClusterError> {
+        if let Some(outside) = &self.outside {
+            return outside.exec(at, command, stdin, &mut sink).await;
+        }
         let fail = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
         let params = AttachParams::default()
             .container(&at.container)

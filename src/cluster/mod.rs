@@ -7,14 +7,16 @@ mod error;
 mod exec;
 mod helm;
 mod kinds;
+mod outside;
 mod proxy;
 mod reasons;
 mod wait;
 
-pub use error::ClusterError;
+pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
 pub use kinds::{KINDS, Kind, kind};
+pub use outside::Outside;
 pub use proxy::ServicePort;
 pub use reasons::{explain, is_hopeless, pod_reasons};
 pub use wait::{Poll, wait_for};
@@ -23,6 +25,7 @@ use http::Request;
 use kube::{Client, config::KubeConfigOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Field manager of all server-side applies.
@@ -101,9 +104,18 @@ pub struct Cluster {
     pub default_namespace: String,
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
+    /// What takes the place of exec streams and helm; `None` for the real ones.
+    outside: Option<Arc<dyn Outside>>,
 }
 
 impl Cluster {
+    /// Over any client, such as one whose service answers from memory. Streams into containers and helm are no requests of a
+    /// client: `outside` answers for them.
+    pub fn with_client(client: Client, outside: Arc<dyn Outside>) -> Self {
+        let default_namespace = client.default_namespace().to_string();
+        Self { client, url: "a client that was given".into(), default_namespace, kubeconfig: None, context: None, outside: Some(outside) }
+    }
+
     /// Connects by a kubeconfig (or the environment's, or the pod's ServiceAccount) and asks for the version.
     pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, ClusterError> {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
@@ -126,7 +138,7 @@ impl Cluster {
             Err(_) => return Err(ClusterError::Credentials { seconds: CREDENTIALS_TIMEOUT.as_secs() }),
         };
         Self::first_answer(&client, &url).await?;
-        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into) })
+        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into), outside: None })
     }
 
     /// Something that takes the connection and does not answer is told at once, and not by whatever is asked first.
@@ -148,7 +160,7 @@ impl Cluster {
 
     /// Runs helm against the same cluster.
     pub fn helm(&self) -> Helm {
-        Helm::new(self.kubeconfig.clone(), self.context.clone())
+        Helm::new(self.kubeconfig.clone(), self.context.clone(), self.outside.clone())
     }
 
     /// One JSON request; `what` names it in errors.
@@ -171,6 +183,30 @@ impl Cluster {
     /// GET of any path, e.g. `/version`.
     pub async fn get_path(&self, path: &str) -> Result<Value, ClusterError> {
         self.request("GET", path, "application/json", vec![], &format!("get {path}")).await
+    }
+
+    /// Does the API server serve this kind? By discovery, which every user may read.
+    pub async fn serves(&self, kind_name: &str) -> Result<bool, ClusterError> {
+        let k = kind(kind_name);
+        match self.get_path(&format!("/apis/{}/{}", k.group, k.version)).await {
+            Ok(list) => Ok(list["resources"].as_array().into_iter().flatten().any(|r| r["name"] == k.plural)),
+            Err(e) if e.is_not_found() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// An object that one may do without: `None` when it is not there, and when this user may not look.
+    pub async fn get_if_allowed(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
+        match self.get(r).await {
+            Err(e) if e.is_forbidden() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Does anybody serve this group of the API?
+    pub async fn serves_group(&self, group: &str) -> Result<bool, ClusterError> {
+        let groups = self.get_path("/apis").await?;
+        Ok(groups["groups"].as_array().into_iter().flatten().any(|g| g["name"] == group))
     }
 
     /// `Ok(None)` when there is no such object; a missing kind is an error.
@@ -279,17 +315,42 @@ impl Cluster {
         Ok(true)
     }
 
+    /// This user as the API server calls it; `None` when it does not say.
+    pub async fn user(&self) -> Result<Option<String>, ClusterError> {
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask who this user is").await?;
+        let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+        Ok(name.filter(|n| !n.is_empty()).map(String::from))
+    }
+
     /// May this user do it? By SelfSubjectAccessReview.
-    pub async fn can_i(&self, verb: &str, kind_name: &str, namespace: &str, subresource: &str) -> Result<bool, ClusterError> {
-        let k = kind(kind_name);
-        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {
-            "verb": verb, "group": k.group, "resource": k.plural, "subresource": subresource,
-            "namespace": if k.namespaced { namespace } else { "" },
-        }}});
+    pub async fn may(&self, a: &Access<'_>) -> Result<bool, ClusterError> {
+        let spec = if a.resource.starts_with('/') {
+            json!({"nonResourceAttributes": {"verb": a.verb, "path": a.resource}})
+        } else {
+            json!({"resourceAttributes": {
+                "verb": a.verb, "group": a.group, "resource": a.resource, "subresource": a.subresource,
+                "namespace": a.namespace, "name": a.name,
+            }})
+        };
+        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask for rights").await?;
         Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
+}
+
+/// A question to [`Cluster::may`]. Empty: the core group, no subresource, all namespaces (or none), all names.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    pub verb: &'a str,
+    pub group: &'a str,
+    /// Or a path of the API server, with its slash.
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
 }
 
 /// Percent-encodes all but unreserved characters.

@@ -39,6 +39,9 @@ impl Prometheus {
             let objects = match cluster.list("Prometheus", None, "").await {
                 Ok(o) => o,
                 Err(e) if e.is_not_found() => vec![],
+                // Whoever names the namespace needs nothing of the rest of the cluster.
+                Err(e) if e.is_forbidden() && wanted.namespace != "auto" => vec![],
+                Err(e) if e.is_forbidden() => return Err(unseen(&e)),
                 Err(e) => return Err(e.into()),
             };
             let mut namespaces: Vec<String> = objects.iter().map(|o| str_of(o, "/metadata/namespace").to_string()).collect();
@@ -47,7 +50,10 @@ impl Prometheus {
             }
             namespaces.dedup();
             for ns in namespaces {
-                let services = cluster.list("Service", Some(&ns), "").await?;
+                let services = match cluster.list("Service", Some(&ns), "").await {
+                    Err(e) if e.is_forbidden() => return Err(unseen(&e)),
+                    other => other?,
+                };
                 let mut names: Vec<&str> =
                     services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
                 // The operator's headless Service answers too, but its name is in no certificate.
@@ -168,6 +174,16 @@ impl Prometheus {
         let mut answer = cluster.proxy_get(&self.at, &path).await?;
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
+}
+
+/// Prometheus cannot be looked for by this user.
+fn unseen(e: &ClusterError) -> anyhow::Error {
+    Failure::new(Exit::Cluster, format!("Prometheus cannot be looked for: {e}"))
+        .hint(
+            "say where it is, and no more than asking it is needed (docs/rbac/monitoring-reader.yaml): \
+             --set monitoring.prometheus.namespace=NS --set monitoring.prometheus.service=NAME (or once for all in BENCH_SET)",
+        )
+        .into()
 }
 
 fn has_port(service: &Value, port: u16) -> bool {

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod formats;
 pub mod gate;
 pub mod gather;
+pub mod gc;
 pub mod harness;
 pub mod plan;
 pub mod predict;
@@ -19,6 +20,7 @@ pub mod recorder;
 pub mod report;
 pub mod reset;
 pub mod results;
+pub mod rights;
 pub mod run;
 pub mod standup;
 pub mod status;
@@ -60,4 +62,12 @@ impl Session {
             patience: self.patience,
         }
     }
+}
+
+/// Makes another user's stack this user's, and tells it.
+pub async fn take_over(session: &Session, namespace: &str) -> anyhow::Result<()> {
+    if let Some(before) = crate::steps::owner::take_over(&session.cluster, namespace).await? {
+        session.report.warn(format!("the stack in namespace {namespace} was {before}'s; it is yours now"));
+    }
+    Ok(())
 }

@@ -6,4 +6,5 @@
 mod failures;
 mod loads;
 mod published;
+mod rights;
 mod support;
