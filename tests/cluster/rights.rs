@@ -329,6 +329,50 @@ fn cluster_rights_each_verb_is_missed() {
     cleaned_up(&admin);
 }
 
+/// The real admission of Pod Security's restricted profile takes every pod that bench makes.
+#[test]
+#[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
+fn cluster_rights_pods_pass_pod_security() {
+    let admin = Place::new("rights-pods");
+    let (_, _) = prepared(&admin);
+    let mut plan = plan();
+    plan.profile = Some(
+        serde_json::from_value(json!({
+            "name": "p", "request_type": "chat_completions", "rates": [1.0], "max_seconds": 10, "prompt_tokens": {"mean": 10},
+            "output_tokens": {"mean": 10}, "seed": 1, "effective_seed": 1, "samples": null,
+        }))
+        .unwrap(),
+    );
+    plan.scenario.adapter.namespace = NS.into();
+    let mut objects = manifests::stack(&plan).unwrap();
+    objects.extend(bench::load::job::harness(&plan, "r", "load").unwrap().objects);
+    let recorder = json!({"agent_pod": "agent", "agent_image": "x:1", "streamed": true, "agent_args": ["a"]});
+    objects.extend(manifests::objects(&plan, "agent-pod.yaml", recorder).unwrap());
+    let adapter = json!({"rules": "rules: []", "rules_sum": "0", "suffix": "x", "prometheus_url": "https://x", "prometheus_ca": "x"});
+    objects.extend(manifests::objects(&plan, "adapter.yaml", adapter).unwrap());
+    for account in ["llmd-bench-agent", "prometheus-adapter"] {
+        admin.kubectl(&["create", "serviceaccount", "-n", NS, account]);
+    }
+    let mut tried = 0;
+    let mut dry_run = |spec: &Value| {
+        tried += 1;
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("pod-{tried}"), "namespace": NS}, "spec": spec});
+        let file = admin.dir.join("pod.json");
+        std::fs::write(&file, pod.to_string()).unwrap();
+        admin.kubectl(&["create", "--dry-run=server", "-f", file.to_str().unwrap()])
+    };
+    for o in &objects {
+        let spec = if o["kind"] == "Pod" { Some(&o["spec"]) } else { o.pointer("/spec/template/spec") };
+        if let Some(spec) = spec {
+            dry_run(spec).exits(0);
+        }
+    }
+    let loose = json!({"containers": [{"name": "c", "image": "x:1"}]});
+    dry_run(&loose).exits(1).says("violates PodSecurity");
+    assert_eq!(tried, 6, "model server, gateway, load, recorder, adapter, and the one that is refused");
+    cleaned_up(&admin);
+}
+
 /// Whoever prepares the cluster: what an own adapter and WVA's chart make passes under that role, escalation checks and all.
 #[test]
 #[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
@@ -360,7 +404,7 @@ fn cluster_rights_of_the_cluster_part() {
 
     // Names of their own, so that the dry run meets nothing that is there.
     plan.scenario.adapter.namespace = NS.into();
-    let extra = json!({"rules": "rules: []", "rules_sum": "0", "prometheus_url": "https://x", "prometheus_ca": "x"});
+    let extra = json!({"rules": "rules: []", "rules_sum": "0", "suffix": "x", "prometheus_url": "https://x", "prometheus_ca": "x"});
     let mut tried = 0;
     for o in manifests::objects(&plan, "adapter.yaml", extra).unwrap() {
         let file = preparer.dir.join("object.json");
