@@ -106,8 +106,18 @@ fn cluster_rights() {
     bench(&user, &RUN).exits(0);
     bench(&user, &["status", "-p", NS]).exits(0);
     bench(&user, &["swap-to-hpa", "-p", NS]).exits(0).says("not restarted");
+    ended(&admin, &user, seen, &token);
+}
 
-    // Killed in the middle of the load, taken up again, while the pods of the run are looked at.
+/// The same user in a static arm: a run that is killed in the middle of its load, and taken up again.
+#[test]
+#[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
+fn cluster_rights_resume() {
+    let admin = Place::new("rights-resume");
+    let (user, token) = prepared(&admin);
+    let mut seen = Seen::default();
+    bench(&user, &["preflight", "-c", "simulated", "--static", "1", "-p", NS]).exits(0);
+    bench(&user, &["standup", "-c", "simulated", "--static", "1", "-p", NS]).exits(0);
     let mut run = user.command(&RUN).env("BENCH_SET", PROMETHEUS).stderr(Stdio::null()).spawn().unwrap();
     harness_runs(&admin, &mut run);
     seen.look(&admin);
@@ -116,18 +126,21 @@ fn cluster_rights() {
     bench(&user, &["resume"]).exits(0);
     seen.look(&admin);
     assert!(seen.pods >= 4, "model server, gateway, recorder and load were looked at: {}", seen.pods);
-    bench(&user, &["swap-to-static", "1", "-p", NS]).exits(0);
-    bench(&user, &["teardown", "-p", NS]).exits(0);
+    ended(&admin, &user, seen, &token);
+}
 
-    let left =
-        admin.get(&["all,configmap,lease,role,rolebinding,serviceaccount,hpa", "-n", NS, "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
-    assert_eq!(left["items"].as_array().unwrap().iter().map(|o| &o["metadata"]["name"]).collect::<Vec<_>>(), Vec::<&Value>::new());
+/// Teardown, and what is left: nothing of bench's, the namespace, and no credential anywhere.
+fn ended(admin: &Place, user: &Place, mut seen: Seen, token: &str) {
+    bench(user, &["teardown", "-p", NS]).exits(0);
+    let kinds = "all,configmap,lease,role,rolebinding,serviceaccount,hpa";
+    let left = admin.get(&[kinds, "-n", NS, "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
+    let left: Vec<&Value> = left["items"].as_array().unwrap().iter().map(|o| &o["metadata"]["name"]).collect();
+    assert_eq!(left, Vec::<&Value>::new());
     assert_eq!(admin.get(&["namespace", NS])["status"]["phase"], "Active", "somebody else's namespace stays");
-
     let files = seen.read_files(&user.dir);
     assert!(files > 20, "{files} files");
-    seen.holds_no_credential(&token, &admin);
-    cleaned_up(&admin);
+    seen.holds_no_credential(token, admin);
+    cleaned_up(admin);
 }
 
 fn harness_runs(admin: &Place, run: &mut Child) {
