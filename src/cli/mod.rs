@@ -132,16 +132,17 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Prints an error as the user reads it, or as one JSON object, and gives its exit code.
 pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
+    use crate::config::secrets::redact_text;
     let (exit, hint) = classify(error);
-    let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
+    // Other people's words, log lines among them, end up in logs of pipelines.
+    let text = redact_text(&format!("{error:#}"));
+    let evidence: Vec<String> = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
+    let evidence: Vec<String> = evidence.iter().map(|l| redact_text(l)).collect();
     if output == Output::Json {
-        outln!(
-            "{}",
-            serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence})
-        );
+        outln!("{}", serde_json::json!({"event": "error", "exit": exit.code(), "message": text, "hint": hint, "evidence": evidence}));
         return exit;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {text}");
     for line in &evidence {
         eprintln!("  | {line}");
     }
