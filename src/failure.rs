@@ -3,7 +3,7 @@
 //! `screen.rs` shows it; here is what it holds.
 
 use crate::cluster::ClusterError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, secrets::redact_text};
 use bench_model::exit::Exit;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -65,6 +65,14 @@ impl Failure {
     #[must_use]
     pub fn evidence(mut self, lines: Vec<String>) -> Self {
         self.evidence = lines;
+        self
+    }
+
+    /// Without credentials: other people's words, log lines among them, end up in logs of pipelines.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        let texts = [&mut self.message].into_iter().chain(&mut self.evidence).chain(self.condition.as_mut().map(|c| &mut c.still));
+        texts.for_each(|t| *t = redact_text(t));
         self
     }
 

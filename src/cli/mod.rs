@@ -138,7 +138,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Prints an error as the user reads it, on one screen, or as one JSON object with everything, and gives its exit code.
 pub fn tell(error: anyhow::Error, output: Output) -> Exit {
-    let f = Failure::of(error);
+    let f = Failure::of(error).redacted();
     if output == Output::Json {
         let object = serde_json::json!({
             "event": "error", "exit": f.exit.code(), "message": f.message, "hint": f.hint, "evidence": f.evidence,
