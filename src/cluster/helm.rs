@@ -51,6 +51,18 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// A new file that only this user may read; nobody can have put a link in its place.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // What an earlier process of this number left.
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
 /// Helm bound to one cluster.
 pub struct Helm {
     kubeconfig: Option<PathBuf>,
@@ -142,7 +154,7 @@ impl Helm {
         }
         // Values go by file: they may be long, and a command line is seen by everybody on the machine.
         let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{}.json", chart.release, std::process::id()));
-        std::fs::write(&file, chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
+        write_private(&file, &chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
         let path = file.to_string_lossy();
         let mut args = vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path];
         let labels: Vec<String> = chart.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();

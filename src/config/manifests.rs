@@ -55,6 +55,7 @@ pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderE
         "deployment": plan.deployment(),
         "gateway": plan.gateway_service(),
         "ms": s.model_server,
+        "ms_env": super::secrets::env_list(s.model_server.env.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
         "gw": s.gateway,
         "wva": s.wva,
         "adapter": s.adapter,
@@ -220,3 +221,7 @@ pub fn adapter_rules() -> String {
     ));
     out
 }
+
+#[cfg(test)]
+#[path = "manifests_tests.rs"]
+mod tests;

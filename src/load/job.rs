@@ -106,6 +106,8 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     for (k, v) in &rendered.env {
         env[k] = json!(v);
     }
+    let env =
+        crate::config::secrets::env_list(env.as_object().into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str().unwrap_or_default())));
     let extra = json!({
         "job": job,
         "image": g.image.name,

@@ -338,7 +338,8 @@ async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Res
 fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> {
     let mut objects = super::plan::objects(&Plan { profile: None, ..(*ctx.plan).clone() })?;
     objects.extend(load.objects.iter().cloned());
-    for o in objects {
+    for mut o in objects {
+        crate::config::secrets::redact(&mut o);
         let r = Ref::of(&o)?;
         let yaml = serde_yaml::to_string(&o).context("cannot write a manifest as YAML")?;
         let name = format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name);
