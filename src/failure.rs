@@ -54,7 +54,11 @@ pub fn classify(e: &anyhow::Error) -> (Exit, Option<String>) {
             let exit = if matches!(c, ClusterError::Slow { .. }) { Exit::TimedOut } else { Exit::Cluster };
             return (exit, c.hint());
         }
-        if cause.is::<std::io::Error>() {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            if crate::ops::disk::is_full(io) {
+                let hint = "the disk is full: make room, then `bench resume` carries on; what is in the cluster stays there";
+                return (Exit::Interrupted, Some(hint.into()));
+            }
             return (Exit::Usage, None);
         }
     }

@@ -120,7 +120,10 @@ mod tests {
                 "2026-11-24T03:11:59Z 26-11-23 19:10:54|INFO |x - Benchmark 1 (constant@2.00): {status} | elapsed=40.9s | successful=19 errored=1 incomplete=0 | requests/s=2.05"
             )
         };
-        assert_eq!(record_of(&line("completed")).unwrap()["progress"], json!({"rate": 2.0, "successful": 19, "errored": 1, "elapsed_s": 40.9}));
+        assert_eq!(
+            record_of(&line("completed")).unwrap()["progress"],
+            json!({"rate": 2.0, "successful": 19, "errored": 1, "elapsed_s": 40.9})
+        );
         let long = format!("{MARK}{{\"a\":\"{}\"}}", "x".repeat(LONGEST));
         for other in [line("active"), "hello".into(), format!("{MARK}{{torn"), format!("{MARK}[1]"), long, String::new()] {
             assert_eq!(record_of(&other), None, "{other:.60}");

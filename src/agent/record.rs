@@ -1,7 +1,7 @@
 //! The recorder's main loop: write what the watches see, know when the load ended and when replicas have settled.
 
-use super::names;
 use super::logs::{follow_load, keep_leaving};
+use super::names;
 use super::watch::{Watched, follow};
 use crate::cluster::kind;
 use anyhow::Context;
