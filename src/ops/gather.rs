@@ -191,6 +191,8 @@ pub async fn logs(ctx: &Ctx, dir: &Path) -> anyhow::Result<Vec<String>> {
 /// One log, written whole or not at all.
 async fn log(ctx: &Ctx, at: &Container, dir: &Path) -> anyhow::Result<()> {
     let text = ctx.cluster.logs(at, LOG_LINES, false).await?;
+    // A server may print what it was given; run directories are passed on.
+    let text = crate::config::secrets::redact_text(&text);
     super::results::write_soon(&dir.join(format!("{}.{}.log", at.pod, at.container)), text.as_bytes())
 }
 

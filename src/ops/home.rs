@@ -57,15 +57,21 @@ pub async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harnes
     let mut lack = Lack::default();
     if fetched.is_none() {
         record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-        if let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await {
-            full_is_final(&e, &run)?;
+        // A step's error is words for the user: what kind it was has to be known before.
+        let (mut full, mut keeps) = (false, true);
+        let got = ctx.step("results", "the load's files", async {
+            harness::collect(ctx, &ended, &load_dir).await.inspect_err(|e| (full, keeps) = (disk::ran_out(e), Lost::keeps(e)))
+        });
+        match got.await {
+            Ok(()) => {}
+            // A full disk ends it at once: nothing else can be written either, and the pods keep everything.
+            Err(e) if full => return Err(disk::failure(&e, &run).into()),
             // The pod is the only place that has them.
-            if Lost::keeps(&e) {
+            Err(e) if keeps => {
                 lack.later.push("load");
                 lack.missing.push(format!("load: {e:#}"));
-            } else {
-                lack.load_lost = Some(format!("{e:#}"));
             }
+            Err(e) => lack.load_lost = Some(format!("{e:#}")),
         }
     }
     record.state = RunState::Settling;
@@ -106,13 +112,15 @@ async fn bring_and_judge(
     ended: &follow::Ended,
 ) -> anyhow::Result<()> {
     let begun = Utc::now();
-    ctx.step("collect", "records, metrics, logs", async {
-        let samples = bring_home(ctx, dir, record, recorder, prometheus, &mut lack).await?;
+    let mut full = false;
+    let home = ctx.step("collect", "records, metrics, logs", async {
+        let samples = bring_home(ctx, dir, record, recorder, prometheus, &mut lack).await.inspect_err(|e| full = disk::ran_out(e))?;
         let seconds = (Utc::now() - begun).num_milliseconds() as f64 / 1000.0;
         Ok(((), format!("{samples} samples; all on disk {seconds:.1} s after the recording's end")))
-    })
-    .await
-    .map_err(|e| if disk::ran_out(&e) { disk::failure(&e, &record.id).into() } else { e })?;
+    });
+    if let Err(e) = home.await {
+        return Err(if full { disk::failure(&e, &record.id).into() } else { e });
+    }
     let account = account::take(&ctx.plan, dir)?;
     if !lack.later.contains(&"load") {
         let why = lack.load_lost.as_ref().map(|w| format!(" ({w})")).unwrap_or_default();
@@ -132,11 +140,6 @@ async fn bring_and_judge(
     }
     record.times.collected = Some(Utc::now());
     harness::judge(ended, &dir.join(files::LOAD), lack.load_lost.as_deref(), &account)
-}
-
-/// A full disk ends it at once: nothing else can be written either, and the pods keep everything.
-fn full_is_final(e: &anyhow::Error, run: &str) -> anyhow::Result<()> {
-    if disk::ran_out(e) { Err(disk::failure(e, run).into()) } else { Ok(()) }
 }
 
 /// Fetches records, metrics, logs; gives how many samples there are.

@@ -227,7 +227,11 @@ impl Recorder {
             if file.path == names::EVENTS {
                 self.remote.fetch_to(&ctx.cluster, &file, &records::stage(run_dir, &uid)?).await?;
             } else if let Some(name) = file.path.strip_prefix(&format!("{}/", names::LEFT)) {
-                self.remote.fetch_to(&ctx.cluster, &file, &run_dir.join(bench_model::run::files::LOGS).join(safe(name)?)).await?;
+                let path = run_dir.join(bench_model::run::files::LOGS).join(safe(name)?);
+                self.remote.fetch_to(&ctx.cluster, &file, &path).await?;
+                // A server may print what it was given; run directories are passed on.
+                let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+                super::results::write_soon(&path, crate::config::secrets::redact_text(&text).as_bytes())?;
             }
         }
         Ok(())
