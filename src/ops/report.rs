@@ -54,7 +54,7 @@ pub fn settings(plan: Option<&Plan>, problems: Vec<String>) -> Settings {
 pub fn plan(dir: &Path) -> anyhow::Result<Plan> {
     let path = dir.join(files::PLAN);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_yaml::from_str(&text).with_context(|| format!("{} is not a plan", path.display()))
+    serde_yaml::from_str(&text).map_err(|e| Failure::new(Exit::Usage, format!("{} is not a plan: {e}", path.display())).into())
 }
 
 /// Writes `summary.json`.
