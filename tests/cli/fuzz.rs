@@ -217,7 +217,11 @@ fn scenarios_profiles_coefficients_and_gates() {
             }
         });
     };
-    for n in 0..1200u64 {
+    for (i, (name, bomb)) in bombs().into_iter().enumerate() {
+        eprintln!("{name}");
+        (0..4).for_each(|kind| one(kind, 10_000 + i as u64, &bomb));
+    }
+    for n in 0..700u64 {
         let mut dice = Dice(n);
         let kind = [0, 0, 0, 1, 1, 1, 2, 3][(n % 8) as usize];
         let whole: &[u8] = match kind {
@@ -228,10 +232,6 @@ fn scenarios_profiles_coefficients_and_gates() {
         };
         let spoilt = spoil(whole, &mut dice);
         one(kind, n, &spoilt);
-    }
-    for (i, (name, bomb)) in bombs().into_iter().enumerate() {
-        eprintln!("bomb {name}");
-        (0..4).for_each(|kind| one(kind, 10_000 + i as u64, &bomb));
     }
     within_memory();
 }
@@ -292,15 +292,15 @@ fn runs() {
                     case(&f.display().to_string(), n, || read_run(&place.path("run"), n, n % 8 == 0));
                     put(f, whole);
                 };
-                for n in (0..700u64).filter(|n| n % threads == thread) {
+                for (i, (_, bomb)) in bombs().into_iter().enumerate().filter(|(i, _)| *i as u64 % threads == thread) {
+                    (0..files.len()).for_each(|file| one(file, 20_000 + i as u64, &bomb));
+                }
+                for n in (0..350u64).filter(|n| n % threads == thread) {
                     let mut dice = Dice(1_000_000 + n);
                     let file = dice.below(files.len());
                     let whole = if files[file].0.ends_with("benchmarks.json") { dice.pick(guidellm) } else { &files[file].1 };
                     let spoilt = spoil(whole, &mut dice);
                     one(file, n, &spoilt);
-                }
-                for (i, (_, bomb)) in bombs().into_iter().enumerate().filter(|(i, _)| *i as u64 % threads == thread) {
-                    (0..files.len()).for_each(|file| one(file, 20_000 + i as u64, &bomb));
                 }
             });
         }
