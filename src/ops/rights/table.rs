@@ -74,14 +74,7 @@ const METRICS_SERVED: &str = "whether the HPA's metrics are served (others, when
 pub const TABLE: &[Right] = &[
     // The stack's namespace.
     stack(When::Always, "", "configmaps", ALL, CHANGING, "the stack's record, records of runs, the gateway's and the load's files"),
-    stack(
-        When::Always,
-        "coordination.k8s.io",
-        "leases",
-        &["get", "list", "create", "update", "patch", "delete"],
-        CHANGING,
-        "the lease that keeps a second bench out",
-    ),
+    stack(When::Always, "coordination.k8s.io", "leases", ALL, CHANGING, "the lease that keeps a second bench out"),
     stack(When::Always, "apps", "deployments", ALL, MADE_ONCE, "model servers and gateway"),
     stack(When::Always, "apps", "deployments/scale", &["patch"], &[RUN, SWAP, RESUME], "sets the start replicas"),
     stack(When::Always, "", "services", ALL, MADE_ONCE, "model servers and gateway"),
