@@ -126,8 +126,8 @@ fn a_helm_that_hangs_is_ended_and_named() {
     let begun = Instant::now();
     let r = ran(place.command(&["preflight", "-c", "simulated", "-k", &config]).env("PATH", path));
     assert!(matches!(r.code, 5 | 6), "{}: {}", r.code, r.stderr);
-    assert!(r.stderr.contains("took more than 20 s") && r.stderr.contains("helm"), "{}", r.stderr);
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(r.stderr.contains("took more than 60 s to run helm list"), "{}", r.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
 }
 
 #[test]

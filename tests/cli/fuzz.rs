@@ -289,7 +289,7 @@ fn runs() {
                 let one = |file: usize, n: u64, content: &[u8]| {
                     let (f, whole) = &files[file];
                     put(f, content);
-                    case(&f.display().to_string(), n, || read_run(&place.path("run"), n, n % 8 == 0));
+                    case(&f.display().to_string(), n, || read_run(&place.path("run"), n, n.is_multiple_of(8)));
                     put(f, whole);
                 };
                 for (i, (_, bomb)) in bombs().into_iter().enumerate().filter(|(i, _)| *i as u64 % threads == thread) {
