@@ -14,6 +14,7 @@ mod compare;
 mod completions;
 mod explain;
 mod gate;
+mod gc;
 mod plan;
 mod predict;
 mod preflight;
@@ -55,6 +56,7 @@ Examples:
   bench explain last                                why each scaling happened, or did not
   bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
   bench teardown                                    remove what bench made, and only that
+  bench gc -n                                       what is left of stacks that are gone
 
 Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 6 the cluster refuses,
 7 interrupted, 8 something is left behind, 70 a bug.";
@@ -77,6 +79,7 @@ pub enum Command {
     Explain(explain::Args),
     Gate(gate::Args),
     Teardown(teardown::Args),
+    Gc(gc::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Agent(agent::Args),
@@ -121,6 +124,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Explain(a) => explain::run(g, &a),
         Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
+        Command::Gc(a) => gc::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),
         Command::Agent(a) => agent::run(a).await,
     }

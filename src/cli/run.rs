@@ -87,9 +87,12 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
 /// What is wrong whatever stack is up is told without asking for it.
 fn check_before_the_cluster(g: &Global, args: &ProfileArgs, sets: &[String]) -> anyhow::Result<()> {
     if let Some(bad) = sets.iter().find(|s| !run_level(s)) {
-        return Err(Failure::new(Exit::Usage, format!("--set {bad}: a run can change only load, reset and recording"))
-            .hint("the stack's own keys are set at standup: bench standup --set …")
-            .into());
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("--set {}: a run can change only load, reset and recording", crate::config::secrets::redact_assignment(bad)),
+        )
+        .hint("the stack's own keys are set at standup: bench standup --set …")
+        .into());
     }
     let anywhere = profile::Context {
         target: "http://endpoint".into(),

@@ -283,6 +283,15 @@ impl Cluster {
         Ok(true)
     }
 
+    /// This user as the API server calls it; `None` when it does not say.
+    pub async fn user(&self) -> Result<Option<String>, ClusterError> {
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask who this user is").await?;
+        let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+        Ok(name.filter(|n| !n.is_empty()).map(String::from))
+    }
+
     /// May this user do it? By SelfSubjectAccessReview.
     pub async fn may(&self, a: &Access<'_>) -> Result<bool, ClusterError> {
         let spec = if a.resource.starts_with('/') {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::load::progress;
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
-use crate::steps::{Ctx, arm, model_server};
+use crate::steps::{Ctx, arm, deployment, model_server};
 use bench_model::exit::Exit;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub async fn started(ctx: &Ctx, job: &str) -> anyhow::Result<(String, DateTime<U
         Ok(Poll::Not(if reasons.is_empty() { format!("its pod is {}", text(&pod, "/status/phase")) } else { reasons.join("; ") }))
     })
     .await;
-    model_server::with_evidence(ctx, wait, &format!("job-name={job}")).await
+    deployment::with_evidence(ctx, wait, ctx.namespace(), &format!("job-name={job}")).await
 }
 
 /// Shows progress until guidellm's container has ended; `limit` is the load's own with some slack.

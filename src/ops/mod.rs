@@ -11,6 +11,7 @@ pub mod follow;
 pub mod formats;
 pub mod gate;
 pub mod gather;
+pub mod gc;
 pub mod harness;
 pub mod plan;
 pub mod predict;
@@ -61,4 +62,12 @@ impl Session {
             patience: self.patience,
         }
     }
+}
+
+/// Makes another user's stack this user's, and tells it.
+pub async fn take_over(session: &Session, namespace: &str) -> anyhow::Result<()> {
+    if let Some(before) = crate::steps::owner::take_over(&session.cluster, namespace).await? {
+        session.report.warn(format!("the stack in namespace {namespace} was {before}'s; it is yours now"));
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
-use crate::steps::{Ctx, arm, gateway};
+use crate::steps::{Ctx, arm, gateway, others, owner};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
@@ -38,6 +38,7 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     let dir = session.results.join(&id);
     let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
     // What is refused leaves no run behind.
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
     record_of_stack::require_up(&ctx).await?;
     refuse_live_run(&ctx, "").await?;
     arm::refuse_foreign_hpa(&ctx).await?;
@@ -142,8 +143,9 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
         .await?;
     record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
     record.reset = reset::reset(ctx, prometheus, skip).await?;
-    // Resetting took a while; somebody may have begun another run meanwhile.
+    // Resetting took a while; somebody may have begun another run meanwhile, or another autoscaler.
     refuse_live_run(ctx, &record.id).await?;
+    others::refuse(ctx).await?;
     let (pod, at) = ctx
         .step("load", &load.job, async {
             ctx.apply_all(load.objects.clone()).await?;
@@ -336,7 +338,8 @@ async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Res
 fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> {
     let mut objects = super::plan::objects(&Plan { profile: None, ..(*ctx.plan).clone() })?;
     objects.extend(load.objects.iter().cloned());
-    for o in objects {
+    for mut o in objects {
+        crate::config::secrets::redact(&mut o);
         let r = Ref::of(&o)?;
         let yaml = serde_yaml::to_string(&o).context("cannot write a manifest as YAML")?;
         let name = format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name);

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, adapter, arm, record};
+use crate::steps::{Ctx, adapter, arm, owner, record};
 use bench_model::plan::{Arm, Plan};
 
 pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx> {
@@ -11,6 +11,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
     super::plan::buildable(&plan)?;
     let ctx = session.stack_ctx(plan);
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
     super::run::refuse_live_run(&ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
     arm::refuse_foreign_hpa(&ctx).await?;

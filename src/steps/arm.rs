@@ -1,11 +1,10 @@
 //! The arm: the one autoscaler that acts on the Deployment, and the proof that it is alive.
 
-use super::{Ctx, adapter, is_ours, wva};
+pub use super::others::{hpas, refuse as refuse_foreign_hpa};
+use super::{Ctx, adapter, is_ours, others, wva};
 use crate::cluster::{Poll, Ref, wait_for};
 use crate::config::manifests::{self, WVA_GAUGE, WVA_HPA};
-use crate::failure::Failure;
 use crate::metrics::Prometheus;
-use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::Value;
 use std::time::Duration;
@@ -53,53 +52,9 @@ pub async fn forget(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<&'stat
     Ok("controller is somebody else's and was not restarted; its gauge stays until its next decision")
 }
 
-/// # Errors
-/// Exit 6 when another namespace has a VariantAutoscaling of the same model: v0.4.2 groups by model alone, and takes
-/// metrics and thresholds from whichever it lists first.
-async fn refuse_same_model_elsewhere(ctx: &Ctx) -> anyhow::Result<()> {
-    let all = match ctx.cluster.list("VariantAutoscaling", None, "").await {
-        Ok(all) => all,
-        Err(e) if e.is_forbidden() => return Ok(()),
-        Err(e) => return Err(e.into()),
-    };
-    let other =
-        all.iter().find(|v| text(v, "/spec/modelID") == ctx.plan.scenario.model && text(v, "/metadata/namespace") != ctx.namespace());
-    if let Some(v) = other {
-        let at = format!("{}/{}", text(v, "/metadata/namespace"), text(v, "/metadata/name"));
-        return Err(Failure::new(Exit::Cluster, format!("VariantAutoscaling {at} is about the same model, {}", ctx.plan.scenario.model))
-            .hint("WVA v0.4.2 mixes up namespaces that serve one model; remove that one or use another cluster")
-            .into());
-    }
-    Ok(())
-}
-
-/// Every HPA that targets our Deployment.
-pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
-    let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
-    all.retain(|h| text(h, "/spec/scaleTargetRef/kind") == "Deployment" && text(h, "/spec/scaleTargetRef/name") == ctx.plan.deployment());
-    Ok(all)
-}
-
-/// # Errors
-/// Exit 6 with the name when somebody else's HPA scales our Deployment.
-pub async fn refuse_foreign_hpa(ctx: &Ctx) -> anyhow::Result<()> {
-    for h in hpas(ctx).await? {
-        if !is_ours(&h, ctx.namespace()) {
-            let name = text(&h, "/metadata/name");
-            return Err(Failure::new(Exit::Cluster, format!("HPA {name} of somebody else scales Deployment {}", ctx.plan.deployment()))
-                .hint(format!(
-                    "two autoscalers on one Deployment measure nothing; remove it: kubectl -n {} delete hpa {name}",
-                    ctx.namespace()
-                ))
-                .into());
-        }
-    }
-    Ok(())
-}
-
 /// Deletes our HPAs; gives their names.
 pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse_autoscalers(ctx).await?;
     let mut gone = vec![];
     for h in hpas(ctx).await? {
         let name = text(&h, "/metadata/name").to_string();
@@ -109,8 +64,11 @@ pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     Ok(gone)
 }
 
-/// Deletes our VariantAutoscaling; `false` when there was none (or no such kind).
+/// Deletes our VariantAutoscaling; `false` when there was none of ours (or no such kind).
 pub async fn delete_va(ctx: &Ctx) -> anyhow::Result<bool> {
+    if !ctx.cluster.get(&va(ctx)).await?.is_some_and(|o| is_ours(&o, ctx.namespace())) {
+        return Ok(false);
+    }
     ctx.cluster.delete_and_wait(&va(ctx), ctx.limit(60)).await
 }
 
@@ -145,7 +103,7 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
 
 /// The arm's HPA, alone on its Deployment and with metrics.
 pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse_autoscalers(ctx).await?;
     let own = manifests::hpa_name(&ctx.plan);
     for h in hpas(ctx).await? {
         let name = text(&h, "/metadata/name");
@@ -181,11 +139,11 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
 
 /// Brings the arm up from whatever is there: standup's last act, and swap's.
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse(ctx).await?;
     let arm = ctx.plan.arm;
     if arm == Arm::Wva {
         ctx.step("wva", "Workload-Variant-Autoscaler", wva::ensure(ctx, prometheus)).await?;
-        refuse_same_model_elsewhere(ctx).await?;
+        others::refuse(ctx).await?;
         ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
     } else {
         ctx.step("no-wva", "nothing of WVA acts on this model", withdraw_wva(ctx, prometheus)).await?;

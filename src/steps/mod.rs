@@ -3,13 +3,21 @@
 //! The cluster decides, the journal remembers. Steps know nothing of commands and print nothing; they tell events.
 
 pub mod adapter;
+mod adapter_rules;
 pub mod arm;
+pub mod deployment;
 pub mod gateway;
+pub mod hand_over;
 pub mod journal;
+pub mod marks;
 pub mod model_server;
 pub mod monitoring;
 pub mod namespace;
+pub mod others;
+pub mod owned;
+pub mod owner;
 pub mod record;
+pub mod stuck;
 pub mod wva;
 
 use crate::cluster::{Applied, Cluster, Ref};

@@ -36,12 +36,14 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     let text = serde_yaml::to_string(&plan).context("cannot write the plan as YAML")?;
     // A stack that is up as planned stays "up" while its steps look whether it still is.
     let held = |key: &str| found.as_ref().and_then(|f| f["data"][key].as_str()).unwrap_or_default();
-    if held("plan.yaml") == text && held("phase") == UP {
+    let annotations = super::owner::annotations(&ctx.cluster, found.as_ref()).await?;
+    let said = |name: &str| found.as_ref().and_then(|f| f.pointer("/metadata/annotations")?.get(name)).is_some();
+    if held("plan.yaml") == text && held("phase") == UP && said(super::owner::OWNER) {
         return Ok(((), format!("{NAME} unchanged")));
     }
     let mut object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": NAME, "namespace": ctx.namespace()},
+        "metadata": {"name": NAME, "namespace": ctx.namespace(), "annotations": annotations},
         "data": {"plan.yaml": text, "phase": phase, "arm": ctx.plan.arm},
     });
     own(&mut object, ctx.namespace());
@@ -126,7 +128,7 @@ pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 /// All records that this user can see; only the context's namespace when listing everywhere is forbidden.
-async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
+pub async fn all(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
     let selector = format!("{}={}", labels::MANAGED_BY, labels::BENCH);
     let mut list = match cluster.list("ConfigMap", None, &selector).await {
         Err(e) if e.is_forbidden() => cluster.list("ConfigMap", Some(&cluster.default_namespace), &selector).await?,

@@ -68,6 +68,7 @@ const MONITORING: &str = "monitoring.coreos.com";
 
 const EXTERNAL: &str = "external.metrics.k8s.io";
 const ASKS_METRICS: &[&str] = &[STANDUP, RUN, SWAP, RESUME];
+const ACTS_BESIDE: &[&str] = &[STANDUP, SWAP, RUN];
 const METRICS_SERVED: &str = "whether the HPA's metrics are served (others, when hpa.metrics names others)";
 
 pub const TABLE: &[Right] = &[
@@ -144,18 +145,22 @@ pub const TABLE: &[Right] = &[
         &[STANDUP, SWAP],
         "whether another namespace serves the same model under WVA",
     ),
+    other(Part::Viewer, "apps", "deployments", &["list"], ACTS_BESIDE, "whether another WVA acts in the cluster"),
+    other(Part::Viewer, "keda.sh", "scaledobjects", &["list"], ACTS_BESIDE, "whether KEDA scales the model servers"),
     // Namespaces that bench makes.
     other(
         Part::Namespaces,
         "",
         "namespaces",
-        &["get", "create", "patch", "delete"],
+        &["get", "list", "create", "patch", "delete"],
         UP_AND_DOWN,
         "makes a namespace that is not there, and removes what it made",
     ),
     other(Part::Namespaces, "", "configmaps", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "", "secrets", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "", "services", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
+    other(Part::Namespaces, "", "pods", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
+    other(Part::Namespaces, "", "persistentvolumeclaims", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "apps", "deployments", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "apps", "statefulsets", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "batch", "jobs", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
@@ -202,7 +207,14 @@ pub const TABLE: &[Right] = &[
     within(other(Part::Wva, "", "secrets", &["get"], UP_AND_DOWN, CERTIFICATE), ""),
     within(other(Part::Wva, MONITORING, "prometheuses", &["list"], UP_AND_DOWN, CERTIFICATE), ""),
     within(other(Part::Wva, "apps", "deployments", &["list"], UP_AND_DOWN, "finds a WVA that helm knows nothing of"), ""),
-    other(Part::Wva, "", "secrets", &["create", "update", "delete"], UP_AND_DOWN, "helm's record of the release"),
+    other(
+        Part::Wva,
+        "",
+        "secrets",
+        &["create", "update", "patch", "delete"],
+        UP_AND_DOWN,
+        "helm's record of the release; handed over to another stack",
+    ),
     other(Part::Wva, "", "configmaps", ALL, UP_AND_DOWN, "WVA's settings, own or somebody's"),
     other(Part::Wva, "", "services", ALL, UP_AND_DOWN, "WVA's chart"),
     other(Part::Wva, "", "serviceaccounts", ALL, UP_AND_DOWN, "WVA's chart"),
