@@ -93,6 +93,7 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
 pub fn install(w: &mut World, ns: &str, interval: &str) {
     let crd = Id::new("CustomResourceDefinition", "", "variantautoscalings.llmd.ai");
     let labels = json!({"control-plane": "controller-manager", "app.kubernetes.io/name": "workload-variant-autoscaler"});
+    // The real one reads it anew before every round: it needs no new pod.
     let config = "workload-variant-autoscaler-variantautoscaling-config";
     let objects = [
         (crd, json!({"metadata": {}, "spec": {"group": "llmd.ai"}})),
@@ -105,7 +106,7 @@ pub fn install(w: &mut World, ns: &str, interval: &str) {
             Id::new("Deployment", ns, CONTROLLER),
             json!({"metadata": {"labels": labels}, "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "manager", "image": "wva"}], "volumes": [{"name": "c", "configMap": {"name": config}}]},
+                "spec": {"containers": [{"name": "manager", "image": "wva"}]},
             }}}),
         ),
     ];
