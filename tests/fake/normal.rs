@@ -74,7 +74,8 @@ pub fn cluster(w: &World, runs: &[(String, &'static str)]) -> Normal {
     for (id, o) in &w.objects {
         let leaving = if is_leaving(o) { " (leaving)" } else { "" };
         match id.kind {
-            "Lease" | "Event" => {}
+            // Helm leaves a chart's CRDs.
+            "Lease" | "Event" | "CustomResourceDefinition" => {}
             "Pod" => {
                 let owner = format!("{} {}", text(o, "/metadata/ownerReferences/0/kind"), text(o, "/metadata/ownerReferences/0/name"));
                 let stale = w.loaded.get(text(o, "/metadata/uid")).is_some_and(|l| *l != w.config_of(o));
@@ -141,6 +142,24 @@ pub fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
         }
     }
     out
+}
+
+/// Changes with everything that is written below a directory.
+pub fn sizes(dir: &Path) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let (mut hash, mut todo) = (DefaultHasher::new(), vec![dir.to_path_buf()]);
+    while let Some(d) = todo.pop() {
+        let mut entries: Vec<_> = std::fs::read_dir(&d).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        entries.sort();
+        for p in entries {
+            if p.is_dir() {
+                todo.push(p);
+            } else if let Ok(m) = p.metadata() {
+                (p, m.len(), m.modified().ok()).hash(&mut hash);
+            }
+        }
+    }
+    hash.finish()
 }
 
 /// What differs, in a few lines.

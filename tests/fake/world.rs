@@ -51,8 +51,6 @@ pub enum Fault {
     LostAnswer,
 }
 
-pub const FAULTS: [Fault; 3] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostAnswer];
-
 #[derive(Debug, Clone)]
 pub struct Release {
     pub namespace: String,
@@ -87,6 +85,10 @@ pub struct World {
     pub writes: Vec<String>,
     /// Every call of a client, in order.
     pub calls: Vec<String>,
+    /// Directory of the results, when moments are to be told apart.
+    pub watched: Option<std::path::PathBuf>,
+    /// Before each call: what had been written in the cluster and on this machine.
+    pub moments: Vec<(usize, u64)>,
     pub faults: BTreeMap<usize, Fault>,
     /// Faults that have happened.
     pub happened: Vec<String>,
@@ -240,6 +242,10 @@ impl Server {
         let mut w = self.world();
         if w.dead {
             return Err(Silence::Dead(None));
+        }
+        if let Some(dir) = &w.watched {
+            let moment = (w.writes.len(), crate::normal::sizes(dir));
+            w.moments.push(moment);
         }
         w.calls.push(what.clone());
         let n = w.calls.len();
