@@ -71,9 +71,11 @@ async fn command(session: &Session, op: Op) -> anyhow::Result<()> {
         Op::Standup(arm) => ops::standup::standup(session, plan(session, arm).await?).await.map(drop),
         Op::Swap(arm) => ops::swap::swap(session, stack().await?, arm).await.map(drop),
         Op::Teardown => {
-            // Whoever is told that there is no stack any more stops here; what is left then shows in the comparison.
+            // Whoever is told that there is no stack any more lets the orphans be collected.
             if session.cluster.get(&bench::steps::record::at(STACK)).await?.is_none() {
-                return Ok(());
+                let older_than = std::time::Duration::ZERO;
+                let options = ops::gc::Options { namespace: Some(STACK.into()), dry_run: false, older_than, volumes: false };
+                return ops::gc::gc(session, &options).await.map(drop);
             }
             ops::teardown::teardown(session, stack().await?, false).await.map(drop)
         }
