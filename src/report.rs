@@ -193,6 +193,7 @@ impl Drop for Progress {
 
 impl Inner {
     fn line(&self, text: &str) {
+        let text = &crate::screen::clean(text);
         match &self.bars {
             Some(b) => {
                 let _ = b.println(text);
@@ -203,7 +204,8 @@ impl Inner {
         }
     }
 
-    fn spinner(&mut self, text: String) {
+    fn spinner(&mut self, text: &str) {
+        let text = crate::screen::clean(&text.replace('\n', " "));
         let Some(bars) = &self.bars else { return };
         let bar = match &self.current {
             Some((bar, _)) => bar.clone(),
@@ -227,7 +229,7 @@ impl Inner {
     }
 
     /// What changes all the time: on a terminal always, elsewhere now and then.
-    fn live(&mut self, text: String) {
+    fn live(&mut self, text: &str) {
         if self.bars.is_some() {
             self.spinner(text);
         } else if self.last_plain.is_none_or(|t| t.elapsed() >= Duration::from_secs(15)) {
@@ -241,7 +243,7 @@ impl Inner {
             Event::StepBegun { step, detail } => {
                 self.clear();
                 if self.bars.is_some() {
-                    self.spinner(format!("{step}  {detail}"));
+                    self.spinner(&format!("{step}  {detail}"));
                 }
             }
             Event::StepDone { step, outcome, seconds } => {
@@ -264,8 +266,8 @@ impl Inner {
                     self.line(&format!("     {:<30} -> {r}", ""));
                 }
             }
-            Event::Load(p) => self.live(p.to_string()),
-            Event::Progress { what, done, of } => self.live(format!("{what} {done} of {of}")),
+            Event::Load(p) => self.live(&p.to_string()),
+            Event::Progress { what, done, of } => self.live(&format!("{what} {done} of {of}")),
         }
     }
 }

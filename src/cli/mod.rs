@@ -8,6 +8,10 @@ macro_rules! out {
 macro_rules! outln {
     ($($t:tt)*) => { $crate::cli::print(format_args!("{}\n", format_args!($($t)*))) };
 }
+/// A line on standard error, made safe for a terminal; never panics, as `eprintln!` does when nobody can read it.
+macro_rules! errln {
+    ($($t:tt)*) => { $crate::screen::tell_line(&format!($($t)*)) };
+}
 
 mod agent;
 mod compare;
@@ -18,6 +22,7 @@ mod gc;
 mod plan;
 mod predict;
 mod preflight;
+mod process;
 mod report;
 mod results;
 mod run;
@@ -27,11 +32,12 @@ mod status;
 mod swap;
 mod teardown;
 
-use crate::failure::{Failure, classify};
+use crate::failure::Failure;
 use crate::report::Output;
 use bench_model::exit::Exit;
 use clap::{Parser, Subcommand};
 
+pub use process::{arguments, end_on_panic, guarded};
 pub use shared::Global;
 
 /// Which autoscaler should serve this model under this load: llm-d's WVA or a plain HPA?
@@ -130,25 +136,19 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
-/// Prints an error as the user reads it, or as one JSON object, and gives its exit code.
-pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
-    let (exit, hint) = classify(error);
-    let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
+/// Prints an error as the user reads it, on one screen, or as one JSON object with everything, and gives its exit code.
+pub fn tell(error: anyhow::Error, output: Output) -> Exit {
+    let f = Failure::of(error).redacted();
     if output == Output::Json {
-        outln!(
-            "{}",
-            serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence})
-        );
-        return exit;
+        let object = serde_json::json!({
+            "event": "error", "exit": f.exit.code(), "message": f.message, "hint": f.hint, "evidence": f.evidence,
+            "step": f.step, "condition": f.condition, "kept": f.kept, "next": f.next,
+        });
+        outln!("{object}");
+    } else {
+        crate::screen::tell_line(&crate::screen::render(&f));
     }
-    eprintln!("error: {error:#}");
-    for line in &evidence {
-        eprintln!("  | {line}");
-    }
-    if let Some(h) = hint {
-        eprintln!("  -> {h}");
-    }
-    exit
+    f.exit
 }
 
 /// Writes to standard output; a closed pipe is a reader that has seen enough, a full disk is not.
@@ -159,7 +159,7 @@ fn print(text: std::fmt::Arguments<'_>) {
         if e.kind() == std::io::ErrorKind::BrokenPipe {
             std::process::exit(i32::from(Exit::Done.code()));
         }
-        eprintln!("error: cannot write the output: {e}");
+        crate::screen::tell_line(&format!("error: cannot write the output: {e}"));
         std::process::exit(i32::from(Exit::Usage.code()));
     }
 }

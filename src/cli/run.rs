@@ -98,7 +98,7 @@ fn check_before_the_cluster(g: &Global, args: &ProfileArgs, sets: &[String]) -> 
         target: "http://endpoint".into(),
         model: "model".into(),
         tokenizer: "model".into(),
-        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+        env: crate::config::profile::environment(),
         ..profile::Context::default()
     };
     profile::load(&g.lookup(), args, &anywhere)?;

@@ -31,8 +31,18 @@ use std::time::Duration;
 /// Field manager of all server-side applies.
 pub const MANAGER: &str = "llmd-bench";
 
-/// Longest time that a single API call may take.
+/// Longest time that a single question to the API may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for what changes something: longer than the 34 s after which the API server itself gives up on a webhook, because
+/// its own answer names it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
+/// A cluster that is there answers its first question at once.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the kubeconfig's credential plugin, which may ask the user to log in.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(120);
+/// Pages of a list; more are a server that goes round in circles.
+const MOST_PAGES: usize = 2000;
 
 /// One object by its kind, namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,7 +119,7 @@ impl Cluster {
     /// Connects by a kubeconfig (or the environment's, or the pod's ServiceAccount) and asks for the version.
     pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, ClusterError> {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
-        let config = match kubeconfig {
+        let mut config = match kubeconfig {
             Some(path) => {
                 let file =
                     kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
@@ -120,8 +130,27 @@ impl Cluster {
         };
         let url = config.cluster_url.to_string();
         let default_namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|e| ClusterError::from_kube(e, "connect", &url))?;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let made = tokio::task::spawn_blocking(move || Client::try_from(config));
+        let client = match tokio::time::timeout(CREDENTIALS_TIMEOUT, made).await {
+            Ok(Ok(made)) => made.map_err(|e| ClusterError::from_kube(e, "connect", &url))?,
+            Ok(Err(e)) => return Err(ClusterError::Config(e.to_string())),
+            Err(_) => return Err(ClusterError::Credentials { seconds: CREDENTIALS_TIMEOUT.as_secs() }),
+        };
+        Self::first_answer(&client, &url).await?;
         Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into), outside: None })
+    }
+
+    /// Something that takes the connection and does not answer is told at once, and not by whatever is asked first.
+    async fn first_answer(client: &Client, url: &str) -> Result<(), ClusterError> {
+        let request = Request::get("/version").body(vec![]).map_err(|e| ClusterError::Config(e.to_string()))?;
+        match tokio::time::timeout(FIRST_ANSWER, client.request::<Value>(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            // Some clusters do not tell strangers their version.
+            Ok(Err(kube::Error::Api(s))) if s.code == 403 => Ok(()),
+            Ok(Err(e)) => Err(ClusterError::from_kube(e, "ask for its version", url)),
+            Err(_) => Err(ClusterError::Silent { url: url.into(), seconds: FIRST_ANSWER.as_secs() }),
+        }
     }
 
     /// The underlying client, for watches.
@@ -143,10 +172,11 @@ impl Cluster {
             .header("accept", "application/json")
             .body(body)
             .map_err(|e| ClusterError::Config(e.to_string()))?;
-        match tokio::time::timeout(CALL_TIMEOUT, self.client.request::<Value>(request)).await {
+        let limit = if method == "GET" { CALL_TIMEOUT } else { WRITE_TIMEOUT };
+        match tokio::time::timeout(limit, self.client.request::<Value>(request)).await {
             Ok(Ok(v)) => Ok(v),
             Ok(Err(e)) => Err(ClusterError::from_kube(e, what, &self.url)),
-            Err(_) => Err(ClusterError::Slow { what: what.into(), seconds: CALL_TIMEOUT.as_secs() }),
+            Err(_) => Err(ClusterError::Slow { what: what.into(), seconds: limit.as_secs() }),
         }
     }
 
@@ -193,7 +223,7 @@ impl Cluster {
         let k = kind(kind_name);
         let mut out = vec![];
         let mut next = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let path = format!("{}?limit=500&labelSelector={}&continue={}", k.collection(namespace), urlencode(selector), urlencode(&next));
             let mut page = self.request("GET", &path, "application/json", vec![], &format!("list {}", k.plural)).await?;
             let items = page.get_mut("items").map(Value::take);
@@ -212,6 +242,8 @@ impl Cluster {
                 return Ok(out);
             }
         }
+        let message = format!("it has not come to its end after {MOST_PAGES} pages");
+        Err(ClusterError::Api { what: format!("list {}", k.plural), code: 0, reason: String::new(), message })
     }
 
     /// Server-side apply without force: a field that another manager owns is an error that names it.

@@ -39,7 +39,7 @@ fn everything(openshift: bool) -> Vec<(String, Value)> {
         let extra = json!({"agent_pod": "agent", "agent_image": "x:1", "streamed": streamed, "agent_args": ["a"]});
         out.extend(objects(&p, "agent-pod.yaml", extra).unwrap().into_iter().map(|o| (format!("agent {streamed}"), o)));
     }
-    let extra = json!({"rules": "rules: []", "rules_sum": "0", "prometheus_url": "https://x", "prometheus_ca": "pem"});
+    let extra = json!({"rules": "rules: []", "rules_sum": "0", "suffix": "x", "prometheus_url": "https://x", "prometheus_ca": "pem"});
     out.extend(objects(&p, "adapter.yaml", extra).unwrap().into_iter().map(|o| ("adapter".to_string(), o)));
     for arm in [Arm::Wva, Arm::Hpa, Arm::Static(2)] {
         let p = plan(arm, openshift, &[]);

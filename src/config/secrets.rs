@@ -98,8 +98,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
                 continue;
             }
             let rest = &text[at + prefix.len()..];
-            // A key goes on over lines, to the end of the text.
-            let length = if prefix.starts_with('-') { rest.len() } else { rest.find(|c| !part(c)).unwrap_or(rest.len()) };
+            let length = if prefix.starts_with('-') { key(rest) } else { rest.find(|c| !part(c)).unwrap_or(rest.len()) };
             if length >= least {
                 out.push(at..at + prefix.len() + length);
             }
@@ -117,6 +116,16 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
     }
     out.sort_by_key(|r| (r.start, r.end));
     out
+}
+
+/// How far a private key in PEM goes; a certificate is nothing secret.
+fn key(after_begin: &str) -> usize {
+    let label = after_begin.split("-----").next().unwrap_or_default();
+    if !label.ends_with("PRIVATE KEY") {
+        return 0;
+    }
+    let end = format!("-----END {label}-----");
+    after_begin.find(&end).map_or(after_begin.len(), |at| at + end.len())
 }
 
 pub fn has_token(text: &str) -> bool {
@@ -206,6 +215,7 @@ mod tests {
             "Qwen/Qwen3-0.6B",
             "hf_home",
             "oci://ghcr.io/a/b",
+            "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
         ] {
             assert!(!has_token(value), "{value}");
         }
@@ -241,6 +251,8 @@ mod tests {
         );
         assert_eq!(redact_assignment("model_server.env.HF_TOKEN=word"), "model_server.env.HF_TOKEN=<redacted>");
         assert_eq!(redact_assignment("scaling.max_replicas=4"), "scaling.max_replicas=4");
+        let key = "a\n-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nb";
+        assert_eq!(redact_text(key), "a\n<redacted>\nb");
         assert_eq!(redact_text("two: hf_abcdefghijklmnopqrstu and hf_abcdefghijklmnopqrstv."), "two: <redacted> and <redacted>");
     }
 }

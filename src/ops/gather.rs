@@ -71,6 +71,8 @@ pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
                     continue;
                 }
             };
+            // A server may print what it was given; run directories are passed on.
+            let text = crate::config::secrets::redact_text(&text);
             if let Err(e) = std::fs::write(logs.join(format!("{pod}.{container}.log")), text) {
                 missing.push(format!("log of {pod}: {e}"));
             }

@@ -61,7 +61,7 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
         tokenizer: stack.scenario.model.clone(),
         namespace: stack.scenario.namespace.clone(),
         max_model_len: scenario::max_model_len(&stack.scenario),
-        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+        env: crate::config::profile::environment(),
     };
     let loaded = profile::load(lookup, args, &context)?;
     let mut notes = loaded.notes;

@@ -190,6 +190,8 @@ impl Checks<'_> {
                 check.detail = format!("{n} of {of} missing");
                 let namespace = match part {
                     Part::Stack => format!(" -n {ns}"),
+                    // Nobody has said yet where it is.
+                    Part::Prometheus if places.prometheus.is_empty() => " -n MONITORING-NAMESPACE".into(),
                     Part::Prometheus => format!(" -n {}", places.prometheus),
                     _ => String::new(),
                 };

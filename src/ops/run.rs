@@ -10,7 +10,7 @@ use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
-use crate::steps::{Ctx, arm, gateway, others, owner};
+use crate::steps::{Ctx, gateway, others, owner};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
@@ -41,7 +41,7 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     record_of_stack::require_up(&ctx).await?;
     refuse_live_run(&ctx, "").await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
+    others::refuse(&ctx).await?;
     reset::check(&ctx.plan)?;
     let mut record = results::new_record(&ctx.plan, &id, Source::Measured);
     save(&dir, &record)?;

@@ -1,7 +1,7 @@
 //! Stands a stack up under an arm. Standing up again changes nothing.
 
 use super::Session;
-use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, owner, record};
+use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, others, owner, record};
 use bench_model::plan::{Arm, Plan};
 use serde_json::Value;
 
@@ -10,8 +10,9 @@ pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     super::plan::buildable(&plan)?;
     let ctx = session.stack_ctx(plan);
     owner::require(&ctx.cluster, ctx.namespace()).await?;
+    // What is refused leaves no namespace behind.
+    others::refuse(&ctx).await?;
     ctx.step("namespace", ctx.namespace(), namespace::ensure(&ctx)).await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
     record::refuse_other_stack(&ctx).await?;
     super::run::refuse_live_run(&ctx, "").await?;
     ctx.step("record", "the stack's record in the cluster", record::write(&ctx, "standing-up")).await?;

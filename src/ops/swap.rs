@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, adapter, arm, owner, record};
+use crate::steps::{Ctx, adapter, arm, others, owner, record};
 use bench_model::plan::{Arm, Plan};
 
 pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx> {
@@ -14,7 +14,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     super::run::refuse_live_run(&ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    arm::refuse_foreign_hpa(&ctx).await?;
+    others::refuse(&ctx).await?;
     if matches!(to, Arm::Wva | Arm::Hpa) {
         ctx.step("adapter", "external metrics", adapter::ensure(&ctx, &prometheus)).await?;
     }

@@ -51,8 +51,9 @@ impl Journal {
             none => none.insert(Open::new(&self.path)?),
         };
         open.seq += 1;
-        let mut e =
-            Entry { seq: open.seq, t: Utc::now(), step: step.into(), state: state.into(), detail: detail.into(), sum: String::new() };
+        // What others said stands here too; journals are passed on.
+        let detail = crate::config::secrets::redact_text(detail);
+        let mut e = Entry { seq: open.seq, t: Utc::now(), step: step.into(), state: state.into(), detail, sum: String::new() };
         e.sum = e.checksum();
         let line = format!("{}\n", serde_json::to_string(&e)?);
         open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()).context("cannot write the journal")

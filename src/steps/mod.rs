@@ -20,7 +20,7 @@ pub mod record;
 pub mod stuck;
 pub mod wva;
 
-use crate::cluster::{Applied, Cluster, Ref};
+use crate::cluster::{Applied, Cluster, ClusterError, Ref, explain};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::report::{Event, Reporter};
@@ -72,9 +72,19 @@ impl Ctx {
                 let error = format!("{e:#}");
                 self.journal(step, "failed", &error)?;
                 self.report.emit(Event::StepFailed { step: step.into(), error, seconds: begun.elapsed().as_secs_f64() });
-                Err(e)
+                Err(self.explained(step, e).await)
             }
         }
+    }
+
+    /// Adds to a step's failure where it happened and, when the cluster has a part in it, what explains it.
+    async fn explained(&self, step: &str, e: anyhow::Error) -> anyhow::Error {
+        let unreachable = e.chain().filter_map(|c| c.downcast_ref::<ClusterError>()).any(|c| c.is_timeout() || c.is_unreachable());
+        let mut f = Failure::of(e).step(step);
+        if f.evidence.is_empty() && !unreachable && matches!(f.exit, Exit::TimedOut | Exit::Cluster) {
+            f.evidence = explain(&self.cluster, self.namespace(), "").await;
+        }
+        f.into()
     }
 
     /// Applies rendered objects in order, each owned by the stack's record when it lives in its namespace.

@@ -74,14 +74,7 @@ const METRICS_SERVED: &str = "whether the HPA's metrics are served (others, when
 pub const TABLE: &[Right] = &[
     // The stack's namespace.
     stack(When::Always, "", "configmaps", ALL, CHANGING, "the stack's record, records of runs, the gateway's and the load's files"),
-    stack(
-        When::Always,
-        "coordination.k8s.io",
-        "leases",
-        &["get", "list", "create", "update", "patch", "delete"],
-        CHANGING,
-        "the lease that keeps a second bench out",
-    ),
+    stack(When::Always, "coordination.k8s.io", "leases", ALL, CHANGING, "the lease that keeps a second bench out"),
     stack(When::Always, "apps", "deployments", ALL, MADE_ONCE, "model servers and gateway"),
     stack(When::Always, "apps", "deployments/scale", &["patch"], &[RUN, SWAP, RESUME], "sets the start replicas"),
     stack(When::Always, "", "services", ALL, MADE_ONCE, "model servers and gateway"),
@@ -261,19 +254,9 @@ pub const TABLE: &[Right] = &[
     within(other(Part::Wva, "", "nodes/status", &["get", "list", "watch", "update", "patch"], UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, "", "pods", READ, UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, "apps", "deployments", &["get", "list", "watch", "update", "patch"], UP_AND_DOWN, WVA_ROLE), ""),
-    within(
-        other(
-            Part::Wva,
-            "llmd.ai",
-            "variantautoscalings",
-            &["get", "list", "watch", "create", "update", "patch", "delete"],
-            UP_AND_DOWN,
-            WVA_ROLE,
-        ),
-        "",
-    ),
+    within(other(Part::Wva, "llmd.ai", "variantautoscalings", &["*"], UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, "llmd.ai", "variantautoscalings/status", &["get", "update", "patch"], UP_AND_DOWN, WVA_ROLE), ""),
-    within(other(Part::Wva, "llmd.ai", "variantautoscalings/finalizers", &["update"], UP_AND_DOWN, WVA_ROLE), ""),
+    within(other(Part::Wva, "llmd.ai", "variantautoscalings/finalizers", &["get", "update", "patch"], UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, "llmd.llm-d.ai", "variantautoscalings", &["*"], UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, "llmd.llm-d.ai", "variantautoscalings/status", &["get"], UP_AND_DOWN, WVA_ROLE), ""),
     within(other(Part::Wva, MONITORING, "servicemonitors", READ, UP_AND_DOWN, WVA_ROLE), ""),
