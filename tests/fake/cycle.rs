@@ -139,12 +139,12 @@ fn an_undisturbed_cycle_leaves_nothing_and_touches_nothing() {
 
 #[test]
 fn stacks_with_every_fault_where_others_were_before() {
-    every_call(setting::furnished(), |op| op != Op::Run, 12);
+    every_call(setting::furnished(), |op| op != Op::Run, 19);
 }
 
 #[test]
 fn stacks_with_every_fault_where_nothing_was() {
-    every_call(setting::bare(), |op| op != Op::Run, 12);
+    every_call(setting::bare(), |op| op != Op::Run, 19);
 }
 
 #[test]
