@@ -8,6 +8,7 @@ mod exports;
 mod formats;
 mod gate;
 mod grafana;
+mod harness;
 mod help;
 mod manifests;
 mod plan;
