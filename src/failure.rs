@@ -136,6 +136,10 @@ pub fn classify(e: &anyhow::Error) -> (Exit, Option<String>) {
             return (exit, c.hint());
         }
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            if crate::ops::disk::is_full(io) {
+                let hint = "the disk is full: make room, then `bench resume` carries on; what is in the cluster stays there";
+                return (Exit::Interrupted, Some(hint.into()));
+            }
             return (Exit::Usage, local(io));
         }
     }

@@ -71,6 +71,7 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
         ("harness.sh", include_str!("../../templates/harness.sh")),
         ("keeper.sh", include_str!("../../templates/keeper.sh")),
         ("gate.py", include_str!("../../templates/gate.py")),
+        ("summary.py", include_str!("../../templates/summary.py")),
     ] {
         files.insert(name.into(), json!(text));
     }

@@ -2,9 +2,11 @@
 //!
 //! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
 
+pub mod account;
 pub mod bounds;
 pub mod collect;
 pub mod compare;
+pub mod disk;
 pub mod explain;
 pub mod facts;
 pub mod follow;
@@ -13,10 +15,12 @@ pub mod gate;
 pub mod gather;
 pub mod gc;
 pub mod harness;
+pub mod home;
 pub mod plan;
 pub mod predict;
 pub mod preflight;
 pub mod recorder;
+pub mod records;
 pub mod report;
 pub mod reset;
 pub mod results;
@@ -26,6 +30,7 @@ pub mod standup;
 pub mod status;
 pub mod swap;
 pub mod teardown;
+pub mod tend;
 
 use crate::cluster::Cluster;
 use crate::report::Reporter;

@@ -2,13 +2,12 @@
 
 use super::recorder::Recorder;
 use super::results::{self, save};
-use super::{Session, follow, gather, harness, report, reset};
+use super::{Session, disk, follow, gather, harness, home, report, reset};
 use crate::cluster::{Container, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
-use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
 use crate::steps::{Ctx, gateway, others, owner};
 use anyhow::Context;
@@ -16,13 +15,9 @@ use bench_model::exit::Exit;
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Seconds of metrics before the load: what the windows of its first decisions look back on.
-const LEAD_S: f64 = 180.0;
 
 /// A run that has been brought home.
 pub struct Finished {
@@ -47,11 +42,12 @@ pub async fn run(session: &Session, plan: Plan, skip_reset: &[String]) -> anyhow
     save(&dir, &record)?;
     let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
     results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
+    disk::warn_if_small(&session.report, &dir, &ctx.plan);
     session.report.note(format!("run {id}"));
     let outcome = interruptible(begin_and_finish(&ctx, &dir, &mut record, skip_reset)).await;
     if outcome.is_err() && record.state == RunState::Preparing {
         // Nothing has been measured yet: what was made for this run is of no use to anybody.
-        if let Err(left) = remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
+        if let Err(left) = home::remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
             ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
         }
         record.state = RunState::Failed;
@@ -68,17 +64,10 @@ pub async fn resume(session: &Session, dir: &Path, mut record: RunRecord) -> any
         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
         if lost {
             // The records and metrics of a load that is gone are still worth having.
-            let recorder = Recorder::of(&ctx, &record.id);
-            let (missing, _) = bring_home(&ctx, dir, &mut record, &recorder, &prometheus, Utc::now()).await;
-            record.missing = missing;
-            remove_run_objects(&ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await?;
-            record.state = RunState::Failed;
-            return Err(Failure::new(Exit::Invalid, format!("the load of run {} is not in the cluster any more: it is lost", record.id))
-                .hint(format!("what could still be collected is in {}", dir.display()))
-                .into());
+            return home::salvage(&ctx, dir, &mut record, &prometheus).await;
         }
         let load = job::harness(&ctx.plan, &record.id, &name)?;
-        finish(&ctx, dir, &mut record, &load, &prometheus).await
+        home::finish(&ctx, dir, &mut record, &load, &prometheus).await
     })
     .await;
     conclude(&ctx, dir, record, outcome)
@@ -93,7 +82,10 @@ fn conclude(ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Resul
             record.state = if ended { RunState::Failed } else { RunState::Interrupted };
         }
         record.failure = Some(format!("{e:#}"));
-        save(dir, &record)?;
+        // The failure is what the user must see, whatever the disk says to its being written down.
+        if let Err(unsaved) = save(dir, &record) {
+            ctx.report.warn(format!("{unsaved:#}"));
+        }
         // A load that failed has numbers too, as far as it came.
         if dir.join(files::EVENTS).exists() {
             let summarised = report::read(dir).and_then(|r| report::write_summary(dir, &r.summary).map(|()| r)).and_then(|r| {
@@ -133,7 +125,7 @@ async fn begin_and_finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, skip: &
     begin(ctx, record, &load, &prometheus, skip).await?;
     record.state = RunState::Loading;
     save(dir, record)?;
-    finish(ctx, dir, record, &load, &prometheus).await
+    home::finish(ctx, dir, record, &load, &prometheus).await
 }
 
 /// Recorder, reset, and the load's Job up to its running container.
@@ -159,129 +151,6 @@ async fn begin(ctx: &Ctx, record: &mut RunRecord, load: &Harness, prometheus: &P
     record.times.harness_started = Some(at);
     record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &pod, "keeper")).await);
     Ok(())
-}
-
-/// Follows the load and brings everything home. Each part is tried even when one before it failed.
-async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
-    let limit = ctx.limit(load.limit_s + 120);
-    let load_dir = dir.join(files::LOAD);
-    // Taken up again in its tail: the load's files are here and its keeper is gone.
-    let fetched = harness::fetched(&load_dir);
-    let ended = match &fetched {
-        Some(e) => e.clone(),
-        None => follow::follow(ctx, prometheus, &load.job, limit).await?,
-    };
-    record.times.harness_started = record.times.harness_started.or(ended.started);
-    record.times.harness_ended = record.times.harness_ended.or(ended.finished);
-    record.state = RunState::Collecting;
-    save(dir, record)?;
-    let mut failed: Vec<String> = vec![];
-    let mut keep: Vec<&str> = vec![];
-    record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-    if fetched.is_none()
-        && let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await
-    {
-        failed.push(format!("load: {e:#}"));
-        // The pod is the only place that has them.
-        if ended.code.is_some() {
-            keep.push("load");
-        }
-    }
-    record.state = RunState::Settling;
-    save(dir, record)?;
-    let recorder = Recorder::of(ctx, &record.id);
-    match settle(ctx, &recorder, prometheus).await {
-        Ok(why) => ctx.report.note(format!("recording ended: {why}")),
-        Err(e) => failed.push(format!("recorder: {e:#}")),
-    }
-    let recording_ended = Utc::now();
-    record.times.recording_ended = Some(recording_ended);
-    let home = ctx.step("collect", "records, metrics, logs", async {
-        let (missing, samples) = bring_home(ctx, dir, record, &recorder, prometheus, recording_ended).await;
-        let seconds = (Utc::now() - recording_ended).num_milliseconds() as f64 / 1000.0;
-        Ok((missing, format!("{samples} samples; all on disk {seconds:.1} s after the recording's end")))
-    });
-    failed.extend(home.await?);
-    for what in &failed {
-        ctx.report.warn(format!("missing: {what}"));
-    }
-    record.missing = failed;
-    save(dir, record)?;
-    if !dir.join(files::EVENTS).exists() {
-        keep.push("recorder");
-    }
-    if !keep.is_empty() {
-        let text = format!("not everything could be fetched ({}); the pods are kept", keep.join(", "));
-        return Err(Failure::new(Exit::Interrupted, text).hint(format!("bench resume {}   tries again", record.id)).into());
-    }
-    if let Err(e) = remove_run_objects(ctx, &record.id, &["Job", "Pod", "ConfigMap"]).await {
-        ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
-    }
-    record.times.collected = Some(Utc::now());
-    harness::judge(&ended, &load_dir)
-}
-
-/// Fetches records, metrics, logs; gives what is missing and how many samples there are.
-async fn bring_home(
-    ctx: &Ctx,
-    dir: &Path,
-    record: &mut RunRecord,
-    recorder: &Recorder,
-    prometheus: &Prometheus,
-    until: DateTime<Utc>,
-) -> (Vec<String>, usize) {
-    let mut failed = vec![];
-    record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
-    if let Err(e) = recorder.collect(ctx, dir).await {
-        failed.push(format!("events.jsonl: {e:#}"));
-    }
-    let from = record.times.harness_started.or(record.times.created).unwrap_or(until);
-    // Prometheus' clock decides which samples are inside.
-    let offset = record.clocks.iter().rev().find(|c| c.clock == "prometheus").map_or(0.0, |c| c.offset_s);
-    let seconds = |t: DateTime<Utc>| t.timestamp_millis() as f64 / 1000.0;
-    let samples = match gather::metrics(ctx, prometheus, dir, seconds(from) - LEAD_S, seconds(until) + offset).await {
-        Ok(n) => n,
-        Err(e) => {
-            failed.push(format!("metrics: {e:#}"));
-            0
-        }
-    };
-    failed.extend(gather::logs(ctx, dir).await);
-    match gather::images(&ctx.cluster, ctx.namespace()).await {
-        Ok(i) => record.images = i,
-        Err(e) => failed.push(format!("image ids: {e:#}")),
-    }
-    (failed, samples)
-}
-
-/// Waits for the recorder's own end, which needs nothing of bench.
-async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyhow::Result<String> {
-    let r = &ctx.plan.scenario.recording;
-    let limit = Duration::from_secs(u64::from(r.tail_limit_s) + 60);
-    let begun = tokio::time::Instant::now();
-    loop {
-        match recorder.done(ctx).await {
-            Ok(Some(why)) => return Ok(why),
-            Ok(None) => {}
-            Err(e) if begun.elapsed() >= limit => return Err(e),
-            Err(_) => {}
-        }
-        if begun.elapsed() >= limit {
-            recorder.stop(ctx).await?;
-            // Its last records are written after it was told.
-            for _ in 0..30 {
-                if let Ok(Some(_)) = recorder.done(ctx).await {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            return Ok("stopped by bench: its own limit has passed".into());
-        }
-        let mut p = LoadProgress { phase: "settling".into(), ..LoadProgress::default() };
-        follow::cluster_state(ctx, prometheus, &mut p).await;
-        ctx.report.emit(Event::Load(p));
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    }
 }
 
 /// Ends early and cleanly on Ctrl-C; the cluster goes on by itself.
@@ -317,18 +186,6 @@ pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
             return Err(Failure::new(Exit::Cluster, format!("run {run} is at work in namespace {}", ctx.namespace()))
                 .hint(format!("bench resume {run}   waits for it and collects it;   bench teardown --force   ends it"))
                 .into());
-        }
-    }
-    Ok(())
-}
-
-/// Deletes Jobs, pods and ConfigMaps of one run.
-async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Result<()> {
-    let selector = format!("{}={run}", labels::RUN);
-    for kind in kinds.iter().copied() {
-        for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
-            let name = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), None).await?;
         }
     }
     Ok(())

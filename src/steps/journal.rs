@@ -58,7 +58,12 @@ impl Journal {
         let mut e = Entry { seq: open.seq, t: Utc::now(), step: step.into(), state: state.into(), detail, sum: String::new() };
         e.sum = e.checksum();
         let line = format!("{}\n", serde_json::to_string(&e)?);
-        open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()).context("cannot write the journal")
+        let written = open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data());
+        if written.is_err() {
+            // A full disk tears the line; the next entry must not be written behind its half.
+            self.open = None;
+        }
+        written.context("cannot write the journal")
     }
 }
 

@@ -70,8 +70,12 @@ impl Ctx {
             }
             Err(e) => {
                 let error = format!("{e:#}");
-                self.journal(step, "failed", &error)?;
+                let kept = self.journal(step, "failed", &error);
                 self.report.emit(Event::StepFailed { step: step.into(), error, seconds: begun.elapsed().as_secs_f64() });
+                // The step's own error says more than that it could not be written down.
+                if let Err(unwritten) = kept {
+                    self.report.warn(format!("{unwritten:#}"));
+                }
                 Err(self.explained(step, e).await)
             }
         }

@@ -26,6 +26,10 @@ pub async fn line(cluster: &Cluster, r: &Ref, object: &Value, refused: Option<&C
     if !leaving.is_empty() {
         causes.insert(0, format!("being deleted since {leaving}"));
     }
+    let owner = object.pointer("/metadata/ownerReferences/0");
+    if let Some(o) = owner.filter(|_| causes.is_empty()) {
+        causes.push(format!("it goes with {} {}, which made it", text(o, "/kind"), text(o, "/name")));
+    }
     if causes.is_empty() {
         causes.push("nothing holds it: it was made again, or its deletion has not begun".into());
     }

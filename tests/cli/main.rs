@@ -10,6 +10,7 @@ mod formats;
 mod fuzz;
 mod gate;
 mod grafana;
+mod harness;
 mod help;
 mod manifests;
 mod plan;
