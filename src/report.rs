@@ -93,6 +93,7 @@ struct Inner {
     bars: Option<MultiProgress>,
     current: Option<(ProgressBar, Instant)>,
     last_plain: Option<Instant>,
+    silent: bool,
 }
 
 /// The reporter; cheap to clone, safe to share.
@@ -103,7 +104,19 @@ impl Reporter {
     /// Bars on a terminal, plain lines elsewhere, JSON lines when asked.
     pub fn new(output: Output) -> Self {
         let terminal = std::io::stderr().is_terminal() && output == Output::Human;
-        Self(Arc::new(Mutex::new(Inner { output, bars: terminal.then(MultiProgress::new), current: None, last_plain: None })))
+        Self(Arc::new(Mutex::new(Inner {
+            output,
+            bars: terminal.then(MultiProgress::new),
+            current: None,
+            last_plain: None,
+            silent: false,
+        })))
+    }
+
+    /// Tells nobody: for whoever does a thing a thousand times.
+    pub fn silent() -> Self {
+        let inner = Inner { output: Output::Human, bars: None, current: None, last_plain: None, silent: true };
+        Self(Arc::new(Mutex::new(inner)))
     }
 
     pub fn output(&self) -> Output {
@@ -142,7 +155,9 @@ impl Reporter {
             }
             return;
         }
-        inner.human(&event);
+        if !inner.silent {
+            inner.human(&event);
+        }
     }
 }
 

@@ -171,7 +171,8 @@ async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((),
         Some(h) if is_ours(&h, ctx.namespace()) => ctx.cluster.delete_and_wait(&hpa, ctx.limit(60)).await?,
         _ => false,
     };
-    if !delete_va(ctx).await? && !had_hpa {
+    // The gauge of a variant that is gone: a kill came between the deletion and the restart.
+    if !delete_va(ctx).await? && !had_hpa && prometheus.query(&ctx.cluster, &gauge(ctx)).await?.is_empty() {
         return Ok(((), "there was nothing".into()));
     }
     let how = forget(ctx, prometheus).await?;
