@@ -9,4 +9,5 @@ pub mod load;
 pub mod metrics;
 pub mod ops;
 pub mod report;
+pub mod screen;
 pub mod steps;

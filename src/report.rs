@@ -53,6 +53,12 @@ pub enum Event {
         ok: bool,
         detail: String,
         remedy: Option<String>,
+        /// Rights that were asked for; only the verdicts about rights have them.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        rights: Vec<crate::ops::rights::Answer>,
+        /// More than fits beside the name, a line each.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<String>,
     },
 }
 
@@ -87,6 +93,7 @@ struct Inner {
     bars: Option<MultiProgress>,
     current: Option<(ProgressBar, Instant)>,
     last_plain: Option<Instant>,
+    silent: bool,
 }
 
 /// The reporter; cheap to clone, safe to share.
@@ -97,7 +104,19 @@ impl Reporter {
     /// Bars on a terminal, plain lines elsewhere, JSON lines when asked.
     pub fn new(output: Output) -> Self {
         let terminal = std::io::stderr().is_terminal() && output == Output::Human;
-        Self(Arc::new(Mutex::new(Inner { output, bars: terminal.then(MultiProgress::new), current: None, last_plain: None })))
+        Self(Arc::new(Mutex::new(Inner {
+            output,
+            bars: terminal.then(MultiProgress::new),
+            current: None,
+            last_plain: None,
+            silent: false,
+        })))
+    }
+
+    /// Tells nobody: for whoever does a thing a thousand times.
+    pub fn silent() -> Self {
+        let inner = Inner { output: Output::Human, bars: None, current: None, last_plain: None, silent: true };
+        Self(Arc::new(Mutex::new(inner)))
     }
 
     pub fn output(&self) -> Output {
@@ -136,7 +155,9 @@ impl Reporter {
             }
             return;
         }
-        inner.human(&event);
+        if !inner.silent {
+            inner.human(&event);
+        }
     }
 }
 
@@ -172,6 +193,7 @@ impl Drop for Progress {
 
 impl Inner {
     fn line(&self, text: &str) {
+        let text = &crate::screen::clean(text);
         match &self.bars {
             Some(b) => {
                 let _ = b.println(text);
@@ -182,7 +204,8 @@ impl Inner {
         }
     }
 
-    fn spinner(&mut self, text: String) {
+    fn spinner(&mut self, text: &str) {
+        let text = crate::screen::clean(&text.replace('\n', " "));
         let Some(bars) = &self.bars else { return };
         let bar = match &self.current {
             Some((bar, _)) => bar.clone(),
@@ -206,7 +229,7 @@ impl Inner {
     }
 
     /// What changes all the time: on a terminal always, elsewhere now and then.
-    fn live(&mut self, text: String) {
+    fn live(&mut self, text: &str) {
         if self.bars.is_some() {
             self.spinner(text);
         } else if self.last_plain.is_none_or(|t| t.elapsed() >= Duration::from_secs(15)) {
@@ -220,7 +243,7 @@ impl Inner {
             Event::StepBegun { step, detail } => {
                 self.clear();
                 if self.bars.is_some() {
-                    self.spinner(format!("{step}  {detail}"));
+                    self.spinner(&format!("{step}  {detail}"));
                 }
             }
             Event::StepDone { step, outcome, seconds } => {
@@ -234,14 +257,17 @@ impl Inner {
             }
             Event::Note { text } => self.line(&format!("     {text}")),
             Event::Warning { text } => self.line(&format!("warning: {text}")),
-            Event::Check { name, ok, detail, remedy } => {
+            Event::Check { name, ok, detail, remedy, lines, .. } => {
                 self.line(&format!("{} {name:<30} {detail}", if *ok { "  ok" } else { "FAIL" }));
+                for l in lines {
+                    self.line(&format!("     {:<30}  | {l}", ""));
+                }
                 if let Some(r) = remedy.as_ref().filter(|_| !ok) {
                     self.line(&format!("     {:<30} -> {r}", ""));
                 }
             }
-            Event::Load(p) => self.live(p.to_string()),
-            Event::Progress { what, done, of } => self.live(format!("{what} {done} of {of}")),
+            Event::Load(p) => self.live(&p.to_string()),
+            Event::Progress { what, done, of } => self.live(&format!("{what} {done} of {of}")),
         }
     }
 }

@@ -9,7 +9,8 @@
 #   MAX_SECONDS      length of one rate, by which the gate knows that end
 #   AHEAD_S          how early the next process is started (default 90): longer than guidellm takes to get ready
 #
-# Leaves in $RESULTS: [rate-K/]stdout.log and stderr.log, exit-K, timeline.jsonl, and DONE (the overall exit code) at the very last.
+# Leaves in $RESULTS: [rate-K/]stdout.log and stderr.log, exit-K, timeline.jsonl, rates.jsonl (a summary of each finished rate, in the
+# container's log too: summary.py), and DONE (the overall exit code) at the very last.
 set -u
 RESULTS=${RESULTS:-/results} BENCH=${BENCH:-/bench} MODE=${MODE:-continuous} N=${N:-1} LIMIT_S=${LIMIT_S:-7200} AHEAD_S=${AHEAD_S:-90}
 RUN=/tmp/harness
@@ -50,6 +51,23 @@ group() {
   read -r pid <"$RUN/pid-$1" 2>/dev/null && kill "-$2" "-$pid" 2>/dev/null
 }
 
+# tell K : a line about each finished rate of process K, beside the load. Its memory is bounded by itself, for guidellm's own bound is
+# this container's: a summary must not cost the next rate.
+tell() {
+  dir=$RESULTS
+  [ "$MODE" = per-rate ] && dir=$RESULTS/rate-$1
+  if [ -s "$dir/benchmarks.json" ]; then
+    (
+      # shellcheck disable=SC3045
+      ulimit -v "${SUMMARY_KB:-1000000}" 2>/dev/null
+      nice python3 "$BENCH/summary.py" "$1" "$dir/benchmarks.json" "$RESULTS" || echo "harness: no summary of process $1" >&2
+      : >"$RUN/told-$1"
+    ) &
+  else
+    : >"$RUN/told-$1"
+  fi
+}
+
 # ended K : true once process K is over. Ends it when its time is up: politely, 5 s later for certain.
 ended() {
   if [ ! -e "$RUN/rc-$1" ]; then
@@ -66,6 +84,7 @@ ended() {
   [ -e "$RUN/late-$1" ] && rc=124
   echo "$rc" >"$RESULTS/exit-$1"
   event process-ended "$1" "$rc"
+  tell "$1"
   [ "$rc" -ne 0 ] && [ "$total" -eq 0 ] && total=$rc
   return 0
 }
@@ -73,6 +92,14 @@ ended() {
 # finish RC : everything is on disk before DONE says so.
 finish() {
   [ -n "$gate_pid" ] && kill "$gate_pid" 2>/dev/null
+  # Summaries are a convenience: not waited for when the pod has to go, nor for long.
+  i=0 patience=60
+  [ "$1" -eq 143 ] && patience=0
+  while [ "$i" -lt "$N" ] && [ "$patience" -gt 0 ]; do
+    if [ -e "$RUN/told-$i" ] || [ ! -e "$RESULTS/exit-$i" ]; then i=$((i + 1)); continue; fi
+    sleep 1
+    patience=$((patience - 1))
+  done
   sync
   echo "$1" >"$RESULTS/DONE.part"
   mv "$RESULTS/DONE.part" "$RESULTS/DONE"

@@ -2,6 +2,7 @@
 //! needs nothing from the machine that started the run.
 
 mod files;
+mod logs;
 mod record;
 mod watch;
 
@@ -14,6 +15,8 @@ pub mod names {
     pub const EVENTS: &str = "events.jsonl";
     /// Present once recording has ended; holds the reason.
     pub const DONE: &str = "DONE";
+    /// Last lines of model servers that left.
+    pub const LEFT: &str = "left";
     /// Made by bench: end now.
     pub const STOP: &str = "STOP";
     /// Made by bench: everything was fetched, the pod may go.

@@ -1,5 +1,6 @@
 //! The recorder's main loop: write what the watches see, know when the load ended and when replicas have settled.
 
+use super::logs::{follow_load, keep_leaving};
 use super::names;
 use super::watch::{Watched, follow};
 use crate::cluster::kind;
@@ -8,9 +9,12 @@ use bench_model::record::{Record, What};
 use chrono::Utc;
 use kube::Client;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -97,6 +101,55 @@ fn harness_ended(r: &Record, job: &str) -> bool {
     statuses.into_iter().flatten().any(|c| c["name"] == "guidellm" && c.pointer("/state/terminated").is_some())
 }
 
+/// The load's pod once its container can have a log.
+fn load_pod<'a>(r: &'a Record, job: &str) -> Option<&'a str> {
+    let of_job = r.object.pointer("/metadata/labels").and_then(|l| l.get("job-name")).and_then(Value::as_str) == Some(job);
+    let statuses = r.object.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let begun = statuses.into_iter().flatten().any(|c| c["name"] == "guidellm" && c.pointer("/state/waiting").is_none());
+    (r.kind == "Pod" && of_job && begun && r.what != What::Deleted).then_some(&r.name)
+}
+
+/// Containers of a model server that is being deleted.
+fn leaving(r: &Record, deployment: &str) -> Option<Vec<String>> {
+    let ours = r.kind == "Pod" && r.name.strip_prefix(deployment).is_some_and(|rest| rest.starts_with('-'));
+    if !ours || r.what == What::Deleted || r.object.pointer("/metadata/deletionTimestamp").is_none() {
+        return None;
+    }
+    let containers = r.object.pointer("/spec/containers").and_then(Value::as_array);
+    Some(containers.into_iter().flatten().filter_map(|c| c["name"].as_str().map(Into::into)).collect())
+}
+
+/// Readers of logs that were begun, so that each is begun once.
+struct Readers {
+    client: Client,
+    out: tokio::sync::mpsc::UnboundedSender<Record>,
+    /// The load's container has ended.
+    over: Arc<AtomicBool>,
+    begun: HashSet<String>,
+}
+
+impl Readers {
+    fn see(&mut self, r: &Record, a: &Args) {
+        if let Some(pod) = load_pod(r, &a.job)
+            && self.begun.insert(pod.into())
+        {
+            tokio::spawn(follow_load(self.client.clone(), a.namespace.clone(), pod.into(), self.over.clone(), self.out.clone()));
+        }
+        if let Some(containers) = leaving(r, &a.deployment)
+            && self.begun.insert(r.name.clone())
+        {
+            let (client, out, a, pod) = (self.client.clone(), self.out.clone(), a.clone(), r.name.clone());
+            tokio::spawn(async move {
+                if let Err(e) = keep_leaving(&client, &a.namespace, &pod, &containers, &a.dir.join(names::LEFT)).await {
+                    let object = json!({"agent": "the log of a pod that leaves cannot be kept", "error": format!("{e:#}")});
+                    // Nobody listens any more when recording is over.
+                    drop(out.send(Record { t: Utc::now(), what: What::Agent, kind: String::new(), name: pod, object }));
+                }
+            });
+        }
+    }
+}
+
 struct Writer {
     file: File,
     dirty: bool,
@@ -146,6 +199,7 @@ pub async fn run(a: Args) -> anyhow::Result<()> {
         tokio::spawn(follow(client.clone(), a.namespace.clone(), Watched { kind: kind(k), only }, tx.clone()));
     }
     let mut state = State { begun: Instant::now(), load_ended: None, settled_since: None };
+    let mut readers = Readers { client, out: tx, over: Arc::default(), begun: HashSet::new() };
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut beats = 0u64;
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -154,6 +208,8 @@ pub async fn run(a: Args) -> anyhow::Result<()> {
             Some(r) = rx.recv() => {
                 let was = state.load_ended.is_some();
                 state.see(&r, &a);
+                readers.over.store(state.load_ended.is_some(), Ordering::Relaxed);
+                readers.see(&r, &a);
                 out.put(&r)?;
                 if !was && state.load_ended.is_some() {
                     out.own(json!({"agent": "the load ended"}))?;

@@ -82,7 +82,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         report: &g.reporter(),
     })?;
     let c = &compared.comparison;
-    compared.problems.iter().for_each(|p| eprintln!("warning: {p}"));
+    compared.problems.iter().for_each(|p| errln!("warning: {p}"));
     let one_line = g.output == Output::Json;
     let text = match a.format {
         _ if one_line => serde_json::to_string(c)? + "\n",

@@ -56,7 +56,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let by_default = if g.output == Output::Json { Format::Json } else { Format::Terminal };
     let format = a.format.unwrap_or(by_default);
     for p in r.ingested.problems.iter().filter(|_| format != Format::Json) {
-        eprintln!("warning: {p}");
+        errln!("warning: {p}");
     }
     match format {
         Format::Json => outln!("{}", serde_json::to_string(&e)?),

@@ -8,6 +8,10 @@ macro_rules! out {
 macro_rules! outln {
     ($($t:tt)*) => { $crate::cli::print(format_args!("{}\n", format_args!($($t)*))) };
 }
+/// A line on standard error, made safe for a terminal; never panics, as `eprintln!` does when nobody can read it.
+macro_rules! errln {
+    ($($t:tt)*) => { $crate::screen::tell_line(&format!($($t)*)) };
+}
 
 mod agent;
 mod attach;
@@ -15,9 +19,11 @@ mod compare;
 mod completions;
 mod explain;
 mod gate;
+mod gc;
 mod plan;
 mod predict;
 mod preflight;
+mod process;
 mod report;
 mod results;
 mod resume;
@@ -28,11 +34,12 @@ mod status;
 mod swap;
 mod teardown;
 
-use crate::failure::{Failure, classify};
+use crate::failure::Failure;
 use crate::report::Output;
 use bench_model::exit::Exit;
 use clap::{Parser, Subcommand};
 
+pub use process::{arguments, end_on_panic, guarded};
 pub use shared::Global;
 
 /// Which autoscaler should serve this model under this load: llm-d's WVA or a plain HPA?
@@ -59,6 +66,7 @@ Examples:
   bench explain last                                why each scaling happened, or did not
   bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
   bench teardown                                    remove what bench made, and only that
+  bench gc -n                                       what is left of stacks that are gone
 
 Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 6 the cluster refuses,
 7 interrupted, 8 something is left behind, 70 a bug.";
@@ -82,6 +90,7 @@ pub enum Command {
     Explain(explain::Args),
     Gate(gate::Args),
     Teardown(teardown::Args),
+    Gc(gc::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Agent(agent::Args),
@@ -128,30 +137,25 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Explain(a) => explain::run(g, &a),
         Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
+        Command::Gc(a) => gc::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),
         Command::Agent(a) => agent::run(a).await,
     }
 }
 
-/// Prints an error as the user reads it, or as one JSON object, and gives its exit code.
-pub fn tell(error: &anyhow::Error, output: Output) -> Exit {
-    let (exit, hint) = classify(error);
-    let evidence = error.chain().find_map(|c| c.downcast_ref::<Failure>()).map(|f| f.evidence.clone()).unwrap_or_default();
+/// Prints an error as the user reads it, on one screen, or as one JSON object with everything, and gives its exit code.
+pub fn tell(error: anyhow::Error, output: Output) -> Exit {
+    let f = Failure::of(error).redacted();
     if output == Output::Json {
-        outln!(
-            "{}",
-            serde_json::json!({"event": "error", "exit": exit.code(), "message": format!("{error:#}"), "hint": hint, "evidence": evidence})
-        );
-        return exit;
+        let object = serde_json::json!({
+            "event": "error", "exit": f.exit.code(), "message": f.message, "hint": f.hint, "evidence": f.evidence,
+            "step": f.step, "condition": f.condition, "kept": f.kept, "next": f.next,
+        });
+        outln!("{object}");
+    } else {
+        crate::screen::tell_line(&crate::screen::render(&f));
     }
-    eprintln!("error: {error:#}");
-    for line in &evidence {
-        eprintln!("  | {line}");
-    }
-    if let Some(h) = hint {
-        eprintln!("  -> {h}");
-    }
-    exit
+    f.exit
 }
 
 /// Writes to standard output; a closed pipe is a reader that has seen enough, a full disk is not.
@@ -162,7 +166,7 @@ fn print(text: std::fmt::Arguments<'_>) {
         if e.kind() == std::io::ErrorKind::BrokenPipe {
             std::process::exit(i32::from(Exit::Done.code()));
         }
-        eprintln!("error: cannot write the output: {e}");
+        crate::screen::tell_line(&format!("error: cannot write the output: {e}"));
         std::process::exit(i32::from(Exit::Usage.code()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent, tell_plan};
 use crate::cluster::Cluster;
-use crate::config::{coefficients, profile, scenario};
+use crate::config::{coefficients, profile, scenario, secrets};
 use crate::ops::{facts, plan};
 use crate::report::Output;
 use anyhow::Context;
@@ -64,7 +64,10 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return diff(g, c, &plan).await;
     }
     let objects = match plan::objects(&plan) {
-        Ok(o) => o,
+        Ok(mut o) => {
+            o.iter_mut().for_each(secrets::redact);
+            o
+        }
         // The plan itself is worth seeing also when this version cannot stand it up.
         Err(e) if crate::failure::classify(&e).0 == Exit::Cluster => {
             report.warn(format!("{e:#}"));

@@ -87,7 +87,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (dir, _) = ops::results::find(&g.results, &a.run)?;
     let r = ops::report::read(&dir)?;
     for p in r.ingested.problems.iter().filter(|_| g.output != Output::Json) {
-        eprintln!("warning: {p}");
+        errln!("warning: {p}");
     }
     match a.format {
         Some(format) => only(&dir, &r, format, a)?,
@@ -106,7 +106,7 @@ fn everything(g: &Global, dir: &Path, r: &Reported) -> anyhow::Result<()> {
     match page {
         Ok(path) => outln!("\n{}", path.display()),
         Err(e) => {
-            eprintln!("warning: {e:#}");
+            errln!("warning: {e:#}");
             outln!("\n{}", dir.display());
         }
     }

@@ -67,7 +67,7 @@ fn export(g: &Global, runs: &[String], to: &Path, start: Option<DateTime<Utc>>) 
     for (dir, _) in dirs {
         let r = ops::report::read(&dir)?;
         for p in &r.ingested.problems {
-            eprintln!("warning: {p}");
+            errln!("warning: {p}");
         }
         let e = ops::formats::export(&r, to, start)?;
         let at =
@@ -109,7 +109,7 @@ fn ls(g: &Global) -> anyhow::Result<()> {
         }
     }
     for u in unreadable {
-        eprintln!("warning: {u}");
+        errln!("warning: {u}");
     }
     if runs.is_empty() && g.output == Output::Human {
         outln!("no run in {} yet; bench run -w PROFILE makes one", g.results.display());

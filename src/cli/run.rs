@@ -91,15 +91,18 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
 /// What is wrong whatever stack is up is told without asking for it.
 fn check_before_the_cluster(g: &Global, args: &ProfileArgs, sets: &[String]) -> anyhow::Result<()> {
     if let Some(bad) = sets.iter().find(|s| !run_level(s)) {
-        return Err(Failure::new(Exit::Usage, format!("--set {bad}: a run can change only load, reset and recording"))
-            .hint("the stack's own keys are set at standup: bench standup --set …")
-            .into());
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("--set {}: a run can change only load, reset and recording", crate::config::secrets::redact_assignment(bad)),
+        )
+        .hint("the stack's own keys are set at standup: bench standup --set …")
+        .into());
     }
     let anywhere = profile::Context {
         target: "http://endpoint".into(),
         model: "model".into(),
         tokenizer: "model".into(),
-        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+        env: crate::config::profile::environment(),
         ..profile::Context::default()
     };
     profile::load(&g.lookup(), args, &anywhere)?;

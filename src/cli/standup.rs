@@ -16,6 +16,9 @@ pub struct Args {
     /// Longest wait for any one condition, in seconds
     #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     wait_s: Option<u64>,
+    /// Make another user's stack yours; nobody but its owner may change it otherwise
+    #[arg(long)]
+    take_over: bool,
     /// Show what would be applied and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -45,6 +48,9 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             session.report.note(format!("{:<7} {}", c.action, c.object));
         }
         return Ok(Exit::Done);
+    }
+    if a.take_over {
+        ops::take_over(&session, plan.namespace()).await?;
     }
     let ctx = ops::standup::standup(&session, plan).await?;
     session.report.note(format!("{} is up under arm {}: {}", ctx.plan.deployment(), ctx.plan.arm, ctx.plan.target()));

@@ -17,6 +17,9 @@ pub struct Args {
     /// Also while a run is at work: its load ends, and what was not fetched is lost
     #[arg(long)]
     force: bool,
+    /// Also when the stack is another user's
+    #[arg(long)]
+    take_over: bool,
     /// List what would be removed and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -30,6 +33,9 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             session.report.note(format!("would remove {what}"));
         }
         return Ok(Exit::Done);
+    }
+    if a.take_over {
+        ops::take_over(&session, plan.namespace()).await?;
     }
     let n = ops::teardown::teardown(&session, plan, a.force).await?;
     session.report.note(format!("{n} objects removed, nothing of bench's is left"));

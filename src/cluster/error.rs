@@ -10,6 +10,10 @@ pub enum ClusterError {
     Unreachable { url: String, what: String, reason: String },
     #[error("the API server took more than {seconds} s to {what}")]
     Slow { what: String, seconds: u64 },
+    #[error("{url} took the connection and did not answer within {seconds} s: no API server, or one that hangs")]
+    Silent { url: String, seconds: u64 },
+    #[error("the credential plugin that the kubeconfig names did not end within {seconds} s")]
+    Credentials { seconds: u64 },
     #[error("not allowed to {what}: {message}")]
     Forbidden { what: String, message: String },
     #[error("cannot {what}: {message}")]
@@ -53,16 +57,30 @@ impl ClusterError {
     }
 
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
+        match self {
+            Self::Forbidden { .. } => true,
+            // helm passes the API server's refusal on as text.
+            Self::Helm(text) => text.contains("is forbidden"),
+            _ => false,
+        }
     }
 
     /// Worth trying again: the network, a timeout, a server that is busy.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Exec { .. } => true,
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Silent { .. } | Self::Exec { .. } => true,
             Self::Api { code, .. } => *code == 429 || *code >= 500,
             _ => false,
         }
+    }
+
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// A deadline ran out, rather than the cluster refused.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Slow { .. } | Self::Silent { .. } | Self::Credentials { .. })
     }
 
     /// What the user can do about it.
@@ -71,9 +89,15 @@ impl ClusterError {
             Self::Config(_) => {
                 Some("give --kubeconfig FILE or set KUBECONFIG; `kubectl config get-contexts` lists contexts for --context".into())
             }
-            Self::Unreachable { .. } | Self::Slow { .. } => {
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Silent { .. } => {
                 Some("is the cluster up, and is it the right context? `kubectl version` and `kubectl config current-context` tell".into())
             }
+            Self::Credentials { .. } => Some("run it yourself: `kubectl version` uses the same plugin".into()),
+            Self::Api { message, .. } if webhook(message).is_some() => Some(format!(
+                "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o wide` shows where {} comes from; \
+                 whoever runs it has to mend or remove it: until then the API server takes no such object",
+                webhook(message).unwrap_or_default()
+            )),
             Self::Forbidden { .. } => Some(
                 "`bench preflight` lists the rights that are needed in the stack's namespace; cluster-wide parts may need an administrator"
                     .into(),
@@ -90,6 +114,11 @@ impl ClusterError {
     }
 }
 
+/// Did the API server refuse it for want of a right, somewhere in the chain?
+pub fn is_forbidden(e: &anyhow::Error) -> bool {
+    e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_forbidden))
+}
+
 /// An error with all its causes on one line.
 fn chain(e: &dyn std::error::Error) -> String {
     let mut out = e.to_string();
@@ -102,4 +131,24 @@ fn chain(e: &dyn std::error::Error) -> String {
         source = s.source();
     }
     out
+}
+
+/// The admission webhook that an answer of the API server blames for not answering.
+fn webhook(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("failed calling webhook \"")?;
+    rest.split_once('"').map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_that_does_not_answer_is_named() {
+        let message = "Internal error occurred: failed calling webhook \"hole.example.com\": failed to call webhook: \
+                       Post \"https://hole.x.svc:443/?timeout=5s\": context deadline exceeded";
+        let e = ClusterError::Api { what: "apply Service a/b".into(), code: 500, reason: "InternalError".into(), message: message.into() };
+        assert!(e.hint().is_some_and(|h| h.contains("hole.example.com") && h.contains("validatingwebhookconfigurations")));
+        assert_eq!(webhook("no such thing"), None);
+    }
 }

@@ -7,6 +7,9 @@ use kube::api::{AttachParams, LogParams};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// Longest time for one stream: a peer that lets bytes trickle is never silent, and has to end all the same.
+const LONGEST: Duration = Duration::from_secs(1800);
+
 /// What a command wrote.
 #[derive(Debug, Default)]
 pub struct ExecOutput {
@@ -43,7 +46,7 @@ impl Cluster {
     /// `sink` piece by piece.
     ///
     /// # Errors
-    /// When the command fails, cannot start, or is silent for `stall`.
+    /// When the command fails, cannot start, is silent for `stall`, or is not over after [`LONGEST`].
     pub async fn exec_stream(
         &self,
         at: &Container,
@@ -52,6 +55,9 @@ impl Cluster {
         stall: Duration,
         mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<String, ClusterError> {
+        if let Some(outside) = &self.outside {
+            return outside.exec(at, command, stdin, &mut sink).await;
+        }
         let fail = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
         let params = AttachParams::default()
             .container(&at.container)
@@ -69,13 +75,14 @@ impl Cluster {
         let mut out = process.stdout().ok_or_else(|| fail("no stdout".into()))?;
         let mut err = process.stderr().ok_or_else(|| fail("no stderr".into()))?;
         let mut writer = process.stdin();
-        let active = std::cell::RefCell::new(tokio::time::Instant::now());
+        let begun = tokio::time::Instant::now();
+        let active = std::cell::Cell::new(begun);
         // The stream is left open: its end overtakes the last bytes on some servers. The command must know how much to read.
         let feed = async {
             if let (Some(w), Some(bytes)) = (&mut writer, stdin) {
                 for piece in bytes.chunks(1 << 16) {
                     w.write_all(piece).await?;
-                    *active.borrow_mut() = tokio::time::Instant::now();
+                    active.set(tokio::time::Instant::now());
                 }
                 w.flush().await?;
             }
@@ -84,12 +91,8 @@ impl Cluster {
         let drain = async {
             let mut buffer = vec![0; 1 << 16];
             loop {
-                let n = match tokio::time::timeout(stall, out.read(&mut buffer)).await {
-                    Ok(n) => n?,
-                    // A command that is still being fed has nothing to say yet.
-                    Err(_) if active.borrow().elapsed() < stall => continue,
-                    Err(_) => return Err(std::io::Error::other(format!("silent for {} s", stall.as_secs()))),
-                };
+                let n = out.read(&mut buffer).await?;
+                active.set(tokio::time::Instant::now());
                 if n == 0 {
                     return std::io::Result::Ok(());
                 }
@@ -102,7 +105,22 @@ impl Cluster {
             std::io::Result::Ok(String::from_utf8_lossy(&text).trim().to_string())
         };
         // Whoever fails first ends the others: a sink that cannot write must not wait for a stream that it no longer reads.
-        let ended = futures::try_join!(async { std::io::Result::Ok(feed.await) }, drain, async { Ok(errors.await.unwrap_or_default()) });
+        let ended =
+            async { futures::try_join!(async { std::io::Result::Ok(feed.await) }, drain, async { Ok(errors.await.unwrap_or_default()) }) };
+        // One watch over all of them: standard error that is never closed holds up the end as well.
+        let silence = async {
+            loop {
+                let until = (active.get() + stall).min(begun + LONGEST);
+                tokio::time::sleep_until(until).await;
+                if begun.elapsed() >= LONGEST {
+                    return std::io::Error::other(format!("not over after {} s", LONGEST.as_secs()));
+                }
+                if active.get().elapsed() >= stall {
+                    return std::io::Error::other(format!("silent for {} s", stall.as_secs()));
+                }
+            }
+        };
+        let ended = tokio::select! { done = ended => done, e = silence => Err(e) };
         let mut fed = Ok(());
         let drained = ended.map(|(f, (), text)| (fed, stderr) = (f, text));
         let status = match status {

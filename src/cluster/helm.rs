@@ -1,8 +1,9 @@
 //! Helm, as a program on the PATH, with typed outcomes.
 
-use super::ClusterError;
+use super::{ClusterError, Outside};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an installation did.
@@ -36,6 +37,8 @@ pub struct Chart<'a> {
     /// Ignored by helm for local charts.
     pub version: &'a str,
     pub values: &'a Value,
+    /// Of the release itself: its Secret carries them.
+    pub labels: &'a [(&'a str, &'a str)],
 }
 
 /// Equal but for the form of numbers: helm gives 5.0 back as 5.
@@ -48,18 +51,34 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// A new file that only this user may read; nobody can have put a link in its place.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // What an earlier process of this number left.
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
 /// Helm bound to one cluster.
 pub struct Helm {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
+    outside: Option<Arc<dyn Outside>>,
 }
 
 impl Helm {
-    pub(super) fn new(kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
-        Self { kubeconfig, context }
+    pub(super) fn new(kubeconfig: Option<PathBuf>, context: Option<String>, outside: Option<Arc<dyn Outside>>) -> Self {
+        Self { kubeconfig, context, outside }
     }
 
     async fn run(&self, args: &[&str], limit: Duration) -> Result<String, ClusterError> {
+        if let Some(outside) = &self.outside {
+            return outside.helm(args).await;
+        }
         let mut all: Vec<String> = args.iter().map(ToString::to_string).collect();
         if let Some(c) = &self.context {
             all.extend(["--kube-context".into(), c.clone()]);
@@ -135,9 +154,14 @@ impl Helm {
         }
         // Values go by file: they may be long, and a command line is seen by everybody on the machine.
         let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{}.json", chart.release, std::process::id()));
-        std::fs::write(&file, chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
+        write_private(&file, &chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
         let path = file.to_string_lossy();
         let mut args = vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path];
+        let labels: Vec<String> = chart.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let labels = labels.join(",");
+        if !labels.is_empty() {
+            args.extend(["--labels", &labels]);
+        }
         if chart.reference.contains("://") {
             args.extend(["--version", chart.version]);
             // A registry on this machine is a test's; it has no certificate.
@@ -145,7 +169,12 @@ impl Helm {
                 args.push("--plain-http");
             }
         }
-        let result = self.run(&args, Duration::from_secs(300)).await;
+        let mut result = self.run(&args, Duration::from_secs(300)).await;
+        // Helm before 3.13 labels nothing; the stack's own mark says all the same whose it is.
+        if matches!(&result, Err(ClusterError::Helm(text)) if text.contains("unknown flag: --labels")) {
+            args.retain(|a| *a != "--labels" && *a != labels);
+            result = self.run(&args, Duration::from_secs(300)).await;
+        }
         // The file is ours and temporary: nothing is lost when it cannot be removed.
         std::fs::remove_file(&file).ok();
         result.map(|_| outcome)

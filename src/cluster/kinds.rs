@@ -18,6 +18,7 @@ const fn k(kind: &'static str, group: &'static str, version: &'static str, plura
 /// In the order in which objects are deleted: what acts on others first, what holds others last.
 pub const KINDS: &[Kind] = &[
     k("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers", true),
+    k("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", true),
     k("VariantAutoscaling", "llmd.ai", "v1alpha1", "variantautoscalings", true),
     k("Job", "batch", "v1", "jobs", true),
     k("Deployment", "apps", "v1", "deployments", true),
@@ -36,6 +37,7 @@ pub const KINDS: &[Kind] = &[
     k("ServiceAccount", "", "v1", "serviceaccounts", true),
     k("Secret", "", "v1", "secrets", true),
     k("ConfigMap", "", "v1", "configmaps", true),
+    k("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", true),
     k("Lease", "coordination.k8s.io", "v1", "leases", true),
     k("Event", "", "v1", "events", true),
     k("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", false),

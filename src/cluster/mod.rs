@@ -7,14 +7,16 @@ mod error;
 mod exec;
 mod helm;
 mod kinds;
+mod outside;
 mod proxy;
 mod reasons;
 mod wait;
 
-pub use error::ClusterError;
+pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
 pub use kinds::{KINDS, Kind, kind};
+pub use outside::Outside;
 pub use proxy::ServicePort;
 pub use reasons::{explain, is_hopeless, pod_reasons};
 pub use wait::{Poll, wait_for};
@@ -23,13 +25,25 @@ use http::Request;
 use kube::{Client, config::KubeConfigOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Field manager of all server-side applies.
 pub const MANAGER: &str = "llmd-bench";
 
-/// Longest time that a single API call may take.
+/// Longest time that a single question to the API may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for what changes something: longer than the 34 s after which the API server itself gives up on a webhook, because
+/// its own answer names it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
+/// A cluster that is there answers its first question at once.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// Longer than the first answer may take, so that a silent server is told as one whatever it is silent about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// For the kubeconfig's credential plugin, which may ask the user to log in.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(120);
+/// Pages of a list; more are a server that goes round in circles.
+const MOST_PAGES: usize = 2000;
 
 /// One object by its kind, namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,13 +105,22 @@ pub struct Cluster {
     pub default_namespace: String,
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
+    /// What takes the place of exec streams and helm; `None` for the real ones.
+    outside: Option<Arc<dyn Outside>>,
 }
 
 impl Cluster {
+    /// Over any client, such as one whose service answers from memory. Streams into containers and helm are no requests of a
+    /// client: `outside` answers for them.
+    pub fn with_client(client: Client, outside: Arc<dyn Outside>) -> Self {
+        let default_namespace = client.default_namespace().to_string();
+        Self { client, url: "a client that was given".into(), default_namespace, kubeconfig: None, context: None, outside: Some(outside) }
+    }
+
     /// Connects by a kubeconfig (or the environment's, or the pod's ServiceAccount) and asks for the version.
     pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, ClusterError> {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
-        let config = match kubeconfig {
+        let mut config = match kubeconfig {
             Some(path) => {
                 let file =
                     kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
@@ -108,8 +131,27 @@ impl Cluster {
         };
         let url = config.cluster_url.to_string();
         let default_namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|e| ClusterError::from_kube(e, "connect", &url))?;
-        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into) })
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let made = tokio::task::spawn_blocking(move || Client::try_from(config));
+        let client = match tokio::time::timeout(CREDENTIALS_TIMEOUT, made).await {
+            Ok(Ok(made)) => made.map_err(|e| ClusterError::from_kube(e, "connect", &url))?,
+            Ok(Err(e)) => return Err(ClusterError::Config(e.to_string())),
+            Err(_) => return Err(ClusterError::Credentials { seconds: CREDENTIALS_TIMEOUT.as_secs() }),
+        };
+        Self::first_answer(&client, &url).await?;
+        Ok(Self { client, url, default_namespace, kubeconfig: kubeconfig.map(Into::into), context: context.map(Into::into), outside: None })
+    }
+
+    /// Something that takes the connection and does not answer is told at once, and not by whatever is asked first.
+    async fn first_answer(client: &Client, url: &str) -> Result<(), ClusterError> {
+        let request = Request::get("/version").body(vec![]).map_err(|e| ClusterError::Config(e.to_string()))?;
+        match tokio::time::timeout(FIRST_ANSWER, client.request::<Value>(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            // Some clusters do not tell strangers their version.
+            Ok(Err(kube::Error::Api(s))) if s.code == 403 => Ok(()),
+            Ok(Err(e)) => Err(ClusterError::from_kube(e, "ask for its version", url)),
+            Err(_) => Err(ClusterError::Silent { url: url.into(), seconds: FIRST_ANSWER.as_secs() }),
+        }
     }
 
     /// The underlying client, for watches.
@@ -119,7 +161,7 @@ impl Cluster {
 
     /// Runs helm against the same cluster.
     pub fn helm(&self) -> Helm {
-        Helm::new(self.kubeconfig.clone(), self.context.clone())
+        Helm::new(self.kubeconfig.clone(), self.context.clone(), self.outside.clone())
     }
 
     /// One JSON request; `what` names it in errors.
@@ -131,16 +173,41 @@ impl Cluster {
             .header("accept", "application/json")
             .body(body)
             .map_err(|e| ClusterError::Config(e.to_string()))?;
-        match tokio::time::timeout(CALL_TIMEOUT, self.client.request::<Value>(request)).await {
+        let limit = if method == "GET" { CALL_TIMEOUT } else { WRITE_TIMEOUT };
+        match tokio::time::timeout(limit, self.client.request::<Value>(request)).await {
             Ok(Ok(v)) => Ok(v),
             Ok(Err(e)) => Err(ClusterError::from_kube(e, what, &self.url)),
-            Err(_) => Err(ClusterError::Slow { what: what.into(), seconds: CALL_TIMEOUT.as_secs() }),
+            Err(_) => Err(ClusterError::Slow { what: what.into(), seconds: limit.as_secs() }),
         }
     }
 
     /// GET of any path, e.g. `/version`.
     pub async fn get_path(&self, path: &str) -> Result<Value, ClusterError> {
         self.request("GET", path, "application/json", vec![], &format!("get {path}")).await
+    }
+
+    /// Does the API server serve this kind? By discovery, which every user may read.
+    pub async fn serves(&self, kind_name: &str) -> Result<bool, ClusterError> {
+        let k = kind(kind_name);
+        match self.get_path(&format!("/apis/{}/{}", k.group, k.version)).await {
+            Ok(list) => Ok(list["resources"].as_array().into_iter().flatten().any(|r| r["name"] == k.plural)),
+            Err(e) if e.is_not_found() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// An object that one may do without: `None` when it is not there, and when this user may not look.
+    pub async fn get_if_allowed(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
+        match self.get(r).await {
+            Err(e) if e.is_forbidden() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Does anybody serve this group of the API?
+    pub async fn serves_group(&self, group: &str) -> Result<bool, ClusterError> {
+        let groups = self.get_path("/apis").await?;
+        Ok(groups["groups"].as_array().into_iter().flatten().any(|g| g["name"] == group))
     }
 
     /// `Ok(None)` when there is no such object; a missing kind is an error.
@@ -157,7 +224,7 @@ impl Cluster {
         let k = kind(kind_name);
         let mut out = vec![];
         let mut next = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let path = format!("{}?limit=500&labelSelector={}&continue={}", k.collection(namespace), urlencode(selector), urlencode(&next));
             let mut page = self.request("GET", &path, "application/json", vec![], &format!("list {}", k.plural)).await?;
             let items = page.get_mut("items").map(Value::take);
@@ -176,6 +243,8 @@ impl Cluster {
                 return Ok(out);
             }
         }
+        let message = format!("it has not come to its end after {MOST_PAGES} pages");
+        Err(ClusterError::Api { what: format!("list {}", k.plural), code: 0, reason: String::new(), message })
     }
 
     /// Server-side apply without force: a field that another manager owns is an error that names it.
@@ -247,17 +316,42 @@ impl Cluster {
         Ok(true)
     }
 
+    /// This user as the API server calls it; `None` when it does not say.
+    pub async fn user(&self) -> Result<Option<String>, ClusterError> {
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask who this user is").await?;
+        let name = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
+        Ok(name.filter(|n| !n.is_empty()).map(String::from))
+    }
+
     /// May this user do it? By SelfSubjectAccessReview.
-    pub async fn can_i(&self, verb: &str, kind_name: &str, namespace: &str, subresource: &str) -> Result<bool, ClusterError> {
-        let k = kind(kind_name);
-        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {
-            "verb": verb, "group": k.group, "resource": k.plural, "subresource": subresource,
-            "namespace": if k.namespaced { namespace } else { "" },
-        }}});
+    pub async fn may(&self, a: &Access<'_>) -> Result<bool, ClusterError> {
+        let spec = if a.resource.starts_with('/') {
+            json!({"nonResourceAttributes": {"verb": a.verb, "path": a.resource}})
+        } else {
+            json!({"resourceAttributes": {
+                "verb": a.verb, "group": a.group, "resource": a.resource, "subresource": a.subresource,
+                "namespace": a.namespace, "name": a.name,
+            }})
+        };
+        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         let answer = self.request("POST", path, "application/json", body.to_string().into_bytes(), "ask for rights").await?;
         Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
+}
+
+/// A question to [`Cluster::may`]. Empty: the core group, no subresource, all namespaces (or none), all names.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    pub verb: &'a str,
+    pub group: &'a str,
+    /// Or a path of the API server, with its slash.
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
 }
 
 /// Percent-encodes all but unreserved characters.

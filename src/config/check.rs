@@ -1,6 +1,7 @@
 //! Semantic validation of a scenario: every value has its type, but do they make sense together?
 
 use super::error::Problem;
+use super::secrets;
 use super::tree::At;
 use super::values::{guidellm_version, image_fault, label_fault, quantity};
 use bench_model::scenario::{Behavior, GatewayKind, LoadMode, Method, Provision, Resources, Scenario, SelectPolicy, TokenizerSource};
@@ -40,7 +41,51 @@ pub(crate) fn scenario(s: &Scenario, provenance: &BTreeMap<String, At>) -> (Vec<
     scaling(s, &mut f);
     hpa(s, &mut f);
     load(s, &mut f);
+    credentials(s, &mut f);
     (f.problems, f.warnings)
+}
+
+/// Plans are kept and passed on: no credential may stand in one, not even in a message about it.
+fn credentials(s: &Scenario, f: &mut Findings<'_>) {
+    const REMEDY: &str = "put it into a Secret of the stack's namespace and write secret://NAME/KEY (docs/rbac/README.md)";
+    let mut told = std::collections::BTreeSet::new();
+    for (table, env) in [("model_server.env", &s.model_server.env), ("load.guidellm.env", &s.load.guidellm.env)] {
+        for (name, value) in env {
+            let key = super::path::join(table, name);
+            if secrets::is_secret(name, value) {
+                told.insert(key.clone());
+                f.bad(&key, "this is a credential, or looks like one; plans and run directories are passed on", REMEDY);
+            }
+            if let Some(Err(fault)) = secrets::reference(value) {
+                f.bad(&key, format!("{value:?} {fault}"), "write secret://NAME/KEY");
+            }
+        }
+    }
+    let all = serde_json::to_value(s).unwrap_or_default();
+    strings("", &all, &mut |key, text| {
+        if !told.contains(key) && secrets::has_token(text) {
+            f.bad(key, "this looks like a token or a password; plans and run directories are passed on", REMEDY);
+        }
+        let in_env = ["model_server.env.", "load.guidellm.env."].iter().any(|t| key.starts_with(t));
+        if !in_env && secrets::reference(text).is_some() {
+            f.bad(
+                key,
+                "only an environment variable can be taken from a Secret",
+                "write it as model_server.env.NAME or load.guidellm.env.NAME",
+            );
+        }
+    });
+}
+
+/// Every text of a value with its dotted path.
+fn strings(path: &str, v: &serde_json::Value, see: &mut impl FnMut(&str, &str)) {
+    use serde_json::Value;
+    match v {
+        Value::String(text) => see(path, text),
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| strings(&format!("{path}[{i}]"), v, see)),
+        Value::Object(map) => map.iter().for_each(|(k, v)| strings(&super::path::join(path, k), v, see)),
+        _ => {}
+    }
 }
 
 fn names(s: &Scenario, f: &mut Findings<'_>) {

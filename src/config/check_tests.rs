@@ -100,3 +100,26 @@ fn a_plain_edge_is_allowed() {
     ];
     assert!(loaded(&set).is_ok_and(|l| l.warnings.is_empty()));
 }
+
+/// Whatever is wrong with it besides: a credential is refused, and not repeated.
+#[test]
+fn credentials_are_refused_without_being_repeated() {
+    const TOKEN: &str = "hf_abcdefghijklmnopqrstuvwxyz";
+    for (set, key) in [
+        (format!("model_server.env.HF_TOKEN={TOKEN}"), "model_server.env.HF_TOKEN"),
+        (format!("load.guidellm.env.HARMLESS={TOKEN}"), "load.guidellm.env.HARMLESS"),
+        ("load.guidellm.env.OPENAI_API_KEY=correct-horse".into(), "load.guidellm.env.OPENAI_API_KEY"),
+        (format!("model_server.args=[--hf-token, {TOKEN}]"), "model_server.args[1]"),
+        (format!("model={TOKEN}!"), "model"),
+        ("gateway.balance=http://me:correct-horse@proxy/".into(), "gateway.balance"),
+    ] {
+        let error = loaded(&[&set]).expect_err(&set);
+        let text = error.to_string();
+        assert!(text.contains(key) && text.contains("secret://NAME/KEY"), "{text}");
+        assert!(!text.contains(TOKEN) && !text.contains("correct-horse"), "{text}");
+    }
+    refused(&["gateway.balance=secret://a/b"], "gateway.balance", "only an environment variable");
+    refused(&["model_server.env.X=secret://a"], "model_server.env.X", "no key");
+    let s = loaded(&["model_server.env.HF_TOKEN=secret://hub/token", "load.guidellm.env.TOKENIZERS_PARALLELISM=false"]).unwrap().scenario;
+    assert_eq!(s.model_server.env["HF_TOKEN"], "secret://hub/token");
+}

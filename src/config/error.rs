@@ -1,5 +1,6 @@
 //! What can be wrong with a file or a flag, told so that it can be put right: what, where, why, what to do.
 
+use super::secrets::redact_text;
 use super::tree::At;
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ pub enum ConfigError {
     Read { path: String, source: std::io::Error },
 
     /// Not YAML.
-    #[error("{at}: this is not valid YAML: {message}\n  line: {line_text}")]
+    #[error("{at}: this is not valid YAML: {message}\n  line: {}", short(&redact_text(line_text)))]
     Syntax { at: Box<At>, message: String, line_text: String },
 
     /// Not YAML, but it can be seen what was meant.
@@ -116,11 +117,12 @@ fn not_found(kind: &str, name: &str, nearest: Option<&str>, known: &[String], lo
 }
 
 fn wrong_value(at: &At, key: &str, message: &str, nearest: Option<&str>) -> String {
-    format!("{at}: `{key}`: {message}{}", did_you_mean(nearest))
+    // A value is repeated in many a message; a credential must not be.
+    redact_text(&format!("{at}: `{key}`: {message}{}", did_you_mean(nearest)))
 }
 
 fn problems(list: &[Problem]) -> String {
-    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    redact_text(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 fn broken(at: &At, reasons: &[String], corrected: &str) -> String {
@@ -133,4 +135,12 @@ fn broken(at: &At, reasons: &[String], corrected: &str) -> String {
         let _ = write!(s, "\n    {line}");
     }
     s
+}
+
+/// As much of a line as a reader looks at.
+fn short(line: &str) -> String {
+    match line.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.into(),
+    }
 }

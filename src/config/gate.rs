@@ -69,7 +69,7 @@ impl Gate {
     /// Every way in which the file can be wrong; the message says where.
     pub fn read(&mut self, path: &Path) -> Result<(), ConfigError> {
         let source = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Read { path: source.clone(), source: e })?;
+        let text = super::lookup::text_of(path)?;
         self.add(&text, &source, path.parent())
     }
 

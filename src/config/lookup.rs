@@ -145,8 +145,25 @@ fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "in")
 }
 
+/// Far more than any file written by people; what has no end ends there.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// A whole file of text.
+pub(super) fn text_of(path: &Path) -> Result<String, ConfigError> {
+    use std::io::Read;
+    let read = || {
+        let mut text = String::new();
+        let n = std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+        if n as u64 > MOST_BYTES {
+            return Err(std::io::Error::other(format!("it has more than {} MiB", MOST_BYTES >> 20)));
+        }
+        Ok(text)
+    };
+    read().map_err(|source| ConfigError::Read { path: path.display().to_string(), source })
+}
+
 fn read(path: &Path) -> Result<Found, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.display().to_string(), source })?;
+    let text = text_of(path)?;
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = file.split('.').next().unwrap_or_default().to_string();
     Ok(Found { name, source: path.display().to_string(), text })

@@ -29,7 +29,7 @@ pub struct RenderError {
 }
 
 /// All templates that ship with `bench`.
-const TEMPLATES: &[(&str, &str)] = &[
+pub const TEMPLATES: &[(&str, &str)] = &[
     ("model-server.yaml", include_str!("../../templates/model-server.yaml")),
     ("gateway-haproxy.yaml", include_str!("../../templates/gateway-haproxy.yaml")),
     ("haproxy.cfg.tera", include_str!("../../templates/haproxy.cfg.tera")),
@@ -55,6 +55,7 @@ pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderE
         "deployment": plan.deployment(),
         "gateway": plan.gateway_service(),
         "ms": s.model_server,
+        "ms_env": super::secrets::env_list(s.model_server.env.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
         "gw": s.gateway,
         "wva": s.wva,
         "adapter": s.adapter,
@@ -84,19 +85,29 @@ pub fn objects(plan: &Plan, template: &str, extra: Value) -> Result<Vec<Value>, 
     Ok(objects)
 }
 
-/// Marks an object as made by `bench` for the stack in this namespace.
+/// Marks an object as made by `bench` for the stack in this namespace; and what its controller will make of a template.
 pub fn own(object: &mut Value, stack: &str) {
-    let labels = &mut object["metadata"]["labels"];
-    if !labels.is_object() {
-        *labels = json!({});
-    }
-    labels[labels::MANAGED_BY] = json!(labels::BENCH);
-    labels[labels::STACK] = json!(stack);
+    label(object, labels::MANAGED_BY, labels::BENCH);
+    label(object, labels::STACK, stack);
 }
 
 /// Marks an object as a run's.
 pub fn own_by_run(object: &mut Value, run: &str) {
-    object["metadata"]["labels"][labels::RUN] = json!(run);
+    label(object, labels::RUN, run);
+}
+
+/// Sets a label of an object and of its pod template: pods and ReplicaSets carry the template's labels only.
+fn label(object: &mut Value, name: &str, value: &str) {
+    let set = |at: &mut Value| {
+        if !at["metadata"]["labels"].is_object() {
+            at["metadata"]["labels"] = json!({});
+        }
+        at["metadata"]["labels"][name] = json!(value);
+    };
+    set(object);
+    if let Some(template) = object.pointer_mut("/spec/template").filter(|t| t.is_object()) {
+        set(template);
+    }
 }
 
 /// Model servers, gateway and the recorder's rights.
@@ -210,3 +221,7 @@ pub fn adapter_rules() -> String {
     ));
     out
 }
+
+#[cfg(test)]
+#[path = "manifests_tests.rs"]
+mod tests;

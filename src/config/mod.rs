@@ -16,6 +16,7 @@ mod path;
 pub mod profile;
 mod repair;
 pub mod scenario;
+pub mod secrets;
 mod tokens;
 mod tree;
 pub(crate) mod values;

@@ -12,6 +12,7 @@ use super::tokens::fill;
 use super::tree::{At, Node, Value, parse};
 use bench_model::profile::{Lengths, Profile, RequestType};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// What the command line says about the profile.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +94,12 @@ struct RawData {
 /// Profiles that can be named, with the file that wins.
 pub fn known(lookup: &Lookup) -> Vec<Known> {
     lookup.known(Kind::Profile)
+}
+
+/// llm-d-benchmark's variables of this process; what is not text cannot be meant.
+pub fn environment() -> BTreeMap<String, String> {
+    let text = |(k, v): (std::ffi::OsString, std::ffi::OsString)| Some((k.into_string().ok()?, v.into_string().ok()?));
+    std::env::vars_os().filter_map(text).filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect()
 }
 
 /// Loads, fills in, overrides, types and validates.

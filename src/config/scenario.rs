@@ -5,6 +5,7 @@ use super::de::from_tree;
 use super::error::ConfigError;
 use super::lookup::{Kind, Known, Lookup};
 use super::path::{assignment, flag_value, set, split_outside};
+use super::secrets;
 use super::tree::{At, Entry, Node, parse};
 use bench_model::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -103,7 +104,8 @@ pub fn override_resolved(scenario: &mut Scenario, assignments: &[String]) -> Res
 }
 
 fn apply(root: &mut Node, flag: &str, text: &str) -> Result<(), ConfigError> {
-    let shown = format!("{flag} {text}");
+    // The message of an error must not repeat a credential.
+    let shown = format!("{flag} {}", secrets::redact_assignment(text));
     let (path, value) = assignment(text).ok_or_else(|| ConfigError::Flag {
         flag: shown.clone(),
         message: "this is no assignment".into(),

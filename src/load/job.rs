@@ -71,6 +71,7 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
         ("harness.sh", include_str!("../../templates/harness.sh")),
         ("keeper.sh", include_str!("../../templates/keeper.sh")),
         ("gate.py", include_str!("../../templates/gate.py")),
+        ("summary.py", include_str!("../../templates/summary.py")),
     ] {
         files.insert(name.into(), json!(text));
     }
@@ -106,6 +107,8 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     for (k, v) in &rendered.env {
         env[k] = json!(v);
     }
+    let env =
+        crate::config::secrets::env_list(env.as_object().into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str().unwrap_or_default())));
     let extra = json!({
         "job": job,
         "image": g.image.name,
@@ -121,16 +124,6 @@ pub fn harness(plan: &Plan, run: &str, job: &str) -> anyhow::Result<Harness> {
     let mut objects = manifests::objects(plan, "harness.yaml", extra)?;
     for o in &mut objects {
         own_by_run(o, run);
-    }
-    // The pod of a Job carries the Job template's labels only.
-    if let Some(job) = objects.iter_mut().find(|o| o["kind"] == "Job") {
-        for (k, v) in [
-            (manifests::labels::MANAGED_BY, manifests::labels::BENCH),
-            (manifests::labels::STACK, plan.namespace()),
-            (manifests::labels::RUN, run),
-        ] {
-            job["spec"]["template"]["metadata"]["labels"][k] = json!(v);
-        }
     }
     Ok(Harness { job: job.into(), objects, rendered, limit_s, streams_tokenizer: t.source == TokenizerSource::Directory })
 }

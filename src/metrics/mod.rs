@@ -7,6 +7,8 @@ use bench_model::scenario::PrometheusRef;
 use bench_model::tables::Series;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
 
 /// A Prometheus inside the cluster.
 #[derive(Debug, Clone)]
@@ -22,7 +24,37 @@ pub struct Sample {
 }
 
 /// Longest window of one raw query; longer ones are fetched in pieces, so that no answer grows without bound.
-const CHUNK_S: f64 = 600.0;
+const CHUNK_S: f64 = 1800.0;
+
+/// How long all queries of a collection together may wait for a Prometheus that does not answer.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// What is left of [`PATIENCE`]; shared by the queries of one collection.
+pub struct Patience(Mutex<Duration>);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Mutex::new(PATIENCE))
+    }
+}
+
+impl Patience {
+    /// Takes a pause out of it; `false` when there is none left.
+    fn spend(&self, pause: Duration) -> bool {
+        let mut left = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let enough = *left >= pause;
+        *left = left.saturating_sub(pause);
+        enough
+    }
+}
+
+/// Raw samples of a window, and the parts of it that could not be asked for.
+#[derive(Debug, Default)]
+pub struct Raw {
+    pub series: Vec<Series>,
+    /// (from, to, why), seconds since the epoch.
+    pub failed: Vec<(f64, f64, String)>,
+}
 
 fn str_of<'a>(v: &'a Value, path: &str) -> &'a str {
     v.pointer(path).and_then(Value::as_str).unwrap_or_default()
@@ -39,6 +71,9 @@ impl Prometheus {
             let objects = match cluster.list("Prometheus", None, "").await {
                 Ok(o) => o,
                 Err(e) if e.is_not_found() => vec![],
+                // Whoever names the namespace needs nothing of the rest of the cluster.
+                Err(e) if e.is_forbidden() && wanted.namespace != "auto" => vec![],
+                Err(e) if e.is_forbidden() => return Err(unseen(&e)),
                 Err(e) => return Err(e.into()),
             };
             let mut namespaces: Vec<String> = objects.iter().map(|o| str_of(o, "/metadata/namespace").to_string()).collect();
@@ -47,7 +82,10 @@ impl Prometheus {
             }
             namespaces.dedup();
             for ns in namespaces {
-                let services = cluster.list("Service", Some(&ns), "").await?;
+                let services = match cluster.list("Service", Some(&ns), "").await {
+                    Err(e) if e.is_forbidden() => return Err(unseen(&e)),
+                    other => other?,
+                };
                 let mut names: Vec<&str> =
                     services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
                 // The operator's headless Service answers too, but its name is in no certificate.
@@ -120,16 +158,35 @@ impl Prometheus {
         Ok((!rows.is_empty()).then(|| rows.iter().map(|r| r.value).sum()))
     }
 
-    /// Raw samples with the scrape's own timestamps, by range selectors over ]from, to] (seconds since the epoch).
-    pub async fn raw(&self, cluster: &Cluster, selector: &str, from: f64, to: f64) -> Result<Vec<Series>, ClusterError> {
+    /// Names of all metrics with a sample in ]from, to] (seconds since the epoch), sorted.
+    pub async fn names(&self, cluster: &Cluster, selector: &str, from: f64, to: f64, p: &Patience) -> Result<Vec<String>, ClusterError> {
+        let path = format!("/api/v1/label/__name__/values?match[]={}&start={from:.3}&end={to:.3}", urlencode(selector));
+        let answer = patiently(p, async || cluster.proxy_get(&self.at, &path).await).await?;
+        let mut names: Vec<String> =
+            answer["data"].as_array().into_iter().flatten().filter_map(Value::as_str).map(ToString::to_string).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Raw samples with the scrape's own timestamps, by range selectors over ]from, to] (seconds since the epoch). A piece that
+    /// cannot be had does not cost the others.
+    pub async fn raw(&self, cluster: &Cluster, selector: &str, from: f64, to: f64, patience: &Patience) -> Raw {
         type Id = (String, BTreeMap<String, String>);
         let mut out: BTreeMap<Id, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut failed = vec![];
         let mut end = from;
         while end < to {
             let begin = end;
             end = (begin + CHUNK_S).min(to);
             let milliseconds = ((end - begin) * 1000.0).ceil().max(1.0);
-            let data = self.ask_patiently(cluster, &format!("{selector}[{milliseconds}ms]"), end).await?;
+            let expression = format!("{selector}[{milliseconds}ms]");
+            let data = match patiently(patience, async || self.ask(cluster, &expression, Some(end)).await).await {
+                Ok(d) => d,
+                Err(e) => {
+                    failed.push((begin, end, e.to_string()));
+                    continue;
+                }
+            };
             for row in data.get("result").and_then(Value::as_array).into_iter().flatten() {
                 let mut labels = labels_of(row);
                 let name = labels.remove("__name__").unwrap_or_default();
@@ -143,21 +200,7 @@ impl Prometheus {
                 }
             }
         }
-        Ok(out.into_iter().map(|((name, labels), samples)| Series { name, labels, samples }).collect())
-    }
-
-    /// What is asked for once only, when a run is over, is asked for again when the network or Prometheus fails.
-    async fn ask_patiently(&self, cluster: &Cluster, expression: &str, time: f64) -> Result<Value, ClusterError> {
-        let mut tries = 0;
-        loop {
-            match self.ask(cluster, expression, Some(time)).await {
-                Err(e) if e.is_passing() && tries < 5 => {
-                    tries += 1;
-                    tokio::time::sleep(std::time::Duration::from_secs(2 * tries)).await;
-                }
-                other => return other,
-            }
-        }
+        Raw { series: out.into_iter().map(|((name, labels), samples)| Series { name, labels, samples }).collect(), failed }
     }
 
     async fn ask(&self, cluster: &Cluster, expression: &str, time: Option<f64>) -> Result<Value, ClusterError> {
@@ -167,6 +210,30 @@ impl Prometheus {
         }
         let mut answer = cluster.proxy_get(&self.at, &path).await?;
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
+    }
+}
+
+/// Prometheus cannot be looked for by this user.
+fn unseen(e: &ClusterError) -> anyhow::Error {
+    Failure::new(Exit::Cluster, format!("Prometheus cannot be looked for: {e}"))
+        .hint(
+            "say where it is, and no more than asking it is needed (docs/rbac/monitoring-reader.yaml): \
+             --set monitoring.prometheus.namespace=NS --set monitoring.prometheus.service=NAME (or once for all in BENCH_SET)",
+        )
+        .into()
+}
+
+/// What is asked for once only, when a run is over, is asked for again when the network or Prometheus fails.
+async fn patiently<T>(patience: &Patience, mut ask: impl AsyncFnMut() -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match ask().await {
+            Err(e) if e.is_passing() && patience.spend(pause) => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+            }
+            other => return other,
+        }
     }
 }
 

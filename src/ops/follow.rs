@@ -1,11 +1,12 @@
 //! Follows the load until its container has ended: what the screen shows, and why it cannot go on.
 
+use super::collect;
 use crate::cluster::{Container, Ref, is_hopeless, pod_reasons};
 use crate::failure::Failure;
 use crate::load::progress;
 use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
-use crate::steps::{Ctx, arm, model_server};
+use crate::steps::{Ctx, arm, deployment, model_server};
 use bench_model::exit::Exit;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -61,38 +62,100 @@ pub async fn started(ctx: &Ctx, job: &str) -> anyhow::Result<(String, DateTime<U
         Ok(Poll::Not(if reasons.is_empty() { format!("its pod is {}", text(&pod, "/status/phase")) } else { reasons.join("; ") }))
     })
     .await;
-    model_server::with_evidence(ctx, wait, &format!("job-name={job}")).await
+    deployment::with_evidence(ctx, wait, ctx.namespace(), &format!("job-name={job}")).await
 }
 
+/// Is the Job there, and has guidellm's container certainly not started?
+pub async fn waits(ctx: &Ctx, job: &str) -> bool {
+    match pod_of(ctx, job).await {
+        Ok(None) => true,
+        Ok(Some(pod)) => container(&pod, "guidellm")
+            .is_none_or(|c| c.pointer("/state/waiting").is_some() && c.pointer("/lastState/terminated").is_none()),
+        Err(_) => false,
+    }
+}
+
+/// Seconds between two looks at the node of a pod that says nothing new.
+const NODE_EVERY: Duration = Duration::from_secs(30);
+
 /// Shows progress until guidellm's container has ended; `limit` is the load's own with some slack.
+///
+/// # Errors
+/// When the limit has passed: exit 7 when the cluster has not answered or the pod's node is not ready (the load may be well), else 5.
 pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Duration) -> anyhow::Result<Ended> {
     let deadline = Instant::now() + limit;
     let mut missing_since: Option<Instant> = None;
+    let mut silent_since: Option<Instant> = None;
+    let mut looked = Instant::now();
+    let mut trouble: Option<String> = None;
     let mut pod_name = String::new();
     loop {
         match pod_of(ctx, job).await {
-            Ok(Some(pod)) => {
-                missing_since = None;
-                pod_name = text(&pod, "/metadata/name").to_string();
-                if let Some(ended) = ended(&pod) {
-                    return Ok(ended);
+            Ok(found) => {
+                if let Some(since) = silent_since.take() {
+                    ctx.report.note(format!("the cluster answers again after {} s", since.elapsed().as_secs()));
+                }
+                match found {
+                    Some(pod) => {
+                        missing_since = None;
+                        pod_name = text(&pod, "/metadata/name").to_string();
+                        if let Some(ended) = ended(&pod) {
+                            return Ok(ended);
+                        }
+                    }
+                    // A Job's pod that is gone will not come back: the load is lost, and is never made again by itself.
+                    None if missing_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(30) => {
+                        return Ok(Ended { pod: pod_name, reason: "its pod is gone".into(), ..Ended::default() });
+                    }
+                    None => {}
                 }
             }
-            // A Job's pod that is gone will not come back: the load is lost, and is never made again by itself.
-            Ok(None) if missing_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(30) => {
-                return Ok(Ended { pod: pod_name, reason: "the pod is gone".into(), ..Ended::default() });
+            Err(e) if silent_since.is_none() => {
+                silent_since = Some(Instant::now());
+                ctx.report.warn(format!("the cluster does not answer, the load goes on without bench: {e:#}"));
             }
-            Ok(None) => {}
-            Err(e) => ctx.report.warn(format!("the cluster does not answer, the load goes on without bench: {e:#}")),
+            Err(_) => {}
+        }
+        if silent_since.is_none() && looked.elapsed() >= NODE_EVERY {
+            looked = Instant::now();
+            let now = collect::node_trouble(ctx, &pod_name).await;
+            match (&trouble, &now) {
+                (None, Some(why)) => {
+                    ctx.report.warn(format!("{why}; the load on it may go on all the same, waiting up to {} s", left(deadline)));
+                }
+                (Some(_), None) => ctx.report.note("the load's node is ready again"),
+                _ => {}
+            }
+            trouble = now;
         }
         if Instant::now() >= deadline {
-            let text = format!("the load is not over after {} s, although its own limit has passed", limit.as_secs());
-            return Err(Failure::new(Exit::TimedOut, text).into());
+            return Err(out_of_time(limit, silent_since, trouble.as_deref()).into());
         }
-        let progress = look(ctx, prometheus, &pod_name).await;
-        ctx.report.emit(Event::Load(progress));
+        if silent_since.is_none() {
+            let progress = look(ctx, prometheus, &pod_name).await;
+            ctx.report.emit(Event::Load(progress));
+        }
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
+}
+
+fn left(deadline: Instant) -> u64 {
+    deadline.saturating_duration_since(Instant::now()).as_secs()
+}
+
+/// The limit has passed: whose fault is it?
+fn out_of_time(limit: Duration, silent_since: Option<Instant>, trouble: Option<&str>) -> Failure {
+    let resume = "bench resume   waits for the load and collects it; its pod is kept";
+    if let Some(since) = silent_since {
+        let text = format!("the cluster has not answered for {} s; the load's own limit has passed", since.elapsed().as_secs());
+        return Failure::new(Exit::Interrupted, text).hint(resume);
+    }
+    if let Some(why) = trouble {
+        let text = format!("the load is not over after {} s: {why}", limit.as_secs());
+        return Failure::new(Exit::Interrupted, text).hint(resume);
+    }
+    Failure::new(Exit::TimedOut, format!("the load is not over after {} s, although its own limit has passed", limit.as_secs()))
+        .hint(resume)
 }
 
 /// How guidellm's container ended, when it has.

@@ -1,11 +1,15 @@
 //! What is kept of a run besides the load's own files: metrics, logs, images, clocks.
 
+use super::disk;
 use crate::cluster::{Cluster, Container};
-use crate::metrics::Prometheus;
+use crate::metrics::{Patience, Prometheus};
 use crate::steps::{Ctx, model_server, wva};
 use anyhow::Context;
+use bench_analysis::ingest::openmetrics;
 use bench_model::run::{ClockSample, files};
+use bench_model::tables::Series;
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,35 +18,146 @@ use std::path::Path;
 /// Lines of each container's log that are kept.
 const LOG_LINES: i64 = 20_000;
 
-/// Raw samples of everything that decided or was decided, with the scrapes' own timestamps.
+/// Seconds since the epoch by Prometheus' clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Of the samples that are fetched.
+    pub from: f64,
+    /// From here on samples are expected.
+    pub load: f64,
+    pub to: f64,
+}
+
+/// What came out of Prometheus.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    pub samples: usize,
+    /// Windows and targets without samples, as sentences.
+    pub missing: Vec<String>,
+}
+
+/// Raw samples of everything that decided or was decided, with the scrapes' own timestamps. One metric after the other, so that a long
+/// run needs no more memory than a short one.
 ///
 /// Histogram buckets are left out: they are nine tenths of the samples, and the load generator measured latency itself.
-pub async fn metrics(ctx: &Ctx, prometheus: &Prometheus, dir: &Path, from: f64, to: f64) -> anyhow::Result<usize> {
+///
+/// # Errors
+/// When nothing came, or it could not be written.
+pub async fn metrics(ctx: &Ctx, prometheus: &Prometheus, dir: &Path, w: Window) -> anyhow::Result<Fetched> {
     let ns = ctx.namespace();
-    let selectors = [
-        format!("{{__name__=~\"vllm:.+\",__name__!~\".+_bucket\",namespace=\"{ns}\"}}"),
-        format!("{{__name__=~\"(inferno|wva)_.+\",exported_namespace=\"{ns}\"}}"),
-        format!("up{{namespace=\"{ns}\"}}"),
+    let of = |name: &str, scope: &str| format!("{{__name__{name},{scope}=\"{ns}\"}}");
+    let families = [
+        (of("=~\"vllm:.+\",__name__!~\".+_bucket\"", "namespace"), "namespace"),
+        (of("=~\"(inferno|wva)_.+\"", "exported_namespace"), "exported_namespace"),
+        (of("=\"up\"", "namespace"), "namespace"),
     ];
-    let mut all = vec![];
-    for selector in &selectors {
-        all.extend(prometheus.raw(&ctx.cluster, selector, from, to).await?);
+    let patience = &Patience::default();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for (family, scope) in &families {
+        for name in prometheus.names(&ctx.cluster, family, w.from, w.to, patience).await? {
+            let one = of(&format!("={}", serde_json::Value::from(name.as_str())), scope);
+            names.insert(name, one);
+        }
     }
-    let samples = all.iter().map(|s| s.samples.len()).sum();
     let path = dir.join(files::METRICS);
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }
     let part = path.with_extension("part");
-    let mut out = std::io::BufWriter::new(std::fs::File::create(&part).with_context(|| format!("cannot write {}", part.display()))?);
-    bench_analysis::ingest::openmetrics::write(&mut out, all)?;
-    out.flush()?;
+    let cannot = || format!("cannot write {}", part.display());
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&part).with_context(cannot)?);
+    let mut got = Fetched::default();
+    let mut up = vec![];
+    let mut failed: BTreeMap<(i64, i64), (usize, String)> = BTreeMap::new();
+    let asked = names.len();
+    // A few at a time: the way through the API server takes longer than the answer.
+    let mut all = futures::stream::iter(names.into_values())
+        .map(|selector| async move { (prometheus.raw(&ctx.cluster, &selector, w.from, w.to, patience).await, selector) })
+        .buffered(3);
+    while let Some((raw, _)) = all.next().await {
+        for (from, to, why) in raw.failed {
+            failed.entry((from as i64, to as i64)).or_insert((0, why)).0 += 1;
+        }
+        got.samples += raw.series.iter().map(|s| s.samples.len()).sum::<usize>();
+        up.extend(raw.series.iter().filter(|s| s.name == "up").cloned());
+        openmetrics::write_part(&mut out, raw.series).with_context(cannot)?;
+    }
+    openmetrics::write_end(&mut out).and_then(|()| out.flush()).and_then(|()| out.get_ref().sync_all()).with_context(cannot)?;
+    drop(all);
+    if got.samples == 0
+        && let Some(((_, _), (_, why))) = failed.first_key_value()
+    {
+        std::fs::remove_file(&part)?;
+        anyhow::bail!("nothing could be fetched: {why}");
+    }
     std::fs::rename(&part, &path)?;
-    Ok(samples)
+    for ((from, to), (n, why)) in failed {
+        got.missing.push(format!(
+            "metrics: {n} of {asked} from {} to {} could not be fetched: {why}",
+            clock(from as f64),
+            clock(to as f64)
+        ));
+    }
+    got.missing.extend(unscraped(&up, w.load, w.to));
+    Ok(got)
+}
+
+fn clock(t: f64) -> String {
+    DateTime::from_timestamp(t as i64, 0).map_or_else(|| t.to_string(), |t| t.format("%H:%M:%S UTC").to_string())
+}
+
+/// Targets told one by one before the rest is only counted.
+const TARGETS: usize = 5;
+
+/// When Prometheus scraped nothing at all (it was away), and which targets it missed meanwhile otherwise, by the series `up`.
+fn unscraped(up: &[Series], from: f64, to: f64) -> Vec<String> {
+    let mut all: Vec<f64> = up.iter().flat_map(|s| &s.samples).map(|(t, _)| *t).filter(|t| *t >= from && *t <= to).collect();
+    if all.is_empty() {
+        return vec![format!("samples: Prometheus has none of this stack from {} to {}", clock(from), clock(to))];
+    }
+    all.sort_by(f64::total_cmp);
+    let Some(interval) = interval(up) else { return vec![] };
+    let limit = 3.0 * interval + 2.0;
+    let away: Vec<(f64, f64)> = std::iter::once(from)
+        .chain(all)
+        .chain([to])
+        .collect::<Vec<_>>()
+        .windows(2)
+        .filter(|w| w[1] - w[0] > limit)
+        .map(|w| (w[0], w[1]))
+        .collect();
+    let mut out: Vec<String> = away
+        .iter()
+        .map(|(a, b)| format!("samples: Prometheus has none of this stack from {} to {} ({:.0} s)", clock(*a), clock(*b), b - a))
+        .collect();
+    let mut targets = vec![];
+    for s in up {
+        let name = ["pod", "instance", "job"].iter().find_map(|l| s.labels.get(*l)).cloned().unwrap_or_default();
+        let holes = s.samples.windows(2).filter(|w| w[1].0 - w[0].0 > limit && w[1].0 > from);
+        // What Prometheus missed altogether is told above.
+        let own = holes.filter(|w| !away.iter().any(|(a, b)| w[0].0 <= *b && w[1].0 >= *a));
+        targets.extend(own.map(|w| format!("samples: none of {name} from {} to {}", clock(w[0].0), clock(w[1].0))));
+    }
+    let more = targets.len().saturating_sub(TARGETS);
+    out.extend(targets.into_iter().take(TARGETS));
+    if more > 0 {
+        out.push(format!("samples: {more} more gaps of single targets"));
+    }
+    out
+}
+
+/// The usual time between two scrapes of a target: the median.
+fn interval(up: &[Series]) -> Option<f64> {
+    let mut steps: Vec<f64> = up.iter().flat_map(|s| s.samples.windows(2).map(|w| w[1].0 - w[0].0)).filter(|d| *d > 0.0).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied()
 }
 
 /// Logs of model servers, gateway and WVA's controller, bounded. Gives what could not be read.
-pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
+///
+/// # Errors
+/// When the disk is full.
+pub async fn logs(ctx: &Ctx, dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut missing = vec![];
     let ns = ctx.namespace().to_string();
     let mut sources =
@@ -52,9 +167,7 @@ pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
         Err(e) => missing.push(format!("WVA's log: {e:#}")),
     }
     let logs = dir.join(files::LOGS);
-    if let Err(e) = std::fs::create_dir_all(&logs) {
-        return vec![format!("logs: {e}")];
-    }
+    std::fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     for (ns, selector) in sources {
         let pods = match ctx.cluster.list("Pod", Some(&ns), &selector).await {
             Ok(p) => p,
@@ -64,19 +177,23 @@ pub async fn logs(ctx: &Ctx, dir: &Path) -> Vec<String> {
             }
         };
         for (pod, container) in containers(&pods) {
-            let text = match ctx.cluster.logs(&Container::new(&ns, &pod, &container), LOG_LINES, false).await {
-                Ok(t) => t,
-                Err(e) => {
-                    missing.push(format!("log of {pod}: {e}"));
-                    continue;
+            if let Err(e) = log(ctx, &Container::new(&ns, &pod, &container), &logs).await {
+                if disk::ran_out(&e) {
+                    return Err(e);
                 }
-            };
-            if let Err(e) = std::fs::write(logs.join(format!("{pod}.{container}.log")), text) {
-                missing.push(format!("log of {pod}: {e}"));
+                missing.push(format!("log of {pod}: {e:#}"));
             }
         }
     }
-    missing
+    Ok(missing)
+}
+
+/// One log, written whole or not at all.
+async fn log(ctx: &Ctx, at: &Container, dir: &Path) -> anyhow::Result<()> {
+    let text = ctx.cluster.logs(at, LOG_LINES, false).await?;
+    // A server may print what it was given; run directories are passed on.
+    let text = crate::config::secrets::redact_text(&text);
+    super::results::write_soon(&dir.join(format!("{}.{}.log", at.pod, at.container)), text.as_bytes())
 }
 
 fn containers(pods: &[Value]) -> Vec<(String, String)> {
@@ -139,4 +256,29 @@ pub async fn clocks(cluster: &Cluster, prometheus: &Prometheus, agent: Option<(&
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up(pod: &str, times: impl IntoIterator<Item = u32>) -> Series {
+        let labels = BTreeMap::from([("pod".to_string(), pod.to_string())]);
+        Series { name: "up".into(), labels, samples: times.into_iter().map(|t| (f64::from(t), 1.0)).collect() }
+    }
+
+    #[test]
+    fn a_prometheus_that_was_away_and_a_target_that_was_missed_are_told_apart() {
+        let every = |from: u32, to: u32| (from..=to).step_by(5);
+        assert_eq!(unscraped(&[up("a", every(0, 100)), up("b", every(2, 100))], 0.0, 100.0), Vec::<String>::new());
+        let away = [up("a", every(0, 40).chain(every(70, 100))), up("b", every(2, 42).chain(every(72, 102)))];
+        assert_eq!(unscraped(&away, 0.0, 100.0), ["samples: Prometheus has none of this stack from 00:00:42 UTC to 00:01:10 UTC (28 s)"]);
+        let one = [up("a", every(0, 100)), up("b", every(0, 40).chain(every(70, 100)))];
+        assert_eq!(unscraped(&one, 0.0, 100.0), ["samples: none of b from 00:00:40 UTC to 00:01:10 UTC"]);
+        // Pods come and go: that is no gap. Neither is one before the load.
+        assert!(unscraped(&[up("a", every(0, 100)), up("b", every(50, 60))], 0.0, 100.0).is_empty());
+        assert!(unscraped(&[up("a", every(0, 5).chain(every(80, 200)))], 90.0, 200.0).is_empty());
+        assert_eq!(unscraped(&[up("a", every(0, 50))], 0.0, 100.0).len(), 1, "it never came back");
+        assert_eq!(unscraped(&[], 0.0, 100.0).len(), 1);
+    }
 }

@@ -1,7 +1,10 @@
 //! The load's pod from outside: what goes into it, what comes out of it, what its end means.
 
-use super::collect::Remote;
+use super::account::Account;
+use super::collect::{Remote, reach};
+use super::disk;
 use super::follow::{self, Ended};
+use super::recorder::REACH_S;
 use super::results;
 use crate::cluster::Container;
 use crate::failure::Failure;
@@ -24,31 +27,42 @@ pub fn fetched(load_dir: &Path) -> Option<Ended> {
 }
 
 /// Fetches everything the load left, and says in [`FETCHED`] that it is here.
+///
+/// # Errors
+/// [`super::collect::Lost`] says whether the pod still has it.
 pub async fn collect(ctx: &Ctx, ended: &Ended, into: &Path) -> anyhow::Result<((), String)> {
     let remote = Remote { at: Container::new(ctx.namespace(), &ended.pod, "keeper"), dir: RESULTS_DIR.into(), bench: None };
-    let listed = match remote.list(&ctx.cluster).await {
-        Ok(l) => l,
+    let got = reach(ctx, &remote.at, ctx.limit(REACH_S), async || {
+        let listed = remote.list(&ctx.cluster).await?;
+        let mut bytes = 0;
+        for file in &listed {
+            bytes += remote.fetch(&ctx.cluster, file, into).await?;
+        }
+        Ok((listed.len(), bytes))
+    })
+    .await;
+    let (files, bytes) = match got {
+        Ok(n) => n,
         Err(e) => {
-            // Without the keeper the log is all that is left.
-            let log = ctx.cluster.logs(&Container::new(ctx.namespace(), &ended.pod, "guidellm"), 20_000, false).await;
-            if let Ok(text) = log {
-                results::write_atomic(&into.join("container.log"), text.as_bytes())?;
+            if !disk::ran_out(&e) {
+                // Without the keeper the log is all that is left.
+                let log = ctx.cluster.logs(&Container::new(ctx.namespace(), &ended.pod, "guidellm"), 20_000, false).await;
+                if let Ok(text) = log {
+                    results::write_atomic(&into.join("container.log"), text.as_bytes())?;
+                }
             }
-            return Err(e.context("the keeper does not answer"));
+            return Err(e);
         }
     };
-    let mut bytes = 0;
-    for file in &listed {
-        bytes += remote.fetch(&ctx.cluster, file, into).await?;
-    }
     let end = serde_json::json!({"code": ended.code, "reason": ended.reason});
     results::write_atomic(&into.join(FETCHED), end.to_string().as_bytes())?;
     remote.acknowledge(&ctx.cluster).await?;
-    Ok(((), format!("{} files, {:.1} MB, checksums agree", listed.len(), bytes as f64 / 1e6)))
+    Ok(((), format!("{files} files, {:.1} MB, checksums agree", bytes as f64 / 1e6)))
 }
 
 /// What guidellm's end means. Its results have been judged by nobody yet.
-pub fn judge(ended: &Ended, load_dir: &Path) -> anyhow::Result<()> {
+/// `lost`: why its files are gone for good, if they are; `account`: which rates there are.
+pub fn judge(ended: &Ended, load_dir: &Path, lost: Option<&str>, account: &Account) -> anyhow::Result<()> {
     let tail = |n: usize| -> Vec<String> {
         let mut logs: Vec<PathBuf> = vec![load_dir.join("stderr.log"), load_dir.join("container.log")];
         logs.extend((0..64).map(|k| load_dir.join(format!("rate-{k}/stderr.log"))));
@@ -56,7 +70,12 @@ pub fn judge(ended: &Ended, load_dir: &Path) -> anyhow::Result<()> {
         let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(n)..].iter().map(|l| format!("guidellm: {l}")).collect()
     };
-    let failure = match (ended.code, ended.reason.as_str()) {
+    let mut failure = match (ended.code, ended.reason.as_str()) {
+        (code, reason) if lost.is_some() => {
+            let how = if code == Some(0) || reason.is_empty() { String::new() } else { format!(" ({reason})") };
+            Failure::new(Exit::Invalid, format!("the load's files are lost: {}{how}", lost.unwrap_or_default()))
+                .hint("records and metrics were collected all the same; `bench run` makes the load again")
+        }
         (Some(0), _) => return Ok(()),
         (_, "OOMKilled") => Failure::new(Exit::Invalid, "guidellm was killed for its memory (OOMKilled); the results end there")
             .hint("give it more: --set load.guidellm.resources.limits.memory=8Gi"),
@@ -66,6 +85,10 @@ pub fn judge(ended: &Ended, load_dir: &Path) -> anyhow::Result<()> {
             .hint("its pod was deleted or evicted; records and metrics were collected all the same"),
         (Some(code), _) => Failure::new(Exit::Invalid, format!("guidellm failed with exit code {code}")),
     };
+    let rates = account.words();
+    if !rates.is_empty() {
+        failure.message = format!("{}; {rates}", failure.message);
+    }
     Err(failure.evidence(tail(6)).into())
 }
 

@@ -2,10 +2,12 @@
 //!
 //! No parsing of arguments and no printing (that is `cli`), no API calls of its own (that is `steps` and `cluster`).
 
+pub mod account;
 pub mod attach;
 pub mod bounds;
 pub mod collect;
 pub mod compare;
+pub mod disk;
 pub mod drive;
 pub mod explain;
 pub mod facts;
@@ -13,21 +15,26 @@ pub mod follow;
 pub mod formats;
 pub mod gate;
 pub mod gather;
+pub mod gc;
 pub mod harness;
+pub mod home;
 pub mod plan;
 pub mod predict;
 pub mod preflight;
 pub mod recorder;
+pub mod records;
 pub mod report;
 pub mod reset;
 pub mod results;
 pub mod resume;
+pub mod rights;
 pub mod run;
 pub mod standup;
 pub mod status;
 pub mod stop;
 pub mod swap;
 pub mod teardown;
+pub mod tend;
 
 use crate::cluster::Cluster;
 use crate::report::Reporter;
@@ -65,4 +72,12 @@ impl Session {
             at_work: Arc::default(),
         }
     }
+}
+
+/// Makes another user's stack this user's, and tells it.
+pub async fn take_over(session: &Session, namespace: &str) -> anyhow::Result<()> {
+    if let Some(before) = crate::steps::owner::take_over(&session.cluster, namespace).await? {
+        session.report.warn(format!("the stack in namespace {namespace} was {before}'s; it is yours now"));
+    }
+    Ok(())
 }

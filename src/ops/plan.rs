@@ -61,7 +61,7 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
         tokenizer: stack.scenario.model.clone(),
         namespace: stack.scenario.namespace.clone(),
         max_model_len: scenario::max_model_len(&stack.scenario),
-        env: std::env::vars().filter(|(k, _)| k.starts_with("LLMDBENCH_")).collect(),
+        env: crate::config::profile::environment(),
     };
     let loaded = profile::load(lookup, args, &context)?;
     let mut notes = loaded.notes;
@@ -78,6 +78,8 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
     };
     notes.extend(render::render(&request)?.warnings);
     let mut plan = Plan::new(stack.scenario.clone(), Some(loaded.profile), stack.arm, stack.facts.clone(), stack.notes.clone());
+    // A profile may have been filled in from the environment.
+    let notes: Vec<String> = notes.iter().map(|n| crate::config::secrets::redact_text(n)).collect();
     plan.notes.extend(notes.iter().cloned());
     Ok((plan, notes))
 }

@@ -1,6 +1,7 @@
 //! Can this cluster and this user do it? Every check, its verdict, and the remedy.
 
 use super::facts;
+use super::rights::{self, Answer, Part, Places};
 use crate::cluster::{Cluster, ClusterError, Ref};
 use crate::metrics::Prometheus;
 use crate::report::{Event, Reporter};
@@ -16,32 +17,16 @@ pub struct Check {
     pub detail: String,
     /// What to do when it is not ok.
     pub remedy: Option<String>,
+    /// Rights that were asked for.
+    pub rights: Vec<Answer>,
+    pub lines: Vec<String>,
 }
 
-/// Kinds and verbs that standing up, running and tearing down need in the stack's namespace.
-const NAMESPACED: &[(&str, &str)] = &[
-    ("ConfigMap", "get,list,create,patch,delete"),
-    ("Service", "get,list,create,patch,delete"),
-    ("ServiceAccount", "get,create,patch,delete"),
-    ("Role", "get,create,patch,delete"),
-    ("RoleBinding", "get,create,patch,delete"),
-    ("Deployment", "get,list,create,patch,delete"),
-    ("Pod", "get,list,create,patch,delete"),
-    ("Job", "get,list,create,patch,delete"),
-    ("Event", "list"),
-    ("HorizontalPodAutoscaler", "get,list,create,patch,delete"),
-    ("PodMonitor", "get,create,patch,delete"),
-    ("Prometheus", "list"),
-];
-
-/// Subresources: (kind, subresource, verb, what for).
-const SUBRESOURCES: &[(&str, &str, &str, &str)] = &[
-    ("Pod", "exec", "create", "fetch results"),
-    ("Pod", "log", "get", "show progress"),
-    ("Deployment", "scale", "patch", "set the start replicas"),
-    ("Service", "proxy", "get", "ask Prometheus and the endpoint"),
-    ("Service", "proxy", "create", "send a completion"),
-];
+impl Check {
+    fn new(name: &str, ok: bool, detail: &str, remedy: Option<&str>) -> Self {
+        Self { name: name.into(), ok, detail: detail.trim().into(), remedy: remedy.map(Into::into), rights: vec![], lines: vec![] }
+    }
+}
 
 /// Runs all checks and tells each; `true` when every one passed.
 pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> anyhow::Result<Vec<Check>> {
@@ -55,29 +40,29 @@ pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> any
         c.pass("scenario", &format!("{} for {}", plan.scenario.name, plan.scenario.model));
     }
     c.nodes(plan, &facts);
-    c.rights(cluster, plan).await?;
-    c.crds(cluster, plan).await?;
-    match Prometheus::discover(cluster, &plan.scenario.monitoring.prometheus).await {
-        Ok(p) => {
-            c.pass("Prometheus", &p.url());
-            if plan.arm == Arm::Wva {
-                match p.ca(cluster).await {
-                    Ok(_) if p.at.scheme == "https" => c.pass("Prometheus' certificate", "found; WVA can verify it"),
-                    Ok(_) => c.fail(
-                        "Prometheus' certificate",
-                        "Prometheus answers without TLS",
-                        "WVA accepts only https: give Prometheus a web TLS certificate",
-                    ),
-                    Err(e) => c.fail("Prometheus' certificate", &e.to_string(), &crate::failure::classify(&e).1.unwrap_or_default()),
-                }
-            }
-        }
-        Err(e) => c.fail("Prometheus", &e.to_string(), &crate::failure::classify(&e).1.unwrap_or_default()),
-    }
-    c.external_metrics(cluster, plan).await?;
-    c.wva(cluster, plan).await;
+    c.apis(cluster, plan).await?;
+    let mut places = Places { stack: plan.namespace().into(), ..Places::default() };
+    let mut there = There::default();
+    c.prometheus(cluster, plan, &mut places).await;
+    c.external_metrics(cluster, plan, &mut places, &mut there).await?;
+    c.wva(cluster, plan, &mut places, &mut there).await?;
     c.others(cluster, plan).await?;
+    there.namespace = match cluster.get(&Ref::new("Namespace", "", plan.namespace())).await {
+        Ok(found) => found.is_some(),
+        // Whoever may not look has been given one.
+        Err(e) if e.is_forbidden() => true,
+        Err(e) => return Err(e.into()),
+    };
+    c.rights(cluster, plan, &places, &there).await?;
     Ok(c.done)
+}
+
+/// Which of the cluster's part need not be made.
+#[derive(Debug, Default)]
+struct There {
+    namespace: bool,
+    adapter: bool,
+    wva: bool,
 }
 
 struct Checks<'a> {
@@ -86,18 +71,24 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn tell(&mut self, name: &str, ok: bool, detail: &str, remedy: Option<&str>) {
-        let check = Check { name: name.into(), ok, detail: detail.trim().into(), remedy: remedy.map(Into::into) };
-        self.report.emit(Event::Check { name: check.name.clone(), ok, detail: check.detail.clone(), remedy: check.remedy.clone() });
+    fn tell(&mut self, check: Check) {
+        self.report.emit(Event::Check {
+            name: check.name.clone(),
+            ok: check.ok,
+            detail: check.detail.clone(),
+            remedy: check.remedy.clone(),
+            rights: check.rights.clone(),
+            lines: check.lines.clone(),
+        });
         self.done.push(check);
     }
 
     fn pass(&mut self, name: &str, detail: &str) {
-        self.tell(name, true, detail, None);
+        self.tell(Check::new(name, true, detail, None));
     }
 
     fn fail(&mut self, name: &str, detail: &str, remedy: &str) {
-        self.tell(name, false, detail, Some(remedy));
+        self.tell(Check::new(name, false, detail, Some(remedy)));
     }
 
     fn nodes(&mut self, plan: &Plan, facts: &bench_model::plan::ClusterFacts) {
@@ -106,6 +97,8 @@ impl Checks<'_> {
         let need = wanted * plan.scenario.scaling.max_replicas;
         if wanted == 0 {
             self.pass("nodes", &format!("{}; no GPU is needed", facts.nodes.len()));
+        } else if facts.nodes.is_empty() {
+            self.pass("GPUs", &format!("not allowed to look at nodes; {need} needed for {} replicas", plan.scenario.scaling.max_replicas));
         } else if gpus >= need {
             self.pass("GPUs", &format!("{gpus} allocatable, {need} needed for {} replicas", plan.scenario.scaling.max_replicas));
         } else {
@@ -114,68 +107,127 @@ impl Checks<'_> {
         }
     }
 
-    async fn rights(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
-        let ns = plan.namespace();
-        let mut questions: Vec<(String, &str, &str, &str)> = vec![];
-        for (kind, verbs) in NAMESPACED {
-            questions.extend(verbs.split(',').map(|v| (format!("{v} {kind}"), v, *kind, "")));
-        }
-        questions.extend(SUBRESOURCES.iter().map(|(k, sub, v, why)| (format!("{v} {k}/{sub} ({why})"), *v, *k, *sub)));
-        if plan.arm == Arm::Wva {
-            questions
-                .extend(["get", "create", "patch", "delete"].map(|v| (format!("{v} VariantAutoscaling"), v, "VariantAutoscaling", "")));
-        }
-        if cluster.get(&Ref::new("Namespace", "", ns)).await.unwrap_or(None).is_none() {
-            questions.push(("create Namespace".into(), "create", "Namespace", ""));
-        }
-        let answers = futures::future::join_all(questions.iter().map(|(_, v, k, sub)| cluster.can_i(v, k, ns, sub))).await;
-        let mut missing = vec![];
-        for ((what, ..), answer) in questions.iter().zip(answers) {
-            if !answer? {
-                missing.push(what.clone());
-            }
-        }
-        if missing.is_empty() {
-            self.pass("rights", &format!("all {} that are needed in namespace {ns}", questions.len()));
-        } else {
-            self.fail(
-                "rights",
-                &format!("missing in namespace {ns}: {}", missing.join(", ")),
-                "ask a cluster administrator for a Role with these verbs",
-            );
-        }
-        Ok(())
-    }
-
-    async fn crds(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
-        let mut wanted =
-            vec![("PodMonitor", "podmonitors.monitoring.coreos.com"), ("ServiceMonitor", "servicemonitors.monitoring.coreos.com")];
+    /// Kinds of other people, by discovery.
+    async fn apis(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
+        let mut wanted = vec!["PodMonitor", "ServiceMonitor"];
         if plan.arm == Arm::Wva && plan.scenario.wva.mode == Provision::Existing {
-            wanted.push(("VariantAutoscaling", "variantautoscalings.llmd.ai"));
+            wanted.push("VariantAutoscaling");
         }
-        for (kind, name) in wanted {
-            match cluster.get(&Ref::new("CustomResourceDefinition", "", name)).await {
-                Ok(Some(_)) => self.pass(&format!("CRD {kind}"), name),
-                Ok(None) => {
-                    self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)");
-                }
-                // Whoever may not read CRDs learns it when the object is made.
-                Err(e) if e.is_forbidden() => self.pass(&format!("CRD {kind}"), "not allowed to look; assumed"),
-                Err(e) => return Err(e),
+        for kind in wanted {
+            let k = crate::cluster::kind(kind);
+            let name = format!("{}.{}", k.plural, k.group);
+            if cluster.serves(kind).await? {
+                self.pass(&format!("CRD {kind}"), &name);
+            } else if kind == "VariantAutoscaling" {
+                self.fail(&format!("CRD {kind}"), "missing", "no WVA is installed: --set wva.mode=install");
+            } else {
+                self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)");
             }
         }
         Ok(())
     }
 
-    async fn external_metrics(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
+    async fn prometheus(&mut self, cluster: &Cluster, plan: &Plan, places: &mut Places) {
+        let wanted = &plan.scenario.monitoring.prometheus;
+        let found = Prometheus::discover(cluster, wanted).await;
+        // Where the rights must hold, also when it does not answer for want of them.
+        let known = |s: &str, auto: &str| if s == "auto" { auto.to_string() } else { s.to_string() };
+        places.prometheus = found.as_ref().map_or_else(|_| known(&wanted.namespace, ""), |p| p.at.namespace.clone());
+        places.prometheus_name = match &found {
+            Ok(p) => format!("{}:{}:{}", p.at.scheme, p.at.service, p.at.port),
+            Err(_) if wanted.service == "auto" => String::new(),
+            Err(_) => format!("{}:{}:{}", wanted.scheme, wanted.service, wanted.port),
+        };
+        let failed = |e: &anyhow::Error| crate::failure::classify(e).1.unwrap_or_default();
+        match found {
+            Ok(p) => {
+                self.pass("Prometheus", &p.url());
+                if plan.arm != Arm::Wva {
+                    return;
+                }
+                match p.ca(cluster).await {
+                    Ok(_) if p.at.scheme == "https" => self.pass("Prometheus' certificate", "found; WVA can verify it"),
+                    Ok(_) => self.fail(
+                        "Prometheus' certificate",
+                        "Prometheus answers without TLS",
+                        "WVA accepts only https: give Prometheus a web TLS certificate",
+                    ),
+                    Err(e) if crate::cluster::is_forbidden(&e) => {
+                        self.pass("Prometheus' certificate", "not allowed to look; only whoever installs WVA or an adapter needs it");
+                    }
+                    Err(e) => self.fail("Prometheus' certificate", &e.to_string(), &failed(&e)),
+                }
+            }
+            Err(e) => self.fail("Prometheus", &e.to_string(), &failed(&e)),
+        }
+    }
+
+    /// All that the plan may use, part by part: what is missing of the user's own fails, what is missing of the cluster's
+    /// part only where that part is not there yet.
+    async fn rights(&mut self, cluster: &Cluster, plan: &Plan, places: &Places, there: &There) -> Result<(), ClusterError> {
+        let answers = rights::ask(cluster, plan, places).await?;
+        // Namespaces of an own adapter and an own WVA are made too.
+        let autoscaled = matches!(plan.arm, Arm::Wva | Arm::Hpa);
+        let namespaces = there.namespace && (there.adapter || !autoscaled) && there.wva;
+        let ns = plan.namespace();
+        let parts = [
+            (Part::Stack, format!("rights in namespace {ns}"), true, ""),
+            (Part::Prometheus, "rights on Prometheus".into(), true, ""),
+            (Part::Viewer, "rights to look around".into(), false, "not needed; bench sees less of the cluster without"),
+            (Part::Namespaces, "cluster part: namespaces".into(), !namespaces, "not needed, they are there"),
+            (Part::Adapter, "cluster part: adapter".into(), !there.adapter, "not needed where an adapter serves the metrics already"),
+            (Part::Wva, "cluster part: WVA".into(), !there.wva, "not needed where a WVA is at work already; it is used as it is set"),
+        ];
+        for (part, name, needed, otherwise) in parts {
+            let asked: Vec<Answer> = answers.iter().filter(|a| a.part == part).cloned().collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let missing: Vec<&Answer> = asked.iter().filter(|a| !a.allowed).collect();
+            let (n, of) = (missing.len(), asked.len());
+            let mut check = Check::new(&name, n == 0 || !needed, &format!("all {of} held"), None);
+            if n > 0 && needed {
+                check.detail = format!("{n} of {of} missing");
+                let namespace = match part {
+                    Part::Stack => format!(" -n {ns}"),
+                    // Nobody has said yet where it is.
+                    Part::Prometheus if places.prometheus.is_empty() => " -n MONITORING-NAMESPACE".into(),
+                    Part::Prometheus => format!(" -n {}", places.prometheus),
+                    _ => String::new(),
+                };
+                check.remedy = Some(format!(
+                    "an administrator grants them: kubectl apply{namespace} -f docs/rbac/{}, and binds it to you (docs/rbac/README.md)",
+                    part.file()
+                ));
+                check.lines = rights::lines(missing);
+            } else if n > 0 {
+                check.detail = format!("{n} of {of} missing: {otherwise}");
+            }
+            check.rights = asked;
+            self.tell(check);
+        }
+        Ok(())
+    }
+
+    async fn external_metrics(
+        &mut self,
+        cluster: &Cluster,
+        plan: &Plan,
+        places: &mut Places,
+        there: &mut There,
+    ) -> Result<(), ClusterError> {
         let name = "external.metrics.k8s.io";
+        places.adapter.clone_from(&plan.scenario.adapter.namespace);
         match cluster.get(&Ref::new("APIService", "", "v1beta1.external.metrics.k8s.io")).await {
             Ok(None) if plan.scenario.adapter.mode == Provision::Existing => {
                 self.fail(name, "nobody serves it", "install prometheus-adapter, or --set adapter.mode=auto");
             }
             Ok(None) => self.pass(name, "nobody serves it; bench installs an adapter"),
             Ok(Some(api)) => {
-                let service = api.pointer("/spec/service/name").and_then(Value::as_str).unwrap_or_default().to_string();
+                let text = |p: &str| api.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+                let service = text("/spec/service/name");
+                places.adapter = text("/spec/service/namespace");
+                there.adapter = true;
                 if service.contains("keda") {
                     self.fail(
                         name,
@@ -183,40 +235,70 @@ impl Checks<'_> {
                         "KEDA and prometheus-adapter exclude each other; use a cluster without KEDA",
                     );
                 } else {
-                    self.pass(name, &format!("served by {service}; bench adds its rules"));
+                    self.pass(name, &format!("served by {service}; bench adds its rules, or uses those that are there"));
                 }
             }
-            Err(e) if e.is_forbidden() => self.pass(name, "not allowed to look; assumed"),
+            Err(e) if e.is_forbidden() => {
+                there.adapter = cluster.serves_group(name).await?;
+                if there.adapter {
+                    self.pass(name, "somebody serves it; its rules must be there (docs/rbac/adapter-rules.yaml)");
+                } else {
+                    self.fail(name, "nobody serves it", "an administrator installs prometheus-adapter (docs/rbac/README.md)");
+                }
+            }
             Err(e) => return Err(e),
         }
         Ok(())
     }
 
-    async fn wva(&mut self, cluster: &Cluster, plan: &Plan) {
+    async fn wva(&mut self, cluster: &Cluster, plan: &Plan, places: &mut Places, there: &mut There) -> Result<(), ClusterError> {
         if plan.arm != Arm::Wva {
-            return;
-        }
-        let helm = cluster.helm();
-        match helm.version().await {
-            Ok(v) => self.pass("helm", &v),
-            Err(e) => return self.fail("helm", &e.to_string(), "install helm 3 and put it on the PATH"),
+            there.wva = true;
+            return Ok(());
         }
         let w = &plan.scenario.wva;
-        match helm.find(&w.release).await {
-            Ok(found) => match (found.first(), w.mode) {
-                (None, Provision::Existing) => self.fail("WVA", "no release", "--set wva.mode=install"),
-                (None, _) => self.pass("WVA", &format!("not installed; bench installs {} {}", w.chart, w.chart_version)),
-                (Some(r), Provision::Install) if r.namespace != w.namespace => {
+        places.wva.clone_from(&w.namespace);
+        let helm = cluster.helm();
+        let found = match helm.find(&w.release).await {
+            Ok(found) => found,
+            Err(e) if e.is_forbidden() => {
+                there.wva = w.mode != Provision::Install && cluster.serves("VariantAutoscaling").await?;
+                if there.wva {
+                    self.pass(
+                        "WVA",
+                        "not allowed to look at helm's releases; the API knows VariantAutoscalings, and one that decides is used",
+                    );
+                } else {
                     self.fail(
                         "WVA",
-                        &format!("another release {} is in namespace {}", r.name, r.namespace),
-                        "only one fits a cluster: --set wva.mode=existing uses it",
+                        "no WVA to be seen, and helm's releases may not be listed",
+                        "an administrator installs it (docs/rbac/README.md)",
                     );
                 }
-                (Some(r), _) => self.pass("WVA", &format!("{} in namespace {} is used", r.chart, r.namespace)),
-            },
-            Err(e) => self.fail("WVA", &e.to_string(), "helm must be able to list releases"),
+                return Ok(());
+            }
+            Err(e) => {
+                self.fail("WVA", &e.to_string(), "install helm 3 and put it on the PATH; it must be able to list releases");
+                return Ok(());
+            }
+        };
+        if let Some(r) = found.first() {
+            places.wva.clone_from(&r.namespace);
+            there.wva = w.mode != Provision::Install;
         }
+        match (found.first(), w.mode) {
+            (None, Provision::Existing) => self.fail("WVA", "no release", "--set wva.mode=install"),
+            (None, _) => self.pass("WVA", &format!("not installed; bench installs {} {}", w.chart, w.chart_version)),
+            (Some(r), Provision::Install) if r.namespace != w.namespace => {
+                self.fail(
+                    "WVA",
+                    &format!("another release {} is in namespace {}", r.name, r.namespace),
+                    "only one fits a cluster: --set wva.mode=existing uses it",
+                );
+            }
+            (Some(r), _) => self.pass("WVA", &format!("{} in namespace {} is used", r.chart, r.namespace)),
+        }
+        Ok(())
     }
 
     async fn others(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {

@@ -1,6 +1,7 @@
 //! The recorder's pod: made, filled with the program, followed, emptied.
 
-use super::collect::Remote;
+use super::collect::{Lost, Remote, reach, safe};
+use super::{disk, records};
 use crate::agent::names;
 use crate::cluster::{Container, Poll, Ref, explain, is_hopeless, wait_for};
 use crate::config::manifests::{self, own_by_run};
@@ -10,10 +11,13 @@ use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DIR: &str = "/agent";
+
+/// Seconds for which a pod that does not answer is tried.
+pub const REACH_S: u64 = 300;
 
 /// A run's recorder.
 pub struct Recorder {
@@ -158,22 +162,84 @@ impl Recorder {
         Ok(Some(out.text()))
     }
 
-    /// Asks it to end now.
-    pub async fn stop(&self, ctx: &Ctx) -> anyhow::Result<()> {
-        self.remote.touch(&ctx.cluster, names::STOP).await
+    /// Asks it to end now, and waits for its last records, which are written after it was told.
+    pub async fn end(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        self.remote.touch(&ctx.cluster, names::STOP).await?;
+        for _ in 0..30 {
+            if let Ok(Some(_)) = self.done(ctx).await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
     }
 
-    /// Fetches its records into the run directory and lets the pod go.
-    pub async fn collect(&self, ctx: &Ctx, dir: &std::path::Path) -> anyhow::Result<u64> {
-        let mut bytes = 0;
-        for file in self.remote.list(&ctx.cluster).await? {
-            if file.path == names::EVENTS {
-                bytes += self.remote.fetch(&ctx.cluster, &file, dir).await?;
+    /// The uid of its pod; `None` when there is none.
+    async fn uid(&self, ctx: &Ctx) -> anyhow::Result<Option<String>> {
+        let pod = ctx.cluster.get(&Ref::new("Pod", ctx.namespace(), &self.pod)).await?;
+        Ok(pod.as_ref().and_then(|p| p.pointer("/metadata/uid")).and_then(Value::as_str).map(Into::into))
+    }
+
+    /// Fetches what it wrote since the last time. Nothing is compared yet: that is done at the end.
+    pub async fn sync(&self, ctx: &Ctx, run_dir: &Path) -> anyhow::Result<()> {
+        let Some(uid) = self.uid(ctx).await? else { return Ok(()) };
+        let target = records::stage(run_dir, &uid)?;
+        if target.exists() {
+            return Ok(());
+        }
+        self.remote.append(&ctx.cluster, &records::growing(), Path::new(&format!("{}.part", target.display()))).await
+    }
+
+    /// Fetches its records into the run directory and lets the pod go. Gives what is missing in them.
+    ///
+    /// # Errors
+    /// When the pod may still be asked ([`super::collect::Lost::ForNow`]), when the disk is full, and when there are no records at all.
+    pub async fn collect(&self, ctx: &Ctx, run_dir: &Path) -> anyhow::Result<Vec<String>> {
+        if self.is_home(run_dir) {
+            return Ok(vec![]);
+        }
+        let fetched = reach(ctx, self.container(), ctx.limit(REACH_S), async || self.fetch(ctx, run_dir).await).await;
+        if let Err(e) = &fetched
+            && disk::ran_out(e)
+        {
+            return fetched.map(|()| vec![]);
+        }
+        let found = records::assemble(run_dir)?;
+        let mut missing = found.missing;
+        match fetched {
+            Ok(()) => self.remote.acknowledge(&ctx.cluster).await?,
+            Err(e) if Lost::keeps(&e) => return Err(e),
+            Err(e) if found.records == 0 => return Err(e.context("the recorder left no records")),
+            Err(e) => {
+                if missing.is_empty() {
+                    missing.push(format!("recorder: {e:#}"));
+                }
             }
         }
-        anyhow::ensure!(bytes > 0, "the recorder has no records");
-        self.remote.acknowledge(&ctx.cluster).await?;
-        Ok(bytes)
+        anyhow::ensure!(found.records > 0, "the recorder has no records");
+        records::clear(run_dir)?;
+        Ok(missing)
+    }
+
+    /// Are its records here already?
+    pub fn is_home(&self, run_dir: &Path) -> bool {
+        run_dir.join(bench_model::run::files::EVENTS).exists() && !records::staged(run_dir)
+    }
+
+    async fn fetch(&self, ctx: &Ctx, run_dir: &Path) -> anyhow::Result<()> {
+        let uid = self.uid(ctx).await?.context("the recorder's pod is gone")?;
+        for file in self.remote.list(&ctx.cluster).await? {
+            if file.path == names::EVENTS {
+                self.remote.fetch_to(&ctx.cluster, &file, &records::stage(run_dir, &uid)?).await?;
+            } else if let Some(name) = file.path.strip_prefix(&format!("{}/", names::LEFT)) {
+                let path = run_dir.join(bench_model::run::files::LOGS).join(safe(name)?);
+                self.remote.fetch_to(&ctx.cluster, &file, &path).await?;
+                // A server may print what it was given; run directories are passed on.
+                let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+                super::results::write_soon(&path, crate::config::secrets::redact_text(&text).as_bytes())?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, arm, gateway, model_server, monitoring, wva};
+use crate::steps::{Ctx, arm, gateway, model_server, monitoring};
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use bench_model::run::ResetStep;
@@ -93,8 +93,7 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         r.step("variant", async {
             // It may have been left in place by --skip-reset.
             arm::delete_va(ctx).await?;
-            wva::restart(ctx).await?;
-            arm::gauge_gone(ctx, prometheus).await?;
+            arm::forget(ctx, prometheus).await?;
             Ok(arm::ensure_va(ctx, prometheus, Some(start)).await?.1)
         })
         .await?;

@@ -1,7 +1,7 @@
 //! Carries on whatever was begun and has not come to its end.
 
 use super::run::{Finished, Until};
-use super::{Session, attach, drive, results, run, standup, swap, teardown};
+use super::{Session, attach, drive, gc, results, run, standup, swap, teardown};
 use crate::failure::Failure;
 use crate::steps::record;
 use bench_model::exit::Exit;
@@ -61,7 +61,10 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
             Ok(Resumed::Stack(format!("the stack in namespace {namespace} is under arm {arm}")))
         }
         Operation::Teardown | Operation::Gc => {
-            let n = teardown::carry_out(session, intent).await?;
+            let n = match intent.operation {
+                Operation::Gc => gc::carry_out(session, intent).await?,
+                _ => teardown::carry_out(session, intent).await?,
+            };
             Ok(Resumed::Stack(format!("{n} objects removed, nothing of bench's is left in namespace {namespace}")))
         }
         Operation::Run => {

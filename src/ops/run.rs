@@ -1,30 +1,25 @@
 //! One run: reset the arm, make the load, follow it, wait for the tail, bring everything home, judge.
 
-use super::drive::{Driver, drive, is_interrupted};
+use super::drive::{Driver, drive};
 use super::recorder::Recorder;
 use super::results::{self, save};
-use super::{Session, follow, gather, harness, report, reset};
-use crate::cluster::{ClusterError, Container, Ref};
+use super::{Session, account, disk, follow, gather, harness, home, report, reset, stop};
+use crate::cluster::{Container, Ref};
 use crate::config::manifests::labels;
-use crate::failure::Failure;
+use crate::failure::{Failure, enrich};
 use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
-use crate::report::{Event, LoadProgress};
 use crate::steps::record as record_of_stack;
-use crate::steps::{Ctx, arm, gateway, run_record};
+use crate::steps::{Ctx, arm, gateway, others, owner, run_record};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Seconds of metrics before the load: what the windows of its first decisions look back on.
-const LEAD_S: f64 = 180.0;
 
 /// A run that has been brought home.
 pub struct Finished {
@@ -70,6 +65,7 @@ pub async fn begin_anew(session: &Session, intent: Intent, until: Until) -> anyh
         let yaml = serde_yaml::to_string(&*ctx.plan).context("cannot write the plan as YAML")?;
         results::write_atomic(&dir.join(files::PLAN), yaml.as_bytes())?;
         save(&dir, &record)?;
+        disk::warn_if_small(&session.report, &dir, &ctx.plan);
         session.report.note(format!("run {id}"));
         carry(d, &ctx, &dir, record, until).await
     })
@@ -96,9 +92,10 @@ pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Unt
 
 /// What speaks against beginning a load now.
 async fn may_begin(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
     record_of_stack::require_up(ctx).await?;
     refuse_live_run(ctx, own).await?;
-    arm::refuse_foreign_hpa(ctx).await?;
+    others::refuse(ctx).await?;
     reset::check(&ctx.plan)
 }
 
@@ -133,7 +130,7 @@ async fn store(ctx: &Ctx, dir: &Path, record: &RunRecord) -> anyhow::Result<()> 
 }
 
 /// The same once a load is at work: neither a full disk nor an API server that is away is a reason to leave it.
-async fn store_if_possible(ctx: &Ctx, dir: &Path, record: &RunRecord) {
+pub(super) async fn store_if_possible(ctx: &Ctx, dir: &Path, record: &RunRecord) {
     if let Err(e) = save(dir, record) {
         ctx.report.warn(format!("{e:#}; the load goes on"));
     }
@@ -160,11 +157,14 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
     let load_dir = dir.join(files::LOAD);
     if record.times.collected.is_some() {
         // Ended between the last file and the last word.
-        d.stoppable(remove_run_objects(ctx, &record.id)).await?;
+        d.stoppable(home::remove_run_objects(ctx, &record.id)).await?;
+        let account = account::take(&ctx.plan, dir)?;
         return match (harness::fetched(&load_dir), &record.failure) {
-            (Some(ended), _) => harness::judge(&ended, &load_dir).map(|()| true),
+            (Some(ended), _) => harness::judge(&ended, &load_dir, None, &account).map(|()| true),
             (None, Some(why)) => Err(Failure::new(Exit::Invalid, why.clone()).into()),
-            (None, None) => Ok(true),
+            (None, None) => {
+                harness::judge(&follow::Ended::default(), &load_dir, Some("nothing of it could be fetched"), &account).map(|()| true)
+            }
         };
     }
     let name = results::object_name("load", &record.id);
@@ -176,7 +176,15 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
         }
         let found = d.stoppable(follow::job(ctx, &name)).await?;
         match load_is(found.as_ref().and_then(uid_of).as_deref(), record.load_uid.as_deref()) {
-            Load::Lost => return d.stoppable(lost(ctx, dir, record)).await.map(|()| true),
+            Load::Lost => {
+                // The records and metrics of a load that is gone are still worth having.
+                return d
+                    .stoppable(async {
+                        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+                        home::salvage(ctx, dir, record, &prometheus).await.map(|()| true)
+                    })
+                    .await;
+            }
             Load::There => record.load_uid = found.as_ref().and_then(uid_of),
             Load::Absent => {
                 d.stoppable(prepare(ctx, dir, record, &load)).await?;
@@ -198,7 +206,7 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
     }
     d.stoppable(async {
         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-        finish(ctx, dir, record, &load, &prometheus).await.map(|()| true)
+        home::finish(ctx, dir, record, &load, &prometheus).await.map(|()| true)
     })
     .await
 }
@@ -224,8 +232,9 @@ async fn prepare(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness) 
     record.clocks.extend(gather::clocks(&ctx.cluster, &prometheus, Some((recorder.container(), &recorder.bench))).await);
     let skip = record.skip_reset.clone();
     record.reset = reset::reset(ctx, &prometheus, &skip).await?;
-    // Resetting took a while; somebody may have begun another run meanwhile.
+    // Resetting took a while; somebody may have begun another run meanwhile, or another autoscaler.
     refuse_live_run(ctx, &record.id).await?;
+    others::refuse(ctx).await?;
     save(dir, record)
 }
 
@@ -269,71 +278,56 @@ async fn started(ctx: &Ctx, record: &mut RunRecord, load: &Harness) -> anyhow::R
     Ok(())
 }
 
-/// The load is gone; its records and metrics are still worth having.
-async fn lost(ctx: &Ctx, dir: &Path, record: &mut RunRecord) -> anyhow::Result<()> {
-    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    let recorder = Recorder::of(ctx, &record.id);
-    let (missing, _) = bring_home(ctx, dir, record, &recorder, &prometheus, Utc::now()).await;
-    record.missing = missing;
-    record.state = RunState::Failed;
-    let home = run_record::get(&ctx.cluster, ctx.namespace(), &record.id).await?.map(|r| r.home).unwrap_or_default();
-    let text = format!("the load of run {} is not in the cluster any more: it is lost, and never made again by itself", record.id);
-    record.failure = Some(text.clone());
-    save(dir, record)?;
-    remove_run_objects(ctx, &record.id).await?;
-    Err(Failure::new(Exit::Invalid, text)
-        .hint(format!("what could still be collected is in {}; it was driven by {home}", dir.display()))
-        .into())
-}
-
 /// A load that was not begun, or that cannot start, is withdrawn, and the arm's autoscaler put back.
 async fn stopped_before_its_load(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, e: anyhow::Error) -> anyhow::Error {
-    let passing = e.chain().any(|c| c.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_passing));
-    let interrupted = is_interrupted(&e);
-    if d.is_lost() || record.times.collected.is_some() || record.state == RunState::Failed {
+    if d.is_lost() || record.times.collected.is_some() {
         return e;
     }
-    let name = results::object_name("load", &record.id);
     if record.load_uid.is_none() {
         // Its making may have been cut short.
-        match follow::job(ctx, &name).await {
+        match follow::job(ctx, &results::object_name("load", &record.id)).await {
             Ok(found) => record.load_uid = found.as_ref().and_then(uid_of),
             Err(_) => return e,
         }
     }
-    let begun = record.load_uid.is_some();
-    if begun && (interrupted || passing || record.times.harness_started.is_some()) {
-        if !interrupted {
+    let signalled = stop::is_requested();
+    if record.load_uid.is_some() {
+        if signalled {
+            let what =
+                if record.times.harness_ended.is_none() { "its load goes on in the cluster" } else { "its pods keep what is not here yet" };
+            return Failure::new(Exit::Interrupted, format!("{e:#}; run {}: {what}", record.id))
+                .hint(format!("bench attach {}   follows it and brings it home;   bench teardown --force   ends it", record.id))
+                .into();
+        }
+        // What has started goes on; whether it has, only an API server that answers can say.
+        let waits = record.times.harness_started.is_none() && follow::waits(ctx, &results::object_name("load", &record.id)).await;
+        if !waits {
             return e;
         }
-        let text = format!("{e:#}; the load of run {} goes on in the cluster", record.id);
-        return Failure::new(Exit::Interrupted, text)
-            .hint(format!("bench attach {}   follows it and brings it home;   bench teardown --force   ends it", record.id))
-            .into();
     }
     ctx.report.note("withdrawing the run");
     if let Err(left) = withdraw(ctx, record).await {
         ctx.report.warn(format!("not all of this run's objects could be removed: {left:#}"));
-        record.state = RunState::Interrupted;
         return e;
     }
     record.load_uid = None;
-    if !interrupted {
+    let f = Failure::of(e);
+    if !signalled && !f.passing {
         record.state = RunState::Failed;
-        return e;
+        return f.into();
     }
     record.state = RunState::Interrupted;
     (record.reset, record.clocks) = (vec![], vec![]);
     // Its recorder is gone; the next one begins anew.
     let _ = std::fs::remove_file(dir.join(files::EVENTS));
-    Failure::new(Exit::Interrupted, format!("{e:#}; run {} had no load yet and was withdrawn", record.id))
+    Failure { message: format!("{}; run {} had no load yet and was withdrawn", f.message, record.id), ..f }
         .hint(format!("bench resume {}   begins it again", record.id))
         .into()
 }
 
 /// Removes the run's objects and puts the arm's autoscaler back, without waiting for it to act.
 async fn withdraw(ctx: &Ctx, record: &RunRecord) -> anyhow::Result<()> {
-    remove_run_objects(ctx, &record.id).await?;
+    home::remove_run_objects(ctx, &record.id).await?;
     arm::put_back(ctx).await?;
     run_record::remove(ctx, &record.id).await
 }
@@ -361,9 +355,13 @@ async fn conclude(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, outc
                 ctx.report.warn(format!("no summary: {e:#}"));
             }
         }
-        ctx.report.note(format!("kept: {}", dir.display()));
     }
-    outcome?;
+    if let Err(e) = outcome {
+        return Err(enrich(e, |f| {
+            let f = f.kept(dir.display().to_string());
+            if record.state == RunState::Interrupted { f.next(format!("bench resume {}", record.id)) } else { f }
+        }));
+    }
     record.state = RunState::Complete;
     record.failure = None;
     record.times.collected.get_or_insert_with(Utc::now);
@@ -393,142 +391,6 @@ async fn over(d: &Driver, ctx: &Ctx, record: &RunRecord) {
     }
 }
 
-/// Follows the load and brings everything home. Each part is tried even when one before it failed.
-async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness, prometheus: &Prometheus) -> anyhow::Result<()> {
-    let limit = ctx.limit(load.limit_s + 120);
-    let load_dir = dir.join(files::LOAD);
-    // Taken up again in its tail: the load's files are here and its keeper is gone.
-    let fetched = harness::fetched(&load_dir);
-    let ended = match &fetched {
-        Some(e) => e.clone(),
-        None => follow::follow(ctx, prometheus, &load.job, limit).await?,
-    };
-    record.times.harness_started = record.times.harness_started.or(ended.started);
-    record.times.harness_ended = record.times.harness_ended.or(ended.finished);
-    record.state = RunState::Collecting;
-    store_if_possible(ctx, dir, record).await;
-    let mut failed: Vec<String> = vec![];
-    let mut keep: Vec<&str> = vec![];
-    if fetched.is_none() {
-        record.clocks.extend(gather::harness_clock(&ctx.cluster, &Container::new(ctx.namespace(), &ended.pod, "keeper")).await);
-        if let Err(e) = ctx.step("results", "the load's files", harness::collect(ctx, &ended, &load_dir)).await {
-            failed.push(format!("load: {e:#}"));
-            // The pod is the only place that has them.
-            if ended.code.is_some() {
-                keep.push("load");
-            }
-        }
-    }
-    record.state = RunState::Settling;
-    store_if_possible(ctx, dir, record).await;
-    let recorder = Recorder::of(ctx, &record.id);
-    // Taken up again after its records were fetched: the recorder is gone.
-    if !dir.join(files::EVENTS).exists() {
-        match settle(ctx, &recorder, prometheus).await {
-            Ok(why) => ctx.report.note(format!("recording ended: {why}")),
-            Err(e) => failed.push(format!("recorder: {e:#}")),
-        }
-    }
-    let recording_ended = *record.times.recording_ended.get_or_insert_with(Utc::now);
-    store_if_possible(ctx, dir, record).await;
-    let home = ctx.step("collect", "records, metrics, logs", async {
-        let (missing, samples) = bring_home(ctx, dir, record, &recorder, prometheus, recording_ended).await;
-        let seconds = (Utc::now() - recording_ended).num_milliseconds() as f64 / 1000.0;
-        Ok((missing, format!("{samples} samples; all on disk {seconds:.1} s after the recording's end")))
-    });
-    failed.extend(home.await?);
-    for what in &failed {
-        ctx.report.warn(format!("missing: {what}"));
-    }
-    record.missing = failed;
-    if !dir.join(files::EVENTS).exists() {
-        keep.push("recorder");
-    }
-    if keep.is_empty() {
-        record.times.collected = Some(Utc::now());
-    }
-    // From here on the cluster is emptied: what it holds must be known to be here.
-    if let Err(e) = save(dir, record) {
-        record.times.collected = None;
-        return Err(Failure::new(Exit::Interrupted, format!("{e:#}; the pods are kept"))
-            .hint(format!("make room, then: bench resume {}", record.id))
-            .into());
-    }
-    if !keep.is_empty() {
-        let text = format!("not everything could be fetched ({}); the pods are kept", keep.join(", "));
-        return Err(Failure::new(Exit::Interrupted, text).hint(format!("bench resume {}   tries again", record.id)).into());
-    }
-    if let Err(e) = remove_run_objects(ctx, &record.id).await {
-        ctx.report.warn(format!("not all of this run's objects could be removed: {e:#}"));
-    }
-    harness::judge(&ended, &load_dir)
-}
-
-/// Fetches records, metrics, logs; gives what is missing and how many samples there are.
-async fn bring_home(
-    ctx: &Ctx,
-    dir: &Path,
-    record: &mut RunRecord,
-    recorder: &Recorder,
-    prometheus: &Prometheus,
-    until: DateTime<Utc>,
-) -> (Vec<String>, usize) {
-    let mut failed = vec![];
-    record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
-    if !dir.join(files::EVENTS).exists()
-        && let Err(e) = recorder.collect(ctx, dir).await
-    {
-        failed.push(format!("events.jsonl: {e:#}"));
-    }
-    let from = record.times.harness_started.or(record.times.created).unwrap_or(until);
-    // Prometheus' clock decides which samples are inside.
-    let offset = record.clocks.iter().rev().find(|c| c.clock == "prometheus").map_or(0.0, |c| c.offset_s);
-    let seconds = |t: DateTime<Utc>| t.timestamp_millis() as f64 / 1000.0;
-    let samples = match gather::metrics(ctx, prometheus, dir, seconds(from) - LEAD_S, seconds(until) + offset).await {
-        Ok(n) => n,
-        Err(e) => {
-            failed.push(format!("metrics: {e:#}"));
-            0
-        }
-    };
-    failed.extend(gather::logs(ctx, dir).await);
-    match gather::images(&ctx.cluster, ctx.namespace()).await {
-        Ok(i) => record.images = i,
-        Err(e) => failed.push(format!("image ids: {e:#}")),
-    }
-    (failed, samples)
-}
-
-/// Waits for the recorder's own end, which needs nothing of bench.
-async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyhow::Result<String> {
-    let r = &ctx.plan.scenario.recording;
-    let limit = Duration::from_secs(u64::from(r.tail_limit_s) + 60);
-    let begun = tokio::time::Instant::now();
-    loop {
-        match recorder.done(ctx).await {
-            Ok(Some(why)) => return Ok(why),
-            Ok(None) => {}
-            Err(e) if begun.elapsed() >= limit => return Err(e),
-            Err(_) => {}
-        }
-        if begun.elapsed() >= limit {
-            recorder.stop(ctx).await?;
-            // Its last records are written after it was told.
-            for _ in 0..30 {
-                if let Ok(Some(_)) = recorder.done(ctx).await {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            return Ok("stopped by bench: its own limit has passed".into());
-        }
-        let mut p = LoadProgress { phase: "settling".into(), ..LoadProgress::default() };
-        follow::cluster_state(ctx, prometheus, &mut p).await;
-        ctx.report.emit(Event::Load(p));
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    }
-}
-
 /// Two runs on one stack measure each other; a run is alive as long as its recorder is.
 ///
 /// # Errors
@@ -550,26 +412,12 @@ pub async fn refuse_live_run(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes Jobs, pods and ConfigMaps of one run, but for its record.
-async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
-    let selector = format!("{}={run}", labels::RUN);
-    let record = run_record::at(ctx.namespace(), run).name;
-    for kind in ["Job", "Pod", "ConfigMap"] {
-        for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
-            let name = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            if name != record {
-                ctx.cluster.delete(&Ref::new(kind, ctx.namespace(), name), uid_of(&o).as_deref()).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Each object as applied, into `manifests/`.
 fn write_manifests(ctx: &Ctx, dir: &Path, load: &Harness) -> anyhow::Result<()> {
     let mut objects = super::plan::objects(&Plan { profile: None, ..(*ctx.plan).clone() })?;
     objects.extend(load.objects.iter().cloned());
-    for o in objects {
+    for mut o in objects {
+        crate::config::secrets::redact(&mut o);
         let r = Ref::of(&o)?;
         let yaml = serde_yaml::to_string(&o).context("cannot write a manifest as YAML")?;
         let name = format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name);

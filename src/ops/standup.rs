@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::drive::{Driver, drive};
-use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, record};
+use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, others, owner, record};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 use serde_json::Value;
@@ -19,7 +19,8 @@ pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Ctx>
 }
 
 async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
-    arm::refuse_foreign_hpa(ctx).await?;
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
+    others::refuse(ctx).await?;
     record::refuse_other_stack(ctx).await?;
     super::run::refuse_live_run(ctx, "").await
 }

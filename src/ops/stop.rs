@@ -43,6 +43,11 @@ pub fn listen() {
     }
 }
 
+/// Has a signal come?
+pub fn is_requested() -> bool {
+    asked().borrow().is_some()
+}
+
 /// Waits for the first signal and names it.
 pub async fn requested() -> &'static str {
     let mut changes = asked().subscribe();

@@ -3,7 +3,7 @@
 use super::Session;
 use super::drive::{Driver, drive};
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, adapter, arm, record};
+use crate::steps::{Ctx, adapter, arm, others, owner, record};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 
@@ -23,10 +23,11 @@ pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Ctx>
 async fn act(d: &Driver) -> anyhow::Result<()> {
     let ctx = &d.ctx;
     let to = ctx.plan.arm;
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
     d.lease().await?;
     super::run::refuse_live_run(ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-    arm::refuse_foreign_hpa(ctx).await?;
+    others::refuse(ctx).await?;
     d.begin();
     // First of all: another machine that carries on must find the arm to come.
     ctx.step("record", "the arm is being swapped", record::write(ctx, record::SWAPPING)).await?;

@@ -1,64 +1,33 @@
-//! Removes what bench made, by label, and puts back what it changed; then looks whether anything is left.
+//! Removes what bench made, by label, and puts back what it changed; then looks whether anything is left, and why.
 
 use super::Session;
 use super::drive::{Driver, drive};
-use crate::cluster::{Cluster, KINDS, Ref};
-use crate::config::manifests::labels;
+use crate::cluster::{ClusterError, Ref};
 use crate::failure::Failure;
-use crate::steps::{Ctx, adapter, lease, namespace, record, wva};
+use crate::steps::owned::{self, Object};
+use crate::steps::{Ctx, adapter, hand_over, marks, namespace, owner, record, stuck, wva};
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
-use serde_json::Value;
 use std::time::Duration;
 
-/// Kinds that teardown looks for; the namespace comes last and separately.
-fn kinds() -> impl Iterator<Item = &'static crate::cluster::Kind> {
-    KINDS.iter().filter(|k| !matches!(k.kind, "Event" | "Node" | "Namespace" | "ReplicaSet" | "CustomResourceDefinition" | "Prometheus"))
-}
-
-/// Everything that carries this stack's labels, in the whole cluster where that may be read.
-pub async fn owned(cluster: &Cluster, stack: &str) -> anyhow::Result<Vec<(Ref, Option<String>)>> {
-    let selector = format!("{}={},{}={stack}", labels::MANAGED_BY, labels::BENCH, labels::STACK);
-    let mut out = vec![];
-    for k in kinds() {
-        let found = match cluster.list(k.kind, None, &selector).await {
-            Err(e) if e.is_forbidden() && k.namespaced => cluster.list(k.kind, Some(stack), &selector).await,
-            other => other,
-        };
-        let found = match found {
-            Ok(f) => f,
-            // A kind that the cluster does not have, or a cluster-scoped one that this user never made.
-            Err(e) if e.is_not_found() || e.is_forbidden() => continue,
-            Err(e) => return Err(e.into()),
-        };
-        for o in found {
-            let text = |p: &str| o.pointer(p).and_then(Value::as_str).unwrap_or_default();
-            // Children of labelled objects go with their owner; they need no delete of their own.
-            out.push((Ref::new(k.kind, text("/metadata/namespace"), text("/metadata/name")), Some(text("/metadata/uid").to_string())));
-        }
-    }
-    Ok(out)
-}
+/// What acts on others, and goes first: autoscalers, loads.
+const ACTING: [&str; 4] = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
 
 /// What would be removed or put back.
 pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let stack = plan.namespace();
-    let mut out: Vec<String> = owned(&session.cluster, stack).await?.iter().map(|(r, _)| r.to_string()).collect();
-    for ns in [plan.scenario.wva.namespace.as_str(), plan.scenario.adapter.namespace.as_str(), stack] {
-        if let Some(o) = session.cluster.get(&Ref::new("Namespace", "", ns)).await?
-            && crate::steps::is_ours(&o, stack)
-        {
-            out.push(format!("Namespace {ns}"));
-        }
-    }
+    let found = owned::of_stack(&session.cluster, stack).await;
+    let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| o.at.to_string()).collect();
+    out.extend(owned::namespaces(&session.cluster, Some(stack)).await?.iter().map(|o| o.at.to_string()));
+    out.extend(found.blind.iter().map(|(kind, why)| format!("what there is of kind {kind}, which cannot be listed now: {why}")));
     Ok(out)
 }
 
 /// Every step is tried, also after one that failed. The stack's record goes last: it is what a second try needs.
 ///
 /// # Errors
-/// Exit 6 while a run is at work, unless forced; exit 8 with a list when something is left.
+/// Exit 6 while a run is at work, unless forced, and when the stack is another user's; exit 8 with a list when something is left.
 pub async fn teardown(session: &Session, plan: Plan, force: bool) -> anyhow::Result<usize> {
     carry_out(session, Intent { force, ..Intent::new(Operation::Teardown, plan) }).await
 }
@@ -70,112 +39,165 @@ pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<usiz
 }
 
 async fn act(d: &Driver, force: bool) -> anyhow::Result<usize> {
-    let ctx = d.ctx.clone();
-    let stack = ctx.namespace().to_string();
+    let ctx = &d.ctx;
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
     d.lease().await?;
     if !force {
-        super::run::refuse_live_run(&ctx, "").await?;
+        super::run::refuse_live_run(ctx, "").await?;
     }
     d.begin();
-    record::set_phase(&ctx, record::TEARING_DOWN).await?;
-    let mut failed: Vec<String> = vec![];
-    let mut note = |what: &str, e: anyhow::Error| failed.push(format!("{what}: {e:#}"));
-    let mut count = 0;
-    // What acts on others goes first: autoscalers, loads. Then what was changed of others, while the saved originals exist.
-    let acting = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
-    match ctx.step("autoscalers", "HPAs, VariantAutoscaling, loads", remove_kinds(&ctx, &acting)).await {
-        Ok(n) => count += n,
-        Err(e) => note("autoscalers", e),
-    }
+    record::set_phase(ctx, record::TEARING_DOWN).await?;
+    sweep(ctx).await
+}
+
+/// Takes a stack away; of its plan it needs the namespace alone, so that it also serves a stack whose record is lost.
+///
+/// # Errors
+/// Exit 8 with each thing that is left and its cause.
+pub async fn sweep(ctx: &Ctx) -> anyhow::Result<usize> {
+    let mut s = Sweep { ctx, refused: vec![], failed: vec![], count: 0 };
+    s.remove("autoscalers", "HPAs, VariantAutoscaling, loads", |o| ACTING.contains(&o.at.kind.kind)).await?;
+    // What was changed of others, and what others use, while the saved originals exist.
     let wva = ctx.step("wva", "Workload-Variant-Autoscaler", async {
-        let done = wva::remove(&ctx).await?;
+        let done = wva::remove(ctx).await?;
         Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
     });
-    let mut restored = true;
-    if let Err(e) = wva.await {
-        restored = false;
-        note("wva", e);
-    }
+    let wva_done = s.note("wva", &wva.await);
     let adapter = ctx.step("adapter", "external metrics", async {
-        let done = adapter::remove(&ctx).await?;
-        Ok(((), done.unwrap_or_else(|| "nothing of bench's in somebody's adapter".into())))
+        let mut done: Vec<String> = hand_over::adapter(ctx).await?.into_iter().collect();
+        done.extend(adapter::remove(ctx).await?);
+        Ok(((), if done.is_empty() { "nothing of bench's in somebody's adapter".into() } else { done.join("; ") }))
     });
-    if let Err(e) = adapter.await {
-        restored = false;
-        note("adapter", e);
+    let adapter_done = s.note("adapter", &adapter.await);
+    let restored = wva_done && adapter_done;
+    // Marks are what is put back by; what was to be handed over is still another stack's need.
+    let keep = |o: &Object| {
+        let outside = o.at.namespace.as_deref() != Some(ctx.namespace());
+        (!restored && o.at.name.starts_with(marks::PREFIX)) || (!adapter_done && outside)
+    };
+    s.remove("objects", "everything labelled", |o| !stays(ctx, o) && !keep(o)).await?;
+    let left = s.left().await;
+    if left.is_empty() {
+        s.namespaces().await?;
+        return Ok(s.count);
     }
-    if restored {
-        match ctx.step("objects", "everything labelled", remove_kinds(&ctx, &[])).await {
-            Ok(n) => count += n,
-            Err(e) => note("objects", e),
+    Err(Failure::new(Exit::Leftovers, format!("teardown is not complete: {} things are left", left.len()))
+        .hint("run bench teardown again once their causes are gone; an object with a finalizer waits for whoever put it there")
+        .evidence(left)
+        .into())
+}
+
+struct Sweep<'a> {
+    ctx: &'a Ctx,
+    /// Deletions that the API server refused.
+    refused: Vec<(Ref, ClusterError)>,
+    failed: Vec<String>,
+    count: usize,
+}
+
+impl Sweep<'_> {
+    /// Keeps what went wrong; `true` when nothing did.
+    fn note(&mut self, what: &str, result: &anyhow::Result<()>) -> bool {
+        if let Err(e) = result {
+            self.failed.push(format!("{what}: {e:#}"));
         }
+        result.is_ok()
     }
-    if failed.is_empty() {
-        failed = left(&ctx).await?;
+
+    /// Deletes labelled objects and waits until they are gone; what stays is named at the end.
+    async fn remove(&mut self, step: &str, detail: &str, which: impl Fn(&Object) -> bool) -> anyhow::Result<()> {
+        let (ctx, refused) = (self.ctx, &mut self.refused);
+        let count = ctx
+            .step(step, detail, async {
+                let found = owned::of_stack(&ctx.cluster, ctx.namespace()).await.objects;
+                let mine: Vec<Object> = found.into_iter().filter(|o| !o.is_child() && !o.is_helms() && which(o)).collect();
+                let gone = delete_all(ctx, &mine, refused).await;
+                Ok((gone, format!("{gone} of {} removed", mine.len())))
+            })
+            .await?;
+        self.count += count;
+        Ok(())
     }
-    if failed.is_empty() {
-        ctx.step("namespaces", &stack, async {
-            ctx.cluster.delete(&record::at(&stack), None).await?;
-            let mut gone = vec![];
-            for ns in [ctx.plan.scenario.adapter.namespace.as_str(), ctx.plan.scenario.wva.namespace.as_str(), stack.as_str()] {
-                gone.extend(namespace::remove(&ctx, ns).await?);
+
+    /// What still carries our labels, but for the record, each with its cause; and what went wrong on the way.
+    async fn left(&mut self) -> Vec<String> {
+        let ctx = self.ctx;
+        let mut left = std::mem::take(&mut self.failed);
+        let deadline = tokio::time::Instant::now() + ctx.limit(120);
+        let found = loop {
+            let mut found = owned::of_stack(&ctx.cluster, ctx.namespace()).await;
+            found.objects.retain(|o| !stays(ctx, o));
+            // Pods end in their own time, after what made them.
+            let ending = found.objects.iter().any(Object::is_child);
+            if !ending || tokio::time::Instant::now() >= deadline {
+                break found;
             }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        left.extend(found.blind.iter().map(|(kind, why)| format!("objects of kind {kind} cannot be looked for: {why}")));
+        for o in &found.objects {
+            let refused = self.refused.iter().find(|(r, _)| *r == o.at).map(|(_, e)| e);
+            left.push(stuck::line(&ctx.cluster, &o.at, &o.object, refused).await);
+        }
+        left
+    }
+
+    async fn namespaces(&mut self) -> anyhow::Result<()> {
+        let ctx = self.ctx;
+        ctx.step("namespaces", ctx.namespace(), async {
+            let mut names: Vec<String> =
+                owned::namespaces(&ctx.cluster, Some(ctx.namespace())).await?.into_iter().map(|o| o.at.name).collect();
+            // Its own comes last: its record is what a second try needs.
+            names.sort_by_key(|n| n == ctx.namespace());
+            let mut gone = vec![];
+            for ns in names.iter().filter(|n| *n != ctx.namespace()) {
+                gone.extend(namespace::remove(ctx, ns).await?);
+            }
+            // By its owner the lease goes with it; whoever holds it gives it back by himself.
+            ctx.cluster.delete(&record::at(ctx.namespace()), None).await?;
+            gone.extend(namespace::remove(ctx, ctx.namespace()).await?);
             Ok(((), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
         })
         .await
         .map_err(|e| {
-            Failure::new(Exit::Leftovers, format!("a namespace is left: {e:#}")).hint("kubectl get namespace -o yaml names what holds it")
-        })?;
-        return Ok(count);
+            Failure::new(Exit::Leftovers, format!("a namespace is left: {e:#}"))
+                .hint("what holds it must be gone first; then bench teardown, or bench gc once the stack's record is gone")
+                .into()
+        })
     }
-    Err(Failure::new(Exit::Leftovers, format!("teardown is not complete: {} things are left", failed.len()))
-        .hint("run bench teardown again; an object with a finalizer waits for whoever put it there")
-        .evidence(failed)
-        .into())
 }
 
-/// What goes last: the record, which a second try needs, and our own lease.
-fn kept(ctx: &Ctx, r: &Ref) -> bool {
-    *r == record::at(ctx.namespace()) || *r == lease::at(ctx.namespace())
+/// Goes at the very end: the record, and the lease of whoever is doing this.
+fn stays(ctx: &Ctx, o: &Object) -> bool {
+    o.at == record::at(ctx.namespace()) || (o.at.kind.kind == "Lease" && o.at.namespace.as_deref() == Some(ctx.namespace()))
 }
 
-/// Deletes labelled objects of some kinds (all when none is named) and waits until they are gone.
-async fn remove_kinds(ctx: &Ctx, only: &[&str]) -> anyhow::Result<(usize, String)> {
-    let mut found = owned(&ctx.cluster, ctx.namespace()).await?;
-    found.retain(|(r, _)| (only.is_empty() || only.contains(&r.kind.kind)) && !kept(ctx, r));
-    for (r, uid) in &found {
-        match ctx.cluster.delete(r, uid.as_deref()).await {
-            Ok(_) => {}
+/// Deletes objects, those very ones, and waits until they are gone; gives how many are.
+pub async fn delete_all(ctx: &Ctx, objects: &[Object], refused: &mut Vec<(Ref, ClusterError)>) -> usize {
+    let mut waiting: Vec<&Object> = vec![];
+    for o in objects {
+        match ctx.cluster.delete(&o.at, Some(&o.uid)).await {
+            Ok(_) => waiting.push(o),
             // Another uid by now: it is somebody else's.
             Err(e) if e.is_conflict() => {}
-            Err(e) => return Err(e.into()),
+            Err(e) => refused.push((o.at.clone(), e)),
         }
     }
     let deadline = tokio::time::Instant::now() + ctx.limit(120);
+    let asked = waiting.len();
     loop {
-        let mut left = 0;
-        for (r, uid) in &found {
-            let now = ctx.cluster.get(r).await?;
-            left += usize::from(now.is_some_and(|o| o.pointer("/metadata/uid").and_then(Value::as_str) == uid.as_deref()));
+        let mut still = vec![];
+        for o in waiting {
+            match ctx.cluster.get(&o.at).await {
+                Ok(now) if now.as_ref().and_then(|n| n.pointer("/metadata/uid")?.as_str()) != Some(&o.uid) => {}
+                // Not known is not gone.
+                Ok(_) | Err(_) => still.push(o),
+            }
         }
-        if left == 0 || tokio::time::Instant::now() >= deadline {
-            // What is still there is named by the verification at the end.
-            return Ok((found.len(), format!("{} removed", found.len() - left)));
+        if still.is_empty() || tokio::time::Instant::now() >= deadline {
+            return asked - still.len();
         }
+        waiting = still;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-}
-
-/// What still carries our labels, but for the record.
-async fn left(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    let mut left: Vec<String> = vec![];
-    for (r, _) in owned(&ctx.cluster, ctx.namespace()).await? {
-        let Some(o) = ctx.cluster.get(&r).await? else { continue };
-        if kept(ctx, &r) {
-            continue;
-        }
-        let finalizers = o.pointer("/metadata/finalizers").map(|f| format!(", finalizers {f}")).unwrap_or_default();
-        left.push(format!("{r}{finalizers}"));
-    }
-    Ok(left)
 }

@@ -2,9 +2,12 @@
 //!
 //! In somebody else's, bench adds a marked block of rules and takes just this block out again.
 
+use super::adapter_rules::{self as rules, rule_count, with_block, without_block};
+use super::deployment::{self, Wanted};
+use super::marks::{self, write_key};
 use super::{Ctx, is_ours};
-use crate::cluster::{ClusterError, Poll, Ref, wait_for};
-use crate::config::manifests::{self, adapter_rules, own};
+use crate::cluster::{Poll, Ref, wait_for};
+use crate::config::manifests::{self, adapter_rules};
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
 use anyhow::Context;
@@ -13,7 +16,11 @@ use bench_model::scenario::Provision;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const API_SERVICE: &str = "v1beta1.external.metrics.k8s.io";
+const API_GROUP: &str = "external.metrics.k8s.io";
+pub const API_SERVICE: &str = "v1beta1.external.metrics.k8s.io";
+/// Marks: what somebody's rules were, the stack whose adapter is used.
+const RULES: &str = "adapter";
+pub const USED: &str = "adapter-used";
 
 /// An adapter that somebody else installed: its Deployment, and where its rules are.
 struct Foreign {
@@ -25,13 +32,32 @@ struct Foreign {
 }
 
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    let said = match arrange(ctx, prometheus).await {
+        // An ordinary user need see nothing of somebody's adapter: what it serves is asked below.
+        Err(e) if crate::cluster::is_forbidden(&e) && ctx.cluster.serves_group(API_GROUP).await? => {
+            ctx.report.warn(
+                "this user may not look at the adapter's rules: the external metrics are used as somebody else serves them \
+                 (docs/rbac/adapter-rules.yaml has the rules that bench would add)",
+            );
+            "served by somebody's adapter, used as found".to_string()
+        }
+        other => other?,
+    };
+    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
+        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
+    }
+    Ok(((), said))
+}
+
+/// Sees to it that an adapter has our rules.
+async fn arrange(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
     let api = Ref::new("APIService", "", API_SERVICE);
     let found = ctx.cluster.get(&api).await?;
     let mode = ctx.plan.scenario.adapter.mode;
     let said =
         match found {
             Some(o) if super::label(&o, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) => {
-                if is_ours(&o, ctx.namespace()) { install(ctx, prometheus).await? } else { "another stack's adapter has the rules".into() }
+                if is_ours(&o, ctx.namespace()) { install(ctx, prometheus, Some(&o)).await? } else { use_another_stacks(ctx, &o).await? }
             }
             None if mode == Provision::Existing => {
                 return Err(Failure::new(
@@ -41,7 +67,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
                 .hint("install prometheus-adapter, or let bench do it: --set adapter.mode=auto")
                 .into());
             }
-            None => install(ctx, prometheus).await?,
+            None => install(ctx, prometheus, None).await?,
             Some(o) => {
                 let adapter = foreign(ctx, &o).await?;
                 if mode == Provision::Install {
@@ -53,41 +79,41 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
                 add_rules(ctx, &adapter).await?
             }
         };
-    for metric in ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"] {
-        served(ctx, metric, &format!("namespace={}", ctx.namespace())).await?;
-    }
-    Ok(((), said))
+    Ok(said)
 }
 
-async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
+/// An adapter that another stack of bench made: it has the rules. The mark is what it is handed over by.
+async fn use_another_stacks(ctx: &Ctx, api: &Value) -> anyhow::Result<String> {
+    let stack = super::label(api, manifests::labels::STACK).unwrap_or_default();
+    marks::save(ctx, USED, &Ref::new("APIService", "", API_SERVICE), "stack", stack, None).await?;
+    Ok(format!("the adapter of stack {stack} has the rules"))
+}
+
+/// Bench's own. One that was handed over stays where it is, under its names.
+async fn install(ctx: &Ctx, prometheus: &Prometheus, api: Option<&Value>) -> anyhow::Result<String> {
+    let ns = &ctx.plan.scenario.adapter.namespace;
+    let is_in = api.and_then(|a| a.pointer("/spec/service/namespace")?.as_str()).unwrap_or(ns);
+    if is_in != ns {
+        deployment_ready(ctx, is_in, "prometheus-adapter").await?;
+        return Ok(format!("own adapter in {is_in}, taken over from another stack"));
+    }
+    let suffix = api.and_then(|a| a.pointer("/metadata/annotations/llmd-bench~1suffix")?.as_str()).unwrap_or(ctx.namespace());
     let rules = format!("rules: []\nexternalRules:\n{}", adapter_rules());
     let sum = bench_model::names::sha256_hex(rules.as_bytes());
     let extra = json!({
-        "rules": rules, "rules_sum": &sum[..16],
+        "rules": rules, "rules_sum": &sum[..16], "suffix": suffix,
         "prometheus_url": prometheus.url(), "prometheus_ca": prometheus.ca(&ctx.cluster).await?,
     });
     let tally = ctx.apply_all(manifests::objects(&ctx.plan, "adapter.yaml", extra)?).await?;
-    let ns = &ctx.plan.scenario.adapter.namespace;
     deployment_ready(ctx, ns, "prometheus-adapter").await?;
     Ok(format!("own adapter in {ns}: {tally}"))
 }
 
-/// Waits until a Deployment of anybody's has all its replicas ready.
+/// Waits until somebody's Deployment of the control plane has all its replicas ready.
 pub async fn deployment_ready(ctx: &Ctx, namespace: &str, name: &str) -> anyhow::Result<()> {
     let r = Ref::new("Deployment", namespace, name);
-    wait_for(&format!("{r} to be ready"), ctx.limit(180), Duration::from_millis(500), async || {
-        let now = ctx.cluster.get(&r).await?.map(|d| super::model_server::Replicas::of(&d));
-        Ok(match now {
-            Some(n) if n.observed && n.desired > 0 && n.ready == n.desired && n.current == n.desired => Poll::Done(()),
-            Some(n) => Poll::Not(format!("{} of {} ready", n.ready, n.desired)),
-            None => Poll::Not("it does not exist".into()),
-        })
-    })
-    .await
-    .map_err(|e| match e.downcast::<Failure>() {
-        Ok(f) => f.into(),
-        Err(other) => other,
-    })
+    let wanted = Wanted { what: &r.to_string(), replicas: None, limit: ctx.limit(180), remedy: None };
+    deployment::settle(ctx, &r, &wanted).await.map(drop)
 }
 
 /// Which Deployment answers for the API, and where it reads its rules from.
@@ -132,61 +158,6 @@ async fn foreign(ctx: &Ctx, api: &Value) -> anyhow::Result<Foreign> {
     })
 }
 
-fn marks(stack: &str) -> (String, String) {
-    (format!("# >>> llmd-bench {stack}: made by bench, removed by its teardown"), format!("# <<< llmd-bench {stack}"))
-}
-
-/// The text without our block.
-pub fn without_block(text: &str, stack: &str) -> String {
-    let (begin, end) = marks(stack);
-    let mut inside = false;
-    let mut out = vec![];
-    for line in text.lines() {
-        if line.trim() == begin {
-            inside = true;
-        } else if line.trim() == end {
-            inside = false;
-        } else if !inside {
-            out.push(line);
-        }
-    }
-    let mut text = out.join("\n");
-    text.push('\n');
-    text
-}
-
-/// The text with our block as the last items of `externalRules`: where two rules name one metric the last one serves it.
-pub fn with_block(text: &str, stack: &str) -> String {
-    let (begin, end) = marks(stack);
-    let base = without_block(text, stack);
-    let mut lines: Vec<String> = base.lines().map(String::from).collect();
-    let Some(at) = lines.iter().position(|l| l.starts_with("externalRules:")) else {
-        lines.push(begin.clone());
-        lines.push("externalRules:".into());
-        lines.extend(adapter_rules().lines().map(String::from));
-        lines.push(end);
-        return lines.join("\n") + "\n";
-    };
-    // An empty flow list becomes a block list. Rules in flow form stay, and the count of rules afterwards refuses the result.
-    if lines[at].split_whitespace().collect::<String>() == "externalRules:[]" {
-        lines[at] = "externalRules:".into();
-    }
-    // The list ends before the next key of the top level; its items may or may not be indented.
-    let stop = lines[at + 1..].iter().position(|l| !l.is_empty() && !l.starts_with([' ', '-', '#'])).map_or(lines.len(), |n| at + 1 + n);
-    let indent = lines[at + 1..stop].iter().find(|l| l.trim_start().starts_with('-')).map_or(0, |l| l.len() - l.trim_start().len());
-    let pad = " ".repeat(indent);
-    let block: Vec<String> =
-        [begin].into_iter().chain(adapter_rules().lines().map(String::from)).chain([end]).map(|l| format!("{pad}{l}")).collect();
-    lines.splice(stop..stop, block);
-    lines.join("\n") + "\n"
-}
-
-/// External rules in an adapter's configuration; `None` when it is not valid YAML.
-fn rule_count(text: &str) -> Option<usize> {
-    let parsed: Value = serde_yaml::from_str(text).ok()?;
-    Some(parsed["externalRules"].as_array().map_or(0, Vec::len))
-}
-
 async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
     let found = ctx.cluster.get(&a.config_map).await?.with_context(|| format!("{} is gone", a.config_map))?;
     let before = found["data"][&a.key].as_str().unwrap_or_default().to_string();
@@ -200,36 +171,13 @@ async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
             .hint("give the adapter a plain `externalRules:` list, or let bench install its own on a cluster without one")
             .into());
     }
-    save(ctx, "adapter", &a.config_map, &a.key, &before).await?;
-    write_key(ctx, &a.config_map, &found, &a.key, &after).await?;
+    // With an older block of ours in it, it is not what was there before us.
+    if !before.contains(&rules::marks(ctx.namespace()).0) {
+        marks::save(ctx, RULES, &a.config_map, &a.key, &before, Some(&after)).await?;
+    }
+    write_key(&ctx.cluster, &a.config_map, &found, &a.key, &after).await?;
     restart(ctx, &a.namespace, &a.deployment, &a.pod_selector).await?;
     Ok(format!("3 rules added to {at}, adapter restarted"))
-}
-
-/// Keeps what was there before, create-only: a retry must not save our own version as the original.
-pub async fn save(ctx: &Ctx, what: &str, r: &Ref, key: &str, text: &str) -> anyhow::Result<()> {
-    let mut object = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": format!("llmd-bench-saved-{what}"), "namespace": ctx.namespace()},
-        "data": {"object": r.to_string(), "key": key, "before": text},
-    });
-    own(&mut object, ctx.namespace());
-    match ctx.cluster.create(&object).await {
-        Err(e) if e.is_conflict() => Ok(()),
-        other => Ok(other.map(drop)?),
-    }
-}
-
-/// What [`save`] kept under this name.
-pub async fn saved(ctx: &Ctx, what: &str) -> anyhow::Result<Option<String>> {
-    let found = ctx.cluster.get(&Ref::new("ConfigMap", ctx.namespace(), &format!("llmd-bench-saved-{what}"))).await?;
-    Ok(found.and_then(|o| o["data"]["before"].as_str().map(String::from)))
-}
-
-/// Changes one key of a ConfigMap, only in the version that was read.
-pub async fn write_key(ctx: &Ctx, r: &Ref, read: &Value, key: &str, text: &str) -> Result<(), ClusterError> {
-    let patch = json!({"metadata": {"resourceVersion": read["metadata"]["resourceVersion"]}, "data": {key: text}});
-    ctx.cluster.merge_patch(r, None, &patch).await.map(drop)
 }
 
 /// The adapter never reads its rules again: its pods are replaced. The Deployment itself is not changed.
@@ -267,9 +215,15 @@ pub async fn served(ctx: &Ctx, metric: &str, selector: &str) -> anyhow::Result<S
     .await
 }
 
-/// Takes our rules out again; an own adapter is removed with the labelled objects.
+/// Takes our rules out again; an own adapter is removed with the labelled objects. Needs nothing of the plan but its namespace.
 pub async fn remove(ctx: &Ctx) -> anyhow::Result<Option<String>> {
-    let Some(api) = ctx.cluster.get(&Ref::new("APIService", "", API_SERVICE)).await? else { return Ok(None) };
+    let api = match ctx.cluster.get(&Ref::new("APIService", "", API_SERVICE)).await {
+        Ok(Some(api)) => api,
+        // Whoever may not even look has put nothing into it.
+        Err(e) if e.is_forbidden() && marks::get(&ctx.cluster, ctx.namespace(), RULES).await?.is_none() => return Ok(None),
+        Ok(None) => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
     if super::label(&api, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) {
         return Ok(None);
     }
@@ -281,62 +235,36 @@ pub async fn remove(ctx: &Ctx) -> anyhow::Result<Option<String>> {
     };
     let Some(found) = ctx.cluster.get(&a.config_map).await? else { return Ok(None) };
     let now = found["data"][&a.key].as_str().unwrap_or_default();
-    let (begin, _) = marks(ctx.namespace());
+    let (begin, _) = rules::marks(ctx.namespace());
     if !now.contains(&begin) {
         return Ok(None);
     }
     let mut clean = without_block(now, ctx.namespace());
-    // Byte for byte what it was, when nothing else has changed since.
-    if let Some(before) = saved(ctx, "adapter").await?
-        && with_block(&before, ctx.namespace()) == now
-    {
-        clean = before;
+    if let Some(mark) = marks::get(&ctx.cluster, ctx.namespace(), RULES).await? {
+        let ours = with_block(&mark.before, ctx.namespace());
+        // Byte for byte what it was, when nothing else has changed since.
+        if ours == now {
+            clean.clone_from(&mark.before);
+        }
+        // A stack that found our block there puts back what we found.
+        for other in marks::of_others(&ctx.cluster, ctx.namespace(), RULES).await? {
+            if other.object == mark.object && other.before == ours {
+                marks::inherit(&ctx.cluster, RULES, &other, &mark.before).await?;
+            }
+        }
     }
-    write_key(ctx, &a.config_map, &found, &a.key, &clean).await?;
+    write_key(&ctx.cluster, &a.config_map, &found, &a.key, &clean).await?;
     restart(ctx, &a.namespace, &a.deployment, &a.pod_selector).await?;
     Ok(Some(format!("rules taken out of {}", a.config_map)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn count(text: &str) -> usize {
-        serde_yaml::from_str::<Value>(text).unwrap()["externalRules"].as_array().map_or(0, Vec::len)
+/// Stacks whose rules are in somebody's adapter: what is left of one when even its namespace is gone.
+pub async fn stacks_with_rules(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    let Some(api) = ctx.cluster.get(&Ref::new("APIService", "", API_SERVICE)).await? else { return Ok(vec![]) };
+    if super::label(&api, manifests::labels::MANAGED_BY) == Some(manifests::labels::BENCH) {
+        return Ok(vec![]);
     }
-
-    #[test]
-    fn rules_go_last_and_come_out_again_byte_for_byte() {
-        for before in [
-            "rules: []\nexternalRules:\n- seriesQuery: 'a'\n  metricsQuery: 'b'\n",
-            "externalRules:\n  - seriesQuery: 'a'\n    metricsQuery: 'b'\nrules: []\n",
-            "rules: []\n",
-        ] {
-            let after = with_block(before, "ns1");
-            assert_eq!(count(&after), count(before) + 3, "{after}");
-            assert_eq!(with_block(&after, "ns1"), after, "adding twice changes nothing");
-            assert_eq!(without_block(&after, "ns1"), before);
-        }
-    }
-
-    #[test]
-    fn two_stacks_keep_out_of_each_others_way() {
-        let before = "rules: []\nexternalRules:\n- seriesQuery: 'a'\n  metricsQuery: 'b'\n";
-        let both = with_block(&with_block(before, "ns1"), "ns2");
-        assert_eq!(count(&both), 7);
-        assert_eq!(without_block(&both, "ns1"), with_block(before, "ns2"));
-    }
-
-    #[test]
-    fn rules_in_flow_form_are_not_lost_in_silence() {
-        let before = "externalRules: [{seriesQuery: a, metricsQuery: b}]\n";
-        assert_eq!(rule_count(before), Some(1));
-        assert_ne!(rule_count(&with_block(before, "x")), Some(4), "refused by the count");
-        assert!(with_block(before, "x").contains("seriesQuery: a"));
-    }
-
-    #[test]
-    fn an_empty_flow_list_becomes_a_list() {
-        assert_eq!(count(&with_block("externalRules: []\n", "x")), 3);
-    }
+    let Ok(a) = foreign(ctx, &api).await else { return Ok(vec![]) };
+    let found = ctx.cluster.get(&a.config_map).await?;
+    Ok(found.map(|o| rules::stacks_in(o["data"][&a.key].as_str().unwrap_or_default())).unwrap_or_default())
 }

@@ -1,11 +1,10 @@
 //! The arm: the one autoscaler that acts on the Deployment, and the proof that it is alive.
 
-use super::{Ctx, adapter, is_ours, wva};
+pub use super::others::{hpas, refuse as refuse_foreign_hpa};
+use super::{Ctx, adapter, is_ours, others, wva};
 use crate::cluster::{Poll, Ref, wait_for};
 use crate::config::manifests::{self, WVA_GAUGE, WVA_HPA};
-use crate::failure::Failure;
 use crate::metrics::Prometheus;
-use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::Value;
 use std::time::Duration;
@@ -25,62 +24,37 @@ fn gauge(ctx: &Ctx) -> String {
 
 /// Waits until nobody says any more how many replicas WVA once wanted: the series of a replaced controller pod stays for
 /// a scrape or two, and an HPA adds series up.
-pub async fn gauge_gone(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+async fn gauge_gone(ctx: &Ctx, prometheus: &Prometheus, limit: Duration) -> anyhow::Result<()> {
     let gauge = gauge(ctx);
-    wait_for("WVA's old gauge for this model to be gone", ctx.limit(120), Duration::from_secs(1), async || {
+    wait_for("WVA's old gauge for this model to be gone", limit, Duration::from_secs(1), async || {
         let n = prometheus.query(&ctx.cluster, &gauge).await?.len();
         Ok(if n == 0 { Poll::Done(()) } else { Poll::Not(format!("{n} series are still there")) })
     })
     .await
 }
 
-/// # Errors
-/// Exit 6 when another namespace has a VariantAutoscaling of the same model: v0.4.2 groups by model alone, and takes
-/// metrics and thresholds from whichever it lists first.
-async fn refuse_same_model_elsewhere(ctx: &Ctx) -> anyhow::Result<()> {
-    let all = match ctx.cluster.list("VariantAutoscaling", None, "").await {
-        Ok(all) => all,
-        Err(e) if e.is_forbidden() => return Ok(()),
-        Err(e) => return Err(e.into()),
-    };
-    let other =
-        all.iter().find(|v| text(v, "/spec/modelID") == ctx.plan.scenario.model && text(v, "/metadata/namespace") != ctx.namespace());
-    if let Some(v) = other {
-        let at = format!("{}/{}", text(v, "/metadata/namespace"), text(v, "/metadata/name"));
-        return Err(Failure::new(Exit::Cluster, format!("VariantAutoscaling {at} is about the same model, {}", ctx.plan.scenario.model))
-            .hint("WVA v0.4.2 mixes up namespaces that serve one model; remove that one or use another cluster")
-            .into());
+/// Makes WVA forget what it once wanted for our variant: by a restart of its controller, or, where that is somebody else's,
+/// by waiting. v0.4.2 keeps the gauge of a variant that is gone; its first decision about the new one overwrites it, and
+/// nothing but the wva arm's HPA reads it.
+pub async fn forget(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<&'static str> {
+    if wva::restart(ctx).await? {
+        gauge_gone(ctx, prometheus, ctx.limit(120)).await?;
+        return Ok("controller restarted");
     }
-    Ok(())
-}
-
-/// Every HPA that targets our Deployment.
-pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
-    let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
-    all.retain(|h| text(h, "/spec/scaleTargetRef/kind") == "Deployment" && text(h, "/spec/scaleTargetRef/name") == ctx.plan.deployment());
-    Ok(all)
-}
-
-/// # Errors
-/// Exit 6 with the name when somebody else's HPA scales our Deployment.
-pub async fn refuse_foreign_hpa(ctx: &Ctx) -> anyhow::Result<()> {
-    for h in hpas(ctx).await? {
-        if !is_ours(&h, ctx.namespace()) {
-            let name = text(&h, "/metadata/name");
-            return Err(Failure::new(Exit::Cluster, format!("HPA {name} of somebody else scales Deployment {}", ctx.plan.deployment()))
-                .hint(format!(
-                    "two autoscalers on one Deployment measure nothing; remove it: kubectl -n {} delete hpa {name}",
-                    ctx.namespace()
-                ))
-                .into());
-        }
+    let patience = Duration::from_secs(u64::from(ctx.plan.scenario.monitoring.scrape_interval_s) * 3 + 10);
+    if gauge_gone(ctx, prometheus, patience).await.is_ok() {
+        return Ok("controller is somebody else's and was not restarted; its gauge is gone");
     }
-    Ok(())
+    ctx.report.warn(
+        "WVA's controller is somebody else's and cannot be restarted: it still says how many replicas it once wanted, until its next \
+         decision about this model; and its loops go on from where they were",
+    );
+    Ok("controller is somebody else's and was not restarted; its gauge stays until its next decision")
 }
 
 /// Deletes our HPAs; gives their names.
 pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse_autoscalers(ctx).await?;
     let mut gone = vec![];
     for h in hpas(ctx).await? {
         let name = text(&h, "/metadata/name").to_string();
@@ -90,8 +64,11 @@ pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     Ok(gone)
 }
 
-/// Deletes our VariantAutoscaling; `false` when there was none (or no such kind).
+/// Deletes our VariantAutoscaling; `false` when there was none of ours (or no such kind).
 pub async fn delete_va(ctx: &Ctx) -> anyhow::Result<bool> {
+    if !ctx.cluster.get(&va(ctx)).await?.is_some_and(|o| is_ours(&o, ctx.namespace())) {
+        return Ok(false);
+    }
     ctx.cluster.delete_and_wait(&va(ctx), ctx.limit(60)).await
 }
 
@@ -126,7 +103,7 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
 
 /// The arm's HPA, alone on its Deployment and with metrics.
 pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse_autoscalers(ctx).await?;
     let own = manifests::hpa_name(&ctx.plan);
     for h in hpas(ctx).await? {
         let name = text(&h, "/metadata/name");
@@ -162,11 +139,11 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
 
 /// Brings the arm up from whatever is there: standup's last act, and swap's.
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
-    refuse_foreign_hpa(ctx).await?;
+    others::refuse(ctx).await?;
     let arm = ctx.plan.arm;
     if arm == Arm::Wva {
         ctx.step("wva", "Workload-Variant-Autoscaler", wva::ensure(ctx, prometheus)).await?;
-        refuse_same_model_elsewhere(ctx).await?;
+        others::refuse(ctx).await?;
         ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
     } else {
         ctx.step("no-wva", "nothing of WVA acts on this model", withdraw_wva(ctx, prometheus)).await?;
@@ -208,10 +185,10 @@ async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((),
         Some(h) if is_ours(&h, ctx.namespace()) => ctx.cluster.delete_and_wait(&hpa, ctx.limit(60)).await?,
         _ => false,
     };
-    if !delete_va(ctx).await? && !had_hpa {
+    // The gauge of a variant that is gone: a kill came between the deletion and the restart.
+    if !delete_va(ctx).await? && !had_hpa && prometheus.query(&ctx.cluster, &gauge(ctx)).await?.is_empty() {
         return Ok(((), "there was nothing".into()));
     }
-    wva::restart(ctx).await?;
-    gauge_gone(ctx, prometheus).await?;
-    Ok(((), "VariantAutoscaling and its HPA removed, controller restarted".into()))
+    let how = forget(ctx, prometheus).await?;
+    Ok(((), format!("VariantAutoscaling and its HPA removed, {how}")))
 }

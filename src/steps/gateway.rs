@@ -1,7 +1,8 @@
 //! What stands before the model servers, and the proof that it answers.
 
-use super::{Ctx, model_server::with_evidence};
-use crate::cluster::{Poll, Ref, ServicePort, is_hopeless, wait_for};
+use super::Ctx;
+use super::deployment::{self, Wanted};
+use crate::cluster::{Poll, Ref, ServicePort, wait_for};
 use crate::config::manifests;
 use crate::failure::Failure;
 use bench_model::exit::Exit;
@@ -11,24 +12,13 @@ use std::time::Duration;
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
     let tally = ctx.apply_all(manifests::gateway(&ctx.plan)?).await?;
     let name = ctx.plan.gateway_service();
-    let selector = format!("app.kubernetes.io/name={name}");
-    let r = Ref::new("Deployment", ctx.namespace(), &name);
-    let waited = wait_for(&format!("gateway {name}"), ctx.limit(120), Duration::from_millis(500), async || {
-        let ready = ctx.cluster.get(&r).await?.map(|d| super::model_server::Replicas::of(&d));
-        if ready.is_some_and(|r| r.observed && r.ready >= 1 && r.updated == r.current) {
-            return Ok(Poll::Done(()));
-        }
-        for pod in ctx.cluster.list("Pod", Some(ctx.namespace()), &selector).await? {
-            if let Some(why) = is_hopeless(&pod) {
-                return Err(Failure::new(Exit::Cluster, format!("the gateway cannot start: {why}"))
-                    .hint("another image: --set gateway.image.name=REGISTRY/haproxy:TAG")
-                    .into());
-            }
-        }
-        Ok(Poll::Not("its pod is not ready".into()))
-    })
-    .await;
-    with_evidence(ctx, waited, &selector).await?;
+    let wanted = Wanted {
+        what: &format!("gateway {name}"),
+        replicas: None,
+        limit: ctx.limit(120),
+        remedy: Some("another image: --set gateway.image.name=REGISTRY/haproxy:TAG"),
+    };
+    deployment::settle(ctx, &Ref::new("Deployment", ctx.namespace(), &name), &wanted).await?;
     Ok(((), tally.to_string()))
 }
 

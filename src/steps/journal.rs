@@ -1,6 +1,8 @@
 //! The journal: each step begun and ended, on disk before the next thing happens.
 
+use crate::failure::Failure;
 use anyhow::Context;
+use bench_model::exit::Exit;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -52,8 +54,9 @@ impl Journal {
             Some(o) => o,
             none => none.insert(Open::new(&self.path)?),
         };
-        let mut e =
-            Entry { seq: open.seq + 1, t: Utc::now(), step: step.into(), state: state.into(), detail: detail.into(), sum: String::new() };
+        // What others said stands here too; journals are passed on.
+        let detail = crate::config::secrets::redact_text(detail);
+        let mut e = Entry { seq: open.seq + 1, t: Utc::now(), step: step.into(), state: state.into(), detail, sum: String::new() };
         e.sum = e.checksum();
         let line = format!("{}\n", serde_json::to_string(&e)?);
         if let Err(e) = open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data()) {
@@ -101,7 +104,12 @@ pub fn read(path: &Path) -> anyhow::Result<(Vec<Entry>, u64)> {
             }
             // Only the very end may be torn; damage before it is not ours to cut.
             None if whole + line.len() == text.len() => break,
-            None => anyhow::bail!("{}: entry {} is damaged", path.display(), entries.len() + 1),
+            None => {
+                let text = format!("{}: entry {} is damaged", path.display(), entries.len() + 1);
+                return Err(Failure::new(Exit::Usage, text)
+                    .hint("the cluster decides what is so: move the file away and give the command again")
+                    .into());
+            }
         }
     }
     Ok((entries, whole as u64))

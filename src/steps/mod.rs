@@ -3,18 +3,26 @@
 //! The cluster decides, the journal remembers. Steps know nothing of commands and print nothing; they tell events.
 
 pub mod adapter;
+mod adapter_rules;
 pub mod arm;
+pub mod deployment;
 pub mod gateway;
+pub mod hand_over;
 pub mod journal;
 pub mod lease;
+pub mod marks;
 pub mod model_server;
 pub mod monitoring;
 pub mod namespace;
+pub mod others;
+pub mod owned;
+pub mod owner;
 pub mod record;
 pub mod run_record;
+pub mod stuck;
 pub mod wva;
 
-use crate::cluster::{Applied, Cluster, Ref};
+use crate::cluster::{Applied, Cluster, ClusterError, Ref, explain};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::report::{Event, Reporter};
@@ -74,11 +82,25 @@ impl Ctx {
             }
             Err(e) => {
                 let error = format!("{e:#}");
-                self.journal(step, "failed", &error)?;
+                let kept = self.journal(step, "failed", &error);
                 self.report.emit(Event::StepFailed { step: step.into(), error, seconds: begun.elapsed().as_secs_f64() });
-                Err(e)
+                // The step's own error says more than that it could not be written down.
+                if let Err(unwritten) = kept {
+                    self.report.warn(format!("{unwritten:#}"));
+                }
+                Err(self.explained(step, e).await)
             }
         }
+    }
+
+    /// Adds to a step's failure where it happened and, when the cluster has a part in it, what explains it.
+    async fn explained(&self, step: &str, e: anyhow::Error) -> anyhow::Error {
+        let unreachable = e.chain().filter_map(|c| c.downcast_ref::<ClusterError>()).any(|c| c.is_timeout() || c.is_unreachable());
+        let mut f = Failure::of(e).step(step);
+        if f.evidence.is_empty() && !unreachable && matches!(f.exit, Exit::TimedOut | Exit::Cluster) {
+            f.evidence = explain(&self.cluster, self.namespace(), "").await;
+        }
+        f.into()
     }
 
     /// Applies rendered objects in order, each owned by the stack's record when it lives in its namespace.

@@ -1,39 +1,11 @@
 //! The model servers: Deployment, headless Service, replica count, fresh pods.
 
 use super::Ctx;
-use crate::cluster::{Poll, Ref, explain, is_hopeless, wait_for};
+use super::deployment::{Replicas, Wanted};
+use crate::cluster::{Poll, Ref, wait_for};
 use crate::config::manifests;
-use crate::failure::Failure;
-use bench_model::exit::Exit;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// `spec.replicas`, `status.replicas`, ready and updated ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Replicas {
-    pub desired: u32,
-    pub current: u32,
-    pub ready: u32,
-    pub updated: u32,
-    /// The Deployment's controller has seen the newest spec.
-    pub observed: bool,
-}
-
-fn number(v: &Value, path: &str) -> u32 {
-    v.pointer(path).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
-}
-
-impl Replicas {
-    pub fn of(deployment: &Value) -> Self {
-        Self {
-            desired: number(deployment, "/spec/replicas"),
-            current: number(deployment, "/status/replicas"),
-            ready: number(deployment, "/status/readyReplicas"),
-            updated: number(deployment, "/status/updatedReplicas"),
-            observed: number(deployment, "/status/observedGeneration") >= number(deployment, "/metadata/generation"),
-        }
-    }
-}
 
 /// Selector of the model-server pods.
 pub fn selector(ctx: &Ctx) -> String {
@@ -57,41 +29,13 @@ pub async fn replicas(ctx: &Ctx) -> anyhow::Result<Option<Replicas>> {
 
 /// Waits until exactly the wanted number of replicas exists and is ready (`None`: what the spec wants).
 pub async fn settle(ctx: &Ctx, wanted: Option<u32>) -> anyhow::Result<Replicas> {
-    let limit = ctx.limit(u64::from(ctx.plan.scenario.model_server.start_timeout_s));
-    let what = format!("Deployment {} to be ready", ctx.plan.deployment());
-    let result = wait_for(&what, limit, Duration::from_millis(500), async || {
-        let Some(r) = replicas(ctx).await? else { return Ok(Poll::Not("it does not exist".into())) };
-        let n = wanted.unwrap_or(r.desired);
-        if r.observed && r.desired == n && r.current == n && r.ready == n && r.updated == n {
-            // status.replicas no longer counts terminating pods; they still serve and are still scraped.
-            let pods = ctx.cluster.list("Pod", Some(ctx.namespace()), &selector(ctx)).await?;
-            let leaving = pods.iter().filter(|p| p.pointer("/metadata/deletionTimestamp").is_some()).count();
-            return Ok(if leaving == 0 { Poll::Done(r) } else { Poll::Not(format!("{leaving} old pods are still terminating")) });
-        }
-        for pod in ctx.cluster.list("Pod", Some(ctx.namespace()), &selector(ctx)).await? {
-            if let Some(why) = is_hopeless(&pod) {
-                let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_string();
-                return Err(Failure::new(Exit::Cluster, format!("model server pod {name} cannot start: {why}")).into());
-            }
-        }
-        Ok(Poll::Not(format!("{} of {n} replicas ready, {} exist", r.ready, r.current)))
-    })
-    .await;
-    with_evidence(ctx, result, &selector(ctx)).await
-}
-
-/// Adds to a failed wait what the pods and events say.
-pub async fn with_evidence<T>(ctx: &Ctx, result: anyhow::Result<T>, selector: &str) -> anyhow::Result<T> {
-    match result {
-        Err(e) => {
-            let evidence = explain(&ctx.cluster, ctx.namespace(), selector).await;
-            Err(match e.downcast::<Failure>() {
-                Ok(f) => f.evidence(evidence).into(),
-                Err(other) => other,
-            })
-        }
-        ok => ok,
-    }
+    let wanted = Wanted {
+        what: &format!("Deployment {}", ctx.plan.deployment()),
+        replicas: wanted,
+        limit: ctx.limit(u64::from(ctx.plan.scenario.model_server.start_timeout_s)),
+        remedy: None,
+    };
+    super::deployment::settle(ctx, &deployment(ctx), &wanted).await
 }
 
 /// Sets `spec.replicas` through the scale subresource, so that no field ownership of the Deployment is taken.

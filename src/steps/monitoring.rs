@@ -20,12 +20,12 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
     let own = match how {
         PodMonitor::Always => true,
         PodMonitor::Never => false,
-        PodMonitor::Auto => ctx.cluster.get(&monitor).await?.is_some() || !scraped_already(ctx, &prometheus).await?,
+        PodMonitor::Auto => ctx.cluster.get_if_allowed(&monitor).await?.is_some() || !scraped_already(ctx, &prometheus).await?,
     };
     if own {
         said = format!("PodMonitor {}", ctx.apply_all(manifests::objects(&ctx.plan, "pod-monitor.yaml", Value::Null)?).await?);
     }
-    if how == PodMonitor::Never && ctx.cluster.get(&monitor).await?.is_some_and(|o| super::is_ours(&o, ctx.namespace())) {
+    if how == PodMonitor::Never && ctx.cluster.get_if_allowed(&monitor).await?.is_some_and(|o| super::is_ours(&o, ctx.namespace())) {
         ctx.cluster.delete(&monitor, None).await?;
         said = "bench's PodMonitor removed".into();
     }

@@ -43,12 +43,14 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     let text = serde_yaml::to_string(&plan).context("cannot write the plan as YAML")?;
     // A stack that is up as planned stays "up" while its steps look whether it still is.
     let held = |key: &str| found.as_ref().and_then(|f| f["data"][key].as_str()).unwrap_or_default();
-    if held("plan.yaml") == text && held("phase") == UP {
+    let annotations = super::owner::annotations(&ctx.cluster, found.as_ref()).await?;
+    let said = |name: &str| found.as_ref().and_then(|f| f.pointer("/metadata/annotations")?.get(name)).is_some();
+    if held("plan.yaml") == text && held("phase") == UP && said(super::owner::OWNER) {
         return Ok(((), format!("{NAME} unchanged")));
     }
     let mut object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": NAME, "namespace": ctx.namespace()},
+        "metadata": {"name": NAME, "namespace": ctx.namespace(), "annotations": annotations},
         "data": {"plan.yaml": text, "phase": phase, "arm": ctx.plan.arm},
     });
     own(&mut object, ctx.namespace());
@@ -100,20 +102,19 @@ pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<
 /// Changes nothing but the phase, and makes no record where there is none.
 pub async fn set_phase(ctx: &Ctx, phase: &str) -> anyhow::Result<()> {
     let r = at(ctx.namespace());
-    match ctx.cluster.get(&r).await? {
-        Some(found) if is_ours(&found, ctx.namespace()) && found["data"]["phase"] != phase => {
-            // By apply, as everything of the record: a patch would own the field, and the next standup could not set it.
-            let mut object = json!({
-                "apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": {"name": NAME, "namespace": ctx.namespace()},
-                "data": {"plan.yaml": found["data"]["plan.yaml"], "phase": phase, "arm": found["data"]["arm"]},
-            });
-            own(&mut object, ctx.namespace());
-            ctx.cluster.apply(&object).await?;
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+    let found = ctx.cluster.get(&r).await?.filter(|o| is_ours(o, ctx.namespace()) && o["data"]["phase"] != phase);
+    let Some(found) = found else { return Ok(()) };
+    // By apply, as everything of the record: a patch would own the field, and the next standup could not set it.
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": NAME, "namespace": ctx.namespace(), "annotations": super::owner::annotations(&ctx.cluster, Some(&found)).await?,
+        },
+        "data": {"plan.yaml": found["data"]["plan.yaml"], "phase": phase, "arm": found["data"]["arm"]},
+    });
+    own(&mut object, ctx.namespace());
+    ctx.cluster.apply(&object).await?;
+    Ok(())
 }
 
 /// [`STANDING_UP`], [`SWAPPING`], [`TEARING_DOWN`] or [`UP`]; empty without a record.
@@ -131,7 +132,7 @@ pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
             Exit::Cluster,
             format!("the stack in namespace {} is not up: {other} did not come to its end", ctx.namespace()),
         )
-        .hint("bench resume   carries it on;   on another machine: bench resume --from-cluster")
+        .hint("bench resume   carries it on;   what another machine began: bench resume --from-cluster")
         .into()),
     }
 }

@@ -2,12 +2,15 @@
 
 mod compare;
 mod docs;
+mod ends;
 mod exits;
 mod explain;
 mod exports;
 mod formats;
+mod fuzz;
 mod gate;
 mod grafana;
+mod harness;
 mod help;
 mod manifests;
 mod plan;

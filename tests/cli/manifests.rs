@@ -191,3 +191,70 @@ fn the_gateway_has_a_slot_for_every_replica_of_the_arm() {
     let slots: u32 = line.split("1-").nth(1).and_then(|r| r.split(' ').next()?.parse().ok()).expect("a number of slots");
     assert!(slots >= 10, "{line}");
 }
+
+/// Every template there is, as it is rendered for a namespace: also what `bench plan` does not show.
+fn every_template() -> Vec<(String, Value)> {
+    use bench::config::manifests;
+    let plan: bench_model::plan::Plan =
+        serde_json::from_value(crate::plan::planned(&["--wva", "-p", "some-stack", "-w", "ramp_small"])["plan"].clone()).expect("a plan");
+    let (run, job) = ("20260101t000000z-abcd", "llmd-bench-load-abcd");
+    let mut out = vec![];
+    let mut add = |template: &str, objects: Vec<Value>| out.extend(objects.into_iter().map(|o| (template.to_string(), o)));
+    let adapter = serde_json::json!({
+        "rules": "r", "rules_sum": "0", "suffix": "some-stack", "prometheus_url": "https://p", "prometheus_ca": "ca",
+    });
+    let agent = serde_json::json!({"agent_pod": "llmd-bench-agent-x", "agent_image": "i", "streamed": true, "agent_args": ["x"]});
+    for (template, _) in manifests::TEMPLATES {
+        let objects = match *template {
+            // A part of another one; the load's has a function of its own.
+            "haproxy.cfg.tera" | "harness.yaml" | "gateway-haproxy.yaml" | "hpa.yaml" => continue,
+            "adapter.yaml" => manifests::objects(&plan, template, adapter.clone()),
+            "agent-pod.yaml" => manifests::objects(&plan, template, agent.clone()).map(|mut all| {
+                all.iter_mut().for_each(|o| manifests::own_by_run(o, run));
+                all
+            }),
+            _ => manifests::objects(&plan, template, Value::Null),
+        };
+        add(template, objects.expect("it renders"));
+    }
+    add("gateway-haproxy.yaml", manifests::gateway(&plan).expect("it renders"));
+    add("hpa.yaml", manifests::hpa(&plan).expect("it renders"));
+    add("harness.yaml", bench::load::job::harness(&plan, run, job).expect("it renders").objects);
+    out
+}
+
+/// Whatever is not found by its labels is not removed: each object, and what a controller makes of its template.
+#[test]
+fn everything_that_is_made_says_whose_it_is() {
+    let all = every_template();
+    assert!(all.len() > 20, "{}", all.len());
+    for (template, o) in &all {
+        let of_a_run = ["agent-pod.yaml", "harness.yaml"].contains(&template.as_str());
+        for labels in [o.pointer("/metadata/labels"), o.pointer("/spec/template/metadata/labels")].into_iter().flatten() {
+            assert_eq!(labels["app.kubernetes.io/managed-by"], "llmd-bench", "{template}: {o}");
+            assert_eq!(labels["llmd-bench/stack"], "some-stack", "{template}: {o}");
+            assert_eq!(labels.get("llmd-bench/run").is_some(), of_a_run, "{template}: {o}");
+        }
+        assert!(o.pointer("/metadata/labels").is_some(), "{template}: {o}");
+        let made_of = o.pointer("/spec/template");
+        assert!(made_of.is_none_or(|t| t.pointer("/metadata/labels").is_some()), "{template}: {o}");
+    }
+}
+
+/// Two stacks never meet in one name, but for the API that only one server can have, and namespaces, which belong to who made them.
+#[test]
+fn names_outside_the_namespace_end_with_it() {
+    let mut outside = 0;
+    for (template, o) in every_template() {
+        let (kind, ns) = (text(&o, "/kind"), text(&o, "/metadata/namespace"));
+        // bench's own adapter has a namespace to itself.
+        if ["APIService", "Namespace"].contains(&kind) || ["some-stack", "llmd-bench-adapter"].contains(&ns) {
+            continue;
+        }
+        outside += 1;
+        assert!(text(&o, "/metadata/name").ends_with("-some-stack"), "{template}: {o}");
+        let role = text(&o, "/roleRef/name");
+        assert!(role.is_empty() || role.starts_with("system:") || role.ends_with("-some-stack") || role.starts_with("extension-"), "{o}");
+    }
+    assert_eq!(outside, 6, "ClusterRoles, their bindings, and a RoleBinding in kube-system");
+}

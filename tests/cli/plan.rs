@@ -18,7 +18,7 @@ fn yaml(objects: &[Value]) -> String {
     let mut out = String::new();
     for o in objects {
         let mut o = o.clone();
-        for file in ["harness.sh", "keeper.sh", "gate.py", "tokenizer.json", "tokenizer_config.json"] {
+        for file in ["harness.sh", "keeper.sh", "gate.py", "summary.py", "tokenizer.json", "tokenizer_config.json"] {
             if let Some(text) = o.get_mut("data").and_then(|d| d.get_mut(file)) {
                 assert!(text.as_str().is_some_and(|t| !t.is_empty()), "{file} is empty");
                 *text = "[a file of bench's]".into();

@@ -72,3 +72,27 @@ fn they_would_be_found() {
         assert_eq!(found(good), [""; 0], "{good}");
     }
 }
+
+/// Whichever way a credential is given, it is refused with exit code 2, and neither output repeats it.
+#[test]
+fn a_credential_is_refused_and_not_repeated() {
+    const TOKEN: &str = "hf_abcdefghijklmnopqrstuvwxyz";
+    let p = crate::support::Place::new();
+    let by_flag = format!("model_server.env.HF_TOKEN={TOKEN}");
+    let no_path = format!("nothing.of.this={TOKEN}");
+    p.write("mine.yaml", &format!("extends: simulated\nload: {{guidellm: {{env: {{API_KEY: {TOKEN}}}}}}}\n"));
+    let forms: [&[&str]; 5] = [
+        &["plan", "-c", "simulated", "--set", &by_flag],
+        &["plan", "-c", "simulated", "--set", &by_flag, "--output", "json"],
+        &["plan", "-c", "simulated", "--set", &no_path],
+        &["plan", "-c", "./mine.yaml", "--manifests"],
+        &["run", "-w", "ramp_small", "--set", &by_flag],
+    ];
+    for args in forms {
+        let ran = p.run(args).exits(2);
+        assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{args:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    let by_reference = ["plan", "-c", "simulated", "--manifests", "--set", "model_server.env.HF_TOKEN=secret://hub/token"];
+    let ran = p.run(&by_reference).exits(0);
+    assert!(ran.stdout.contains("secretKeyRef"), "{}", ran.stdout);
+}

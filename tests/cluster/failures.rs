@@ -48,7 +48,12 @@ fn a_user_without_rights(p: &Place) {
     let file = p.dir.join("nobody.kubeconfig");
     std::fs::write(&file, config.to_string()).unwrap();
     let file = file.to_str().unwrap();
-    p.bench(&["preflight", "-c", "simulated", "-k", file]).exits(6).says("missing in namespace").says("create Job").says("exec");
+    p.bench(&["preflight", "-c", "simulated", "-k", file])
+        .exits(6)
+        .says("rights in namespace")
+        .says("missing")
+        .says("create, patch, delete jobs.batch")
+        .says("pods/exec");
     p.bench(&["standup", "-c", "simulated", "--wva", "-k", file]).exits(6).says("not allowed to").says("bench preflight");
     std::fs::remove_file(file).unwrap();
     p.kubectl(&["delete", "namespace", ns, "--wait=false"]);

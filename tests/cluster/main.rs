@@ -5,5 +5,7 @@
 
 mod failures;
 mod loads;
+mod ownership;
 mod published;
+mod rights;
 mod support;

@@ -19,6 +19,8 @@ pub mod summary;
 pub mod validity;
 mod words;
 
+pub use words::visible;
+
 pub use calendar::Calendar;
 pub use ingest::{Ingested, run_dir};
 pub use summary::{Settings, summarise};

@@ -63,7 +63,7 @@ pub(crate) fn and(parts: impl IntoIterator<Item = String>) -> String {
 
 /// One line of text that shows what it holds: control characters and those that turn or hide text (bidirectional marks,
 /// zero width) come out as `\u{1b}`. What was recorded, a name or a message, must not steer a terminal or a log.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -9,7 +9,7 @@ mod write;
 
 pub use read::{read, read_file};
 pub(crate) use write::{head, value};
-pub use write::{normalise, write};
+pub use write::{normalise, write, write_end, write_part};
 
 /// Where a name needs no quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`; labels go without the colon.
 pub(crate) fn is_plain(name: &str, label: bool) -> bool {

@@ -30,12 +30,29 @@ fn to_ms(t: f64) -> f64 {
 /// # Errors
 /// When `out` does.
 pub fn write(out: &mut impl Write, series: Vec<Series>) -> io::Result<()> {
+    write_part(out, series)?;
+    write_end(out)
+}
+
+/// A part of it, so that not all series are in memory at once: parts must come in the order of their names.
+///
+/// # Errors
+/// When `out` does.
+pub fn write_part(out: &mut impl Write, series: Vec<Series>) -> io::Result<()> {
     for s in normalise(series) {
         let head = head(&s);
         for (t, v) in s.samples {
             writeln!(out, "{head} {} {t:.3}", value(v))?;
         }
     }
+    Ok(())
+}
+
+/// What comes after the last part.
+///
+/// # Errors
+/// When `out` does.
+pub fn write_end(out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "# EOF")
 }
 

@@ -1,0 +1,155 @@
+//! Who else acts: another autoscaler on our Deployment, another WVA, another stack's model. Refused by name.
+
+use super::{Ctx, is_ours};
+use crate::cluster::ClusterError;
+use crate::failure::Failure;
+use bench_model::exit::Exit;
+use bench_model::plan::Arm;
+use serde_json::Value;
+
+fn text<'a>(v: &'a Value, path: &str) -> &'a str {
+    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Where an object is, for people.
+fn at(o: &Value) -> String {
+    format!("{}/{}", text(o, "/metadata/namespace"), text(o, "/metadata/name"))
+}
+
+/// Does its `scaleTargetRef` name our Deployment? KEDA leaves the kind out for Deployments.
+fn targets(o: &Value, deployment: &str) -> bool {
+    matches!(text(o, "/spec/scaleTargetRef/kind"), "Deployment" | "") && text(o, "/spec/scaleTargetRef/name") == deployment
+}
+
+/// Objects of a kind; none when the cluster does not have it or this user may not look.
+async fn list(ctx: &Ctx, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, ClusterError> {
+    match ctx.cluster.list(kind, namespace, "").await {
+        Err(e) if e.is_not_found() || e.is_forbidden() => Ok(vec![]),
+        other => other,
+    }
+}
+
+/// Every HPA that targets our Deployment.
+pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
+    let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
+    all.retain(|h| targets(h, &ctx.plan.deployment()));
+    Ok(all)
+}
+
+/// All that would act beside the arm. Asked for at standup, at a swap, when a run begins, and again right before its load.
+///
+/// # Errors
+/// Exit 6 with its name.
+pub async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
+    refuse_autoscalers(ctx).await?;
+    if ctx.plan.arm == Arm::Wva {
+        refuse_wva(ctx).await?;
+        refuse_same_model(ctx).await?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Exit 6 with the name when somebody else's HPA or KEDA's ScaledObject scales our Deployment.
+pub async fn refuse_autoscalers(ctx: &Ctx) -> anyhow::Result<()> {
+    let (ns, deployment) = (ctx.namespace(), ctx.plan.deployment());
+    let mut found: Option<(&str, String, String)> = None;
+    for h in hpas(ctx).await?.iter().filter(|h| !is_ours(h, ns)) {
+        let name = text(h, "/metadata/name");
+        let owners = h.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        // Deleting the HPA would not help: KEDA makes it again.
+        found = match owners.into_iter().flatten().find(|o| o["kind"] == "ScaledObject") {
+            Some(o) => Some(("scaledobject", text(o, "/name").into(), format!("KEDA's ScaledObject {}, by HPA {name},", text(o, "/name")))),
+            None => Some(("hpa", name.into(), format!("HPA {name} of somebody else"))),
+        };
+    }
+    if found.is_none() {
+        // KEDA may not have made its HPA yet; a paused one comes back when it likes.
+        let scaled = list(ctx, "ScaledObject", Some(ns)).await?;
+        let name = scaled.iter().find(|s| targets(s, &deployment)).map(|s| text(s, "/metadata/name"));
+        found = name.map(|n| ("scaledobject", n.into(), format!("KEDA's ScaledObject {n}")));
+    }
+    let Some((kind, name, what)) = found else { return Ok(()) };
+    Err(Failure::new(Exit::Cluster, format!("{what} scales Deployment {deployment}"))
+        .hint(format!("two autoscalers on one Deployment measure nothing; remove it: kubectl -n {ns} delete {kind} {name}"))
+        .into())
+}
+
+/// A Deployment that looks like a WVA's controller: by its label, its image, or WVA 0.5's variable for several of them.
+fn is_controller(d: &Value) -> bool {
+    let containers = d.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    super::label(d, "app.kubernetes.io/name") == Some("workload-variant-autoscaler")
+        || containers.into_iter().flatten().any(|c| text(c, "/image").contains("workload-variant-autoscaler"))
+        || instance(d).is_some()
+}
+
+/// WVA 0.5's CONTROLLER_INSTANCE, when it has one.
+fn instance(d: &Value) -> Option<&str> {
+    let containers = d.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let mut env = containers.into_iter().flatten().filter_map(|c| c["env"].as_array()).flatten();
+    env.find(|e| e["name"] == "CONTROLLER_INSTANCE").map(|e| e["value"].as_str().unwrap_or_default())
+}
+
+/// # Errors
+/// Exit 6 when a WVA acts beside the one that the stack uses. Also one that looks only at VariantAutoscalings of its own
+/// CONTROLLER_INSTANCE: its gauge has the same name, and an HPA adds series up.
+pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
+    let used = super::wva::in_use(ctx).await?;
+    let controllers: Vec<Value> = list(ctx, "Deployment", None).await?.into_iter().filter(is_controller).collect();
+    let other = controllers.iter().find(|d| {
+        let idle = d.pointer("/spec/replicas").and_then(Value::as_u64) == Some(0);
+        let ours = used.as_deref() == Some(text(d, "/metadata/namespace")) && text(d, "/metadata/name") == super::wva::CONTROLLER;
+        // Before the stack uses one, the only one there is may become it.
+        let candidate = used.is_none() && controllers.len() == 1 && text(d, "/metadata/name") == super::wva::CONTROLLER;
+        !idle && !ours && !candidate
+    });
+    let Some(d) = other else { return Ok(()) };
+    let instance = instance(d).map(|i| format!(" (CONTROLLER_INSTANCE={i})")).unwrap_or_default();
+    let image = text(d, "/spec/template/spec/containers/0/image");
+    Err(Failure::new(Exit::Cluster, format!("another WVA acts in this cluster: Deployment {}{instance}, {image}", at(d)))
+        .hint(format!(
+            "two of them publish one gauge, and an HPA adds it up. Stop it: kubectl -n {} scale deployment {} --replicas=0",
+            text(d, "/metadata/namespace"),
+            text(d, "/metadata/name")
+        ))
+        .into())
+}
+
+/// # Errors
+/// Exit 6 when another namespace, or somebody else in ours, has a VariantAutoscaling of the same model: v0.4.2 groups by
+/// model alone, and takes metrics and thresholds from whichever it lists first.
+pub async fn refuse_same_model(ctx: &Ctx) -> anyhow::Result<()> {
+    let all = list(ctx, "VariantAutoscaling", None).await?;
+    let model = &ctx.plan.scenario.model;
+    let ours = |v: &Value| text(v, "/metadata/namespace") == ctx.namespace() && is_ours(v, ctx.namespace());
+    let Some(v) = all.iter().find(|v| text(v, "/spec/modelID") == model && !ours(v)) else { return Ok(()) };
+    let whose = super::label(v, crate::config::manifests::labels::STACK).map(|s| format!(" of bench's stack {s}")).unwrap_or_default();
+    Err(Failure::new(Exit::Cluster, format!("VariantAutoscaling {}{whose} is about the same model, {model}", at(v)))
+        .hint("WVA v0.4.2 mixes up namespaces that serve one model; remove that one or use another cluster")
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_wva_is_known_by_label_image_or_instance() {
+        let with = |labels: Value, image: &str, env: Value| json!({"metadata": {"labels": labels}, "spec": {"template": {"spec": {"containers": [{"image": image, "env": env}]}}}});
+        assert!(is_controller(&with(json!({"app.kubernetes.io/name": "workload-variant-autoscaler"}), "x", json!([]))));
+        assert!(is_controller(&with(json!({}), "ghcr.io/llm-d/llm-d-workload-variant-autoscaler:v0.5.1", json!([]))));
+        let renamed = with(json!({}), "mirror/wva:1", json!([{"name": "CONTROLLER_INSTANCE", "value": "b"}]));
+        assert!(is_controller(&renamed));
+        assert_eq!(instance(&renamed), Some("b"));
+        assert!(!is_controller(&with(json!({}), "nginx", json!([{"name": "OTHER", "value": "b"}]))));
+    }
+
+    #[test]
+    fn a_target_without_a_kind_is_a_deployment() {
+        assert!(targets(&json!({"spec": {"scaleTargetRef": {"name": "d"}}}), "d"));
+        assert!(targets(&json!({"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"}}}), "d"));
+        assert!(!targets(&json!({"spec": {"scaleTargetRef": {"kind": "StatefulSet", "name": "d"}}}), "d"));
+        assert!(!targets(&json!({"spec": {"scaleTargetRef": {"name": "e"}}}), "d"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The load's shell scripts by themselves: what they leave and what they write into the container's log.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const TEMPLATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+const REPORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/analysis/tests/fixtures/guidellm");
+
+/// Runs harness.sh over the given commands; gives its exit code and its log.
+fn harness(dir: &Path, mode: &str, commands: &[String]) -> (i32, String) {
+    let bench = dir.join("bench");
+    std::fs::create_dir_all(&bench).unwrap();
+    for name in ["harness.sh", "summary.py"] {
+        std::fs::copy(Path::new(TEMPLATES).join(name), bench.join(name)).unwrap();
+    }
+    for (k, c) in commands.iter().enumerate() {
+        std::fs::write(bench.join(format!("cmd-{k}")), c).unwrap();
+    }
+    // Its own /tmp is the container's: this test gives it another one.
+    let script = std::fs::read_to_string(bench.join("harness.sh")).unwrap();
+    let own = script.replace("RUN=/tmp/harness", &format!("RUN={}", dir.join("run").display()));
+    assert_ne!(own, script);
+    std::fs::write(bench.join("harness.sh"), own).unwrap();
+    let out = Command::new("sh")
+        .arg(bench.join("harness.sh"))
+        .envs([("MODE", mode), ("N", &commands.len().to_string()), ("LIMIT_S", "60")])
+        .env("RESULTS", dir.join("results"))
+        .env("BENCH", &bench)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+fn summaries(log: &str) -> Vec<Value> {
+    log.lines().filter_map(|l| l.strip_prefix("llmd-bench-rate ")).map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+#[test]
+fn finished_rates_are_told_in_the_log_even_when_a_later_one_dies() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = |version: &str| format!("cp {REPORTS}/{version}/benchmarks.json benchmarks.json");
+    let commands = [copy("0.5.0"), copy("0.8.1"), "echo it died >&2; kill -9 $$".to_string()];
+    let (code, log) = harness(dir.path(), "per-rate", &commands);
+    assert_eq!(code, 137, "{log}");
+    let told = summaries(&log);
+    assert!(told.iter().any(|s| s["k"] == 0 && s["guidellm"] == "0.5.0") && told.iter().any(|s| s["k"] == 1), "{log}");
+    for s in &told {
+        assert!(s["rate"].as_f64().unwrap() > 0.0 && s["duration_s"].as_f64().unwrap() > 0.0, "{s}");
+        assert!(s["successful"].as_u64().unwrap() > 0 && s["errored"].is_u64(), "{s}");
+        for (name, least) in [("ttft_ms", 1.0), ("itl_ms", 0.1), ("e2e_s", 0.01)] {
+            let d = &s[name];
+            assert!(d["p50"].as_f64().unwrap() >= least && d["p99"].as_f64() >= d["p50"].as_f64() && d["mean"].is_f64(), "{name}: {s}");
+        }
+        assert!(s["output_tokens_per_s"].as_f64().unwrap() > 0.0, "{s}");
+        assert!(s.to_string().len() < 1000, "compact: {s}");
+    }
+    let results = dir.path().join("results");
+    let kept = std::fs::read_to_string(results.join("rates.jsonl")).unwrap();
+    assert_eq!(kept.lines().count(), told.len());
+    assert!(results.join("rate-0/benchmarks.json").exists() && results.join("rate-1/benchmarks.json").exists());
+    assert_eq!(std::fs::read_to_string(results.join("DONE")).unwrap().trim(), "137");
+    assert!(std::fs::read_to_string(results.join("rate-2/stderr.log")).unwrap().contains("it died"));
+}
+
+#[test]
+fn a_report_that_cannot_be_summarised_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, log) = harness(dir.path(), "continuous", &["echo '{\"benchmarks\": [torn' >benchmarks.json".to_string()]);
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("no summary of process 0"), "{log}");
+    assert!(dir.path().join("results/DONE").exists() && dir.path().join("results/benchmarks.json").exists());
+}
+
+#[test]
+fn counts_of_a_rate_without_a_success_are_told_without_latencies() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = format!("cp {REPORTS}/0.8.1/all-errored/benchmarks.json benchmarks.json");
+    let (code, log) = harness(dir.path(), "continuous", &[command]);
+    assert_eq!(code, 0, "{log}");
+    let told = summaries(&log);
+    assert!(told[0]["errored"].as_u64().unwrap() > 0 && told[0]["ttft_ms"].is_null(), "{log}");
+}

@@ -1,0 +1,14 @@
+//! Whole cycles of standup, run, swap and teardown against an API server in memory, with a crash or a lost answer at every
+//! single call. Time is virtual: waits cost nothing.
+
+mod api;
+mod apply;
+mod controllers;
+mod cycle;
+mod helm;
+mod lab;
+mod metrics;
+mod normal;
+mod pods;
+mod setting;
+mod world;

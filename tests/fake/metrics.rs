@@ -1,0 +1,107 @@
+//! Prometheus and the endpoint behind the API server's proxy, and the external metrics that an adapter serves.
+
+use crate::api::{Status, parameter};
+use crate::controllers::{fits, ready};
+use crate::world::{World, is_leaving, text};
+use serde_json::{Value, json};
+
+const GAUGE: &str = "inferno_desired_replicas";
+
+fn now() -> f64 {
+    chrono::Utc::now().timestamp_millis() as f64 / 1000.0
+}
+
+fn vector(rows: &[(Value, f64)]) -> Value {
+    let rows: Vec<Value> = rows.iter().map(|(m, v)| json!({"metric": m, "value": [now(), v.to_string()]})).collect();
+    json!({"status": "success", "data": {"resultType": "vector", "result": rows}})
+}
+
+/// The value of `label="…"` or `label=~"…"` in a selector.
+fn matcher(query: &str, label: &str) -> String {
+    let found = [format!("{label}=\""), format!("{label}=~\"")].iter().find_map(|p| query.find(p.as_str()).map(|i| i + p.len()));
+    found.and_then(|i| query[i..].split('"').next()).unwrap_or_default().into()
+}
+
+/// Names of the ready pods that a PodMonitor of the namespace selects.
+fn scraped(w: &World, ns: &str) -> Vec<String> {
+    let monitors: Vec<&Value> = w.of_kind("PodMonitor").filter(|(i, _)| i.ns == ns).map(|(_, o)| o).collect();
+    let seen = |p: &Value| monitors.iter().any(|m| fits(p.pointer("/metadata/labels"), m.pointer("/spec/selector/matchLabels")));
+    w.of_kind("Pod").filter(|(i, p)| i.ns == ns && ready(p) && seen(p)).map(|(i, _)| i.name.clone()).collect()
+}
+
+fn gauge(w: &World, ns: &str, variant: &str) -> Vec<(Value, f64)> {
+    w.gauges
+        .iter()
+        .filter(|((_, n, v), _)| n == ns && (variant.is_empty() || v == variant))
+        .map(|((pod, n, v), r)| (json!({"__name__": GAUGE, "exported_namespace": n, "variant_name": v, "pod": pod}), *r as f64))
+        .collect()
+}
+
+fn prometheus(w: &World, query: &str) -> Value {
+    if query == "time()" {
+        return json!({"status": "success", "data": {"resultType": "scalar", "result": [now(), now().to_string()]}});
+    }
+    if query.ends_with("ms]") {
+        let series = |name: &str, at: f64| json!({"metric": {"__name__": name, "namespace": "x", "pod": "p"}, "values": [[at, "1"], [at + 5.0, "2"]]});
+        let result = match query {
+            q if q.contains("vllm:.+") => json!([series("vllm:num_requests_running", 1000.0), series("vllm:num_requests_waiting", 1000.0)]),
+            q if q.contains("inferno") => json!([series(GAUGE, 1000.5)]),
+            _ => json!([series("up", 1001.0)]),
+        };
+        return json!({"status": "success", "data": {"resultType": "matrix", "result": result}});
+    }
+    if query.starts_with(GAUGE) || query.contains(&format!("({GAUGE}")) {
+        return vector(&gauge(w, &matcher(query, "exported_namespace"), &matcher(query, "variant_name")));
+    }
+    let pods = scraped(w, &matcher(query, "namespace"));
+    if query.starts_with("count by (pod)") {
+        let prefix = matcher(query, "pod").replace("-.+", "-");
+        let rows: Vec<(Value, f64)> = pods.iter().filter(|p| p.starts_with(&prefix)).map(|p| (json!({"pod": p}), 1.0)).collect();
+        return vector(&rows);
+    }
+    if pods.is_empty() { vector(&[]) } else { vector(&[(json!({}), 0.0)]) }
+}
+
+pub fn proxy(w: &World, ns: &str, service: &str, path: &str, query: &str) -> Result<Value, Status> {
+    let down = |why: &str| Status::new(503, "ServiceUnavailable", why);
+    let name = service.split(':').nth(1).unwrap_or(service);
+    let object = w.get("Service", ns, name).ok_or_else(|| Status::new(404, "NotFound", &format!("services {name:?} not found")))?;
+    let behind = |p: &Value| ready(p) && !is_leaving(p) && fits(p.pointer("/metadata/labels"), object.pointer("/spec/selector"));
+    if !w.of_kind("Pod").any(|(i, p)| i.ns == ns && behind(p)) {
+        return Err(down("no endpoints available for service"));
+    }
+    if path == "/api/v1/query" {
+        return Ok(prometheus(w, &parameter(query, "query")));
+    }
+    // The gateway passes on to whichever model server is ready.
+    let server = w.of_kind("Pod").find(|(i, p)| i.ns == ns && ready(p) && !is_leaving(p) && p["spec"]["containers"][0]["name"] == "vllm");
+    let args = server.and_then(|(_, p)| p["spec"]["containers"][0]["args"].as_array()).ok_or_else(|| down("no server is available"))?;
+    let model = args.iter().skip_while(|a| *a != "--model").nth(1).cloned().unwrap_or_default();
+    match path {
+        "/v1/models" => Ok(json!({"data": [{"id": model}]})),
+        "/v1/completions" => Ok(json!({"model": model, "usage": {"completion_tokens": 2}, "choices": [{"text": "a b"}]})),
+        _ => Err(Status::new(404, "NotFound", path)),
+    }
+}
+
+/// Serves what the rules say that the adapter's pod read when it started, and what is in Prometheus.
+pub fn external(w: &World, ns: &str, metric: &str, selector: &str) -> Result<Value, Status> {
+    let missing = || Status::new(404, "NotFound", &format!("no external metric {metric}"));
+    let api = w.get("APIService", "", "v1beta1.external.metrics.k8s.io").ok_or_else(missing)?;
+    let at = text(api, "/spec/service/namespace");
+    let service = w.get("Service", at, text(api, "/spec/service/name")).ok_or_else(missing)?;
+    let rules = w
+        .of_kind("Pod")
+        .filter(|(i, p)| i.ns == at && ready(p) && !is_leaving(p) && fits(p.pointer("/metadata/labels"), service.pointer("/spec/selector")))
+        .filter_map(|(_, p)| w.loaded.get(text(p, "/metadata/uid")))
+        .any(|c| c.contains(&format!("^{metric}$")));
+    if !rules {
+        return Err(missing());
+    }
+    let has = match metric {
+        GAUGE => !gauge(w, ns, selector.strip_prefix("variant_name=").unwrap_or_default()).is_empty(),
+        _ => !scraped(w, ns).is_empty(),
+    };
+    let item = json!({"metricName": metric, "value": "0", "timestamp": "2026-01-01T00:00:00Z"});
+    Ok(json!({"kind": "ExternalMetricValueList", "items": if has { vec![item] } else { vec![] }}))
+}
