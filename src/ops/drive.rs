@@ -108,6 +108,8 @@ impl Driver {
     /// Exit 7 for a signal and for a lost lease.
     pub async fn stoppable<T>(&self, act: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let mut lost = self.lost.subscribe();
+        // Whole operations are large; on the stack they would not fit a thread of tests.
+        let act = Box::pin(act);
         tokio::select! {
             biased;
             done = act => done,
@@ -182,7 +184,7 @@ pub async fn drive<T>(session: &Session, mut intent: Intent, act: impl AsyncFnOn
         None => format!("{} under arm {}", intent.operation, intent.plan.arm),
     };
     ctx.journal(STEP, "begun", &what)?;
-    let outcome = act(&driver).await;
+    let outcome = Box::pin(act(&driver)).await;
     if let Some(lease) = driver.lease.lock().await.take() {
         lease.release().await;
     } else if !driver.is_lost() {

@@ -28,8 +28,8 @@ enum Open {
 pub async fn resume(session: &Session, wanted: Option<&str>, namespace: Option<&str>, from_cluster: bool) -> anyhow::Result<Resumed> {
     let open = if from_cluster { in_cluster(session, wanted, namespace).await? } else { here(session, wanted, namespace)? };
     match open {
-        Open::Run(stored) => finished(run::resume(session, &stored.0, stored.1, Until::Home).await?),
-        Open::Intent(intent) => carry_out(session, *intent).await,
+        Open::Run(stored) => finished(Box::pin(run::resume(session, &stored.0, stored.1, Until::Home)).await?),
+        Open::Intent(intent) => Box::pin(carry_out(session, *intent)).await,
     }
 }
 

@@ -141,13 +141,13 @@ pub(super) async fn store_if_possible(ctx: &Ctx, dir: &Path, record: &RunRecord)
 
 /// From wherever the run is to its end, and whatever happens to what has to be kept.
 async fn carry(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, until: Until) -> anyhow::Result<Option<Finished>> {
-    let outcome = advance(d, ctx, dir, &mut record, until).await;
+    let outcome = Box::pin(advance(d, ctx, dir, &mut record, until)).await;
     match outcome {
-        Ok(true) => conclude(d, ctx, dir, record, Ok(())).await.map(Some),
+        Ok(true) => Box::pin(conclude(d, ctx, dir, record, Ok(()))).await.map(Some),
         Ok(false) => Ok(None),
         Err(e) => {
-            let e = stopped_before_its_load(d, ctx, dir, &mut record, e).await;
-            conclude(d, ctx, dir, record, Err(e)).await.map(Some)
+            let e = Box::pin(stopped_before_its_load(d, ctx, dir, &mut record, e)).await;
+            Box::pin(conclude(d, ctx, dir, record, Err(e))).await.map(Some)
         }
     }
 }
