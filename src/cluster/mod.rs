@@ -38,7 +38,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
 /// A cluster that is there answers its first question at once.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the first answer may take, so that a silent server is told as one whatever it is silent about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// For the kubeconfig's credential plugin, which may ask the user to log in.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pages of a list; more are a server that goes round in circles.

@@ -15,7 +15,7 @@ pub enum ConfigError {
     Read { path: String, source: std::io::Error },
 
     /// Not YAML.
-    #[error("{at}: this is not valid YAML: {message}\n  line: {}", redact_text(line_text))]
+    #[error("{at}: this is not valid YAML: {message}\n  line: {}", short(&redact_text(line_text)))]
     Syntax { at: Box<At>, message: String, line_text: String },
 
     /// Not YAML, but it can be seen what was meant.
@@ -135,4 +135,12 @@ fn broken(at: &At, reasons: &[String], corrected: &str) -> String {
         let _ = write!(s, "\n    {line}");
     }
     s
+}
+
+/// As much of a line as a reader looks at.
+fn short(line: &str) -> String {
+    match line.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.into(),
+    }
 }

@@ -55,6 +55,28 @@ impl Context {
     }
 }
 
+/// Longest list that an expression may count: a profile has a handful of rates, and a typing error must not eat the memory.
+const MOST_COUNTED: u64 = 10_000;
+
+/// Tera without escaping, and with a `range` that has an end.
+fn engine() -> tera::Tera {
+    let mut engine = tera::Tera::default();
+    engine.autoescape_on(vec![]);
+    engine.register_function("range", |args: &std::collections::HashMap<String, tera::Value>| {
+        let of = |name: &str, default: Option<u64>| {
+            args.get(name)
+                .map_or(default, tera::Value::as_u64)
+                .ok_or_else(|| tera::Error::msg(format!("range needs a whole number `{name}`")))
+        };
+        let (start, end, step) = (of("start", Some(0))?, of("end", None)?, of("step_by", Some(1))?.max(1));
+        if end.saturating_sub(start) / step > MOST_COUNTED {
+            return Err(tera::Error::msg(format!("range of more than {MOST_COUNTED} numbers")));
+        }
+        Ok((start..end).step_by(usize::try_from(step).unwrap_or(usize::MAX)).map(tera::Value::from).collect::<Vec<_>>().into())
+    });
+    engine
+}
+
 /// The text with every token and expression filled in; comments are left alone.
 ///
 /// # Errors
@@ -68,7 +90,7 @@ pub(crate) fn fill(text: &str, source: &str, context: &Context) -> Result<String
         let at = |column: usize| Box::new(At { source: source.into(), line: i + 1, column: column + 1 });
         let mut code = replace(code, &variables, at)?;
         if let Some(column) = code.find("{{").or_else(|| code.find("{%")) {
-            code = tera::Tera::one_off(&code, &tera, false).map_err(|e| ConfigError::Token {
+            code = engine().render_str(&code, &tera).map_err(|e| ConfigError::Token {
                 at: at(column),
                 message: format!("this template cannot be filled in: {}", innermost(&e)),
                 known: ["target", "model", "tokenizer", "namespace", "max_model_len"].map(String::from).to_vec(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Deeper than any file of ours, far from the end of the stack.
 const MAX_DEPTH: usize = 32;
 /// Aliases may multiply a file; no honest one comes near.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 10_000;
 
 /// Where a value comes from: a place in a file, or a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]

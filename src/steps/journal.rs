@@ -1,6 +1,8 @@
 //! The journal: each step begun and ended, on disk before the next thing happens.
 
+use crate::failure::Failure;
 use anyhow::Context;
+use bench_model::exit::Exit;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -96,7 +98,12 @@ pub fn read(path: &Path) -> anyhow::Result<(Vec<Entry>, u64)> {
             }
             // Only the very end may be torn; damage before it is not ours to cut.
             None if whole + line.len() == text.len() => break,
-            None => anyhow::bail!("{}: entry {} is damaged", path.display(), entries.len() + 1),
+            None => {
+                let text = format!("{}: entry {} is damaged", path.display(), entries.len() + 1);
+                return Err(Failure::new(Exit::Usage, text)
+                    .hint("the cluster decides what is so: move the file away and give the command again")
+                    .into());
+            }
         }
     }
     Ok((entries, whole as u64))

@@ -2,10 +2,12 @@
 
 mod compare;
 mod docs;
+mod ends;
 mod exits;
 mod explain;
 mod exports;
 mod formats;
+mod fuzz;
 mod gate;
 mod grafana;
 mod harness;

@@ -47,7 +47,7 @@ impl tower_service::Service<Request<Body>> for Server {
             let target = parts.uri.to_string();
             let what = format!("{} {}", parts.method, target.split("&continue").next().unwrap_or_default());
             let patch = parts.headers.get("content-type").and_then(|h| h.to_str().ok()).unwrap_or_default().to_string();
-            match server.perform(what, |w| handle(w, parts.method.as_str(), &target, &patch, &body)) {
+            match server.perform(&what, |w| handle(w, parts.method.as_str(), &target, &patch, &body)) {
                 Ok(done) => {
                     let (code, body) = match done {
                         Ok(Answer::Json(v)) => (200, v.to_string()),

@@ -123,10 +123,9 @@ impl World {
             let hash = bench_model::names::sha256_hex(d["spec"]["template"].to_string().as_bytes())[..8].to_string();
             let wanted = number(&d, "/spec/replicas") as usize;
             let pods = self.pods_of(text(&d, "/metadata/uid"));
-            let (here, gone): (Vec<_>, Vec<_>) = pods.iter().partition(|(_, p)| !is_leaving(p));
-            let (new, old): (Vec<&(Id, Value)>, Vec<&(Id, Value)>) =
+            let here: Vec<&(Id, Value)> = pods.iter().filter(|(_, p)| !is_leaving(p)).collect();
+            let (new, old): (Vec<_>, Vec<_>) =
                 here.into_iter().partition(|(_, p)| p["metadata"]["labels"]["pod-template-hash"] == hash.as_str());
-            let _ = gone;
             for _ in new.len()..wanted {
                 self.make_pod(&d, &format!("{}-{hash}", id.name), &[("pod-template-hash", &hash)]);
             }

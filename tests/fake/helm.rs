@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub const SYSTEM: &str = "workload-variant-autoscaler-system";
 const CONTROLLER: &str = "workload-variant-autoscaler-controller-manager";
 
-async fn step<T>(server: &Server, what: String, act: impl FnOnce(&mut World) -> T) -> Result<T, ClusterError> {
+async fn step<T>(server: &Server, what: &str, act: impl FnOnce(&mut World) -> T) -> Result<T, ClusterError> {
     match server.perform(what, act) {
         Ok(t) => Ok(t),
         Err(Silence::Lost(_)) => Err(ClusterError::Helm("connection reset by peer".into())),
@@ -19,10 +19,10 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
     let option = |name: &str| args.iter().skip_while(|a| **a != name).nth(1).copied().unwrap_or_default();
     let ns = option("-n");
     match args {
-        ["version", ..] => step(server, "helm version".into(), |_| "v3.19.0".into()).await,
+        ["version", ..] => step(server, "helm version", |_| "v3.19.0".into()).await,
         ["list", ..] => {
             let name = option("--filter").trim_start_matches('^').trim_end_matches('$').to_string();
-            step(server, format!("helm list {name}"), |w| {
+            step(server, &format!("helm list {name}"), |w| {
                 let row = w.releases.get(&name);
                 let rows: Vec<Value> = row
                     .map(|r| json!({"name": name, "namespace": r.namespace, "status": r.status, "chart": r.chart}))
@@ -33,8 +33,10 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
             .await
         }
         ["get", "values", release, ..] => {
-            step(server, format!("helm get values {release}"), |w| w.releases.get(*release).map_or("null".into(), |r| r.values.to_string()))
-                .await
+            step(server, &format!("helm get values {release}"), |w| {
+                w.releases.get(*release).map_or("null".into(), |r| r.values.to_string())
+            })
+            .await
         }
         ["upgrade", "--install", release, ..] => {
             let text = std::fs::read_to_string(option("-f")).map_err(|e| ClusterError::Helm(e.to_string()))?;
@@ -45,7 +47,8 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
                 chart: format!("workload-variant-autoscaler-{}", option("--version")),
                 values: values.clone(),
             };
-            let begun = step(server, format!("helm upgrade {release}: its release"), |w| {
+            let what = format!("helm upgrade {release}: its release");
+            let begun = step(server, &what, |w| {
                 if w.get("Namespace", "", ns).is_none() {
                     return Err(ClusterError::Helm(format!("namespace {ns} not found")));
                 }
@@ -54,7 +57,7 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
                 Ok(())
             });
             begun.await??;
-            step(server, format!("helm upgrade {release}: its objects"), |w| {
+            step(server, &format!("helm upgrade {release}: its objects"), |w| {
                 let interval = values.pointer("/wva/reconcileInterval").and_then(Value::as_str).unwrap_or("60s");
                 install(w, ns, interval);
                 if let Some(r) = w.releases.get_mut(*release) {
@@ -65,7 +68,7 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
             .await
         }
         ["uninstall", release, ..] => {
-            step(server, format!("helm uninstall {release}: its objects"), |w| {
+            step(server, &format!("helm uninstall {release}: its objects"), |w| {
                 w.wrote(format!("helm uninstall {release}"));
                 for (kind, name) in [
                     ("Deployment", CONTROLLER),
@@ -79,7 +82,7 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
                 }
             })
             .await?;
-            step(server, format!("helm uninstall {release}: its release"), |w| {
+            step(server, &format!("helm uninstall {release}: its release"), |w| {
                 w.releases.remove(*release);
                 String::new()
             })

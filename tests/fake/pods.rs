@@ -202,7 +202,7 @@ impl Outside for Server {
         Box::pin(async move {
             let short: String = command.join(" ").chars().take(60).collect();
             let broken = |message: String| ClusterError::Exec { what: command.join(" "), pod: at.pod.clone(), message };
-            match self.perform(format!("exec {}/{}: {short}", at.pod, at.container), |w| run(w, at, command, stdin)) {
+            match self.perform(&format!("exec {}/{}: {short}", at.pod, at.container), |w| run(w, at, command, stdin)) {
                 Ok(output) => {
                     sink(&output?).map_err(|e| broken(e.to_string()))?;
                     Ok(String::new())

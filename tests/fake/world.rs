@@ -238,7 +238,7 @@ impl Server {
     }
 
     /// One call of a client, with the fault that waits for it.
-    pub fn perform<T>(&self, what: String, act: impl FnOnce(&mut World) -> T) -> Result<T, Silence<T>> {
+    pub fn perform<T>(&self, what: &str, act: impl FnOnce(&mut World) -> T) -> Result<T, Silence<T>> {
         let mut w = self.world();
         if w.dead {
             return Err(Silence::Dead(None));
@@ -247,7 +247,7 @@ impl Server {
             let moment = (w.writes.len(), crate::normal::sizes(dir));
             w.moments.push(moment);
         }
-        w.calls.push(what.clone());
+        w.calls.push(what.into());
         let n = w.calls.len();
         let fault = w.faults.get(&n).copied();
         if let Some(f) = fault {
