@@ -7,5 +7,6 @@ mod failures;
 mod loads;
 mod ownership;
 mod published;
+mod reasons;
 mod rights;
 mod support;
