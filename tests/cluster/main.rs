@@ -9,5 +9,6 @@ mod loads;
 mod ownership;
 mod proxy;
 mod published;
+mod reasons;
 mod rights;
 mod support;
