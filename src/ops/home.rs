@@ -6,7 +6,7 @@ use super::recorder::Recorder;
 use super::results::save;
 use super::tend::Tender;
 use super::{account, disk, follow, gather, harness};
-use crate::cluster::{Container, Ref};
+use crate::cluster::{ClusterError, Container, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::load::job::Harness;
@@ -217,8 +217,21 @@ async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyh
     }
 }
 
-/// Deletes Jobs, pods and ConfigMaps of one run.
+/// Deletes Jobs, pods and ConfigMaps of one run; an answer that is lost does not leave them there.
 pub async fn remove_run_objects(ctx: &Ctx, run: &str, kinds: &[&str]) -> anyhow::Result<()> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match remove_once(ctx, run, kinds).await {
+            Err(e) if e.is_passing() && pause <= Duration::from_secs(16) => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+async fn remove_once(ctx: &Ctx, run: &str, kinds: &[&str]) -> Result<(), ClusterError> {
     let selector = format!("{}={run}", labels::RUN);
     for kind in kinds.iter().copied() {
         for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
