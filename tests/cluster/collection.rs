@@ -62,9 +62,9 @@ fn cluster_collection_without_load_pod_or_recorder() {
     }
     let delete =
         |name: &str| p.kubectl(&["delete", "pod", "-n", NS, "-l", &format!("app.kubernetes.io/name={name}"), "--wait=false"]).exits(0);
-    std::thread::sleep(Duration::from_secs(65));
+    // The load has run for more than a minute: some of the records are here. The next recorder takes some seconds to begin.
     delete("llmd-bench-agent");
-    std::thread::sleep(Duration::from_secs(30));
+    std::thread::sleep(Duration::from_secs(35));
     delete("llmd-bench-harness");
     assert_eq!(child.wait().unwrap().code(), Some(4));
     let run = p.runs().pop().unwrap();
