@@ -180,7 +180,7 @@ mod tests {
     fn a_full_disk_is_no_bug_and_an_unknown_error_is_one() {
         let full = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write run.json");
         let f = Failure::of(full);
-        assert_eq!(f.exit, Exit::Usage);
+        assert_eq!(f.exit, Exit::Interrupted);
         assert!(f.hint.is_some_and(|h| h.contains("disk is full")));
         assert_eq!(Failure::of(anyhow::anyhow!("what?")).exit, Exit::Bug);
     }
