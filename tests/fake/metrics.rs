@@ -43,11 +43,8 @@ fn prometheus(w: &World, query: &str) -> Value {
     }
     if query.ends_with("ms]") {
         let series = |name: &str, at: f64| json!({"metric": {"__name__": name, "namespace": "x", "pod": "p"}, "values": [[at, "1"], [at + 5.0, "2"]]});
-        let result = match query {
-            q if q.contains("vllm:.+") => json!([series("vllm:num_requests_running", 1000.0), series("vllm:num_requests_waiting", 1000.0)]),
-            q if q.contains("inferno") => json!([series(GAUGE, 1000.5)]),
-            _ => json!([series("up", 1001.0)]),
-        };
+        let name = matcher(query, "__name__");
+        let result = json!([series(&name, 1000.0)]);
         return json!({"status": "success", "data": {"resultType": "matrix", "result": result}});
     }
     if query.starts_with(GAUGE) || query.contains(&format!("({GAUGE}")) {
@@ -72,6 +69,14 @@ pub fn proxy(w: &World, ns: &str, service: &str, path: &str, query: &str) -> Res
     }
     if path == "/api/v1/query" {
         return Ok(prometheus(w, &parameter(query, "query")));
+    }
+    if path == "/api/v1/label/__name__/values" {
+        let names = match parameter(query, "match[]") {
+            q if q.contains("vllm:") => json!(["vllm:num_requests_running", "vllm:num_requests_waiting"]),
+            q if q.contains("inferno") => json!([GAUGE]),
+            _ => json!(["up"]),
+        };
+        return Ok(json!({"status": "success", "data": names}));
     }
     // The gateway passes on to whichever model server is ready.
     let server = w.of_kind("Pod").find(|(i, p)| i.ns == ns && ready(p) && !is_leaving(p) && p["spec"]["containers"][0]["name"] == "vllm");
