@@ -150,9 +150,6 @@ pub fn classify(e: &anyhow::Error) -> (Exit, Option<String>) {
 fn local(e: &std::io::Error) -> Option<String> {
     use std::io::ErrorKind as K;
     let hint = match e.kind() {
-        K::StorageFull | K::QuotaExceeded => {
-            "the disk is full: make room and give the command again; a run at work goes on in the cluster, and `bench resume` collects it"
-        }
         K::PermissionDenied | K::ReadOnlyFilesystem => "this user may not: another directory with --results, or its owner lets you",
         _ => return None,
     };
