@@ -163,9 +163,6 @@ pub fn classify(e: &anyhow::Error) -> (Exit, Option<String>) {
 fn local(e: &std::io::Error) -> Option<String> {
     use std::io::ErrorKind as K;
     let hint = match e.kind() {
-        K::StorageFull | K::QuotaExceeded => {
-            "the disk is full: make room and give the command again; a run at work goes on in the cluster, and `bench resume` collects it"
-        }
         K::PermissionDenied | K::ReadOnlyFilesystem => "this user may not: another directory with --results, or its owner lets you",
         _ => return None,
     };
@@ -193,7 +190,7 @@ mod tests {
     fn a_full_disk_is_no_bug_and_an_unknown_error_is_one() {
         let full = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write run.json");
         let f = Failure::of(full);
-        assert_eq!(f.exit, Exit::Usage);
+        assert_eq!(f.exit, Exit::Interrupted);
         assert!(f.hint.is_some_and(|h| h.contains("disk is full")));
         assert_eq!(Failure::of(anyhow::anyhow!("what?")).exit, Exit::Bug);
     }

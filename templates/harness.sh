@@ -60,7 +60,7 @@ tell() {
     (
       # shellcheck disable=SC3045
       ulimit -v "${SUMMARY_KB:-1000000}" 2>/dev/null
-      nice python3 "$BENCH/summary.py" "$1" "$dir/benchmarks.json" "$RESULTS" || echo "harness: no summary of process $1" >&2
+      python3 "$BENCH/summary.py" "$1" "$dir/benchmarks.json" "$RESULTS" || echo "harness: no summary of process $1" >&2
       : >"$RUN/told-$1"
     ) &
   else

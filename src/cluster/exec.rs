@@ -120,12 +120,26 @@ impl Cluster {
                 }
             }
         };
-        let ended = tokio::select! { done = ended => done, e = silence => Err(e) };
+        // A connection that breaks ends the client's task without closing these streams: only the status, which then never comes, tells.
+        let mut status = status.map(Box::pin);
+        let mut said = None;
+        let broken = async {
+            if let Some(s) = &mut status {
+                said = Some(s.await);
+                if said == Some(None) {
+                    return std::io::Error::other("the connection broke before the command's end");
+                }
+            }
+            std::future::pending().await
+        };
+        // In this order: what has come is taken before the break is told.
+        let ended = tokio::select! { biased; done = ended => done, e = broken => Err(e), e = silence => Err(e) };
         let mut fed = Ok(());
         let drained = ended.map(|(f, (), text)| (fed, stderr) = (f, text));
-        let status = match status {
-            Some(s) => tokio::time::timeout(stall, s).await.ok().flatten(),
-            None => None,
+        let status = match (said, status) {
+            (Some(said), _) => said,
+            (None, Some(s)) => tokio::time::timeout(stall, s).await.ok().flatten(),
+            (None, None) => None,
         };
         process.abort();
         drained.map_err(|e| fail(e.to_string()))?;

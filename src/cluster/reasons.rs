@@ -8,8 +8,11 @@ use std::time::Duration;
 
 /// Longest time for all questions together: whoever asks is already reporting another failure.
 const LIMIT: Duration = Duration::from_secs(15);
-/// Lines of a crashed container's log.
-const LOG_LINES: i64 = 6;
+/// Lines of a crashed container's log that are looked at: a usage text may follow the line that matters.
+const LOG_LINES: i64 = 80;
+/// Its last lines, which are shown, and how many before them that speak of an error.
+const LAST: usize = 4;
+const TELLING: usize = 3;
 /// Events that are shown.
 const EVENTS: usize = 5;
 
@@ -139,7 +142,16 @@ async fn last_words(cluster: &Cluster, at: &Container, previous: bool) -> Vec<St
     if log.trim().is_empty() {
         log = cluster.logs(at, LOG_LINES, !previous).await.unwrap_or_default();
     }
-    log.lines().filter(|l| !l.trim().is_empty()).map(|l| format!("log {}/{}: {l}", at.pod, at.container)).collect()
+    telling(&log).into_iter().map(|l| format!("log {}: {l}", at.container)).collect()
+}
+
+/// The lines of a log that explain a crash: the first that speak of an error, and the last.
+fn telling(log: &str) -> Vec<&str> {
+    let lines: Vec<&str> = log.lines().filter(|l| !l.trim().is_empty()).collect();
+    let (before, last) = lines.split_at(lines.len().saturating_sub(LAST));
+    let words = ["error", "fatal", "panic", "exception", "traceback", "invalid", "cannot", "not defined", "denied", "no such", "failed"];
+    let speaks = |l: &&&str| words.iter().any(|w| l.to_lowercase().contains(w));
+    before.iter().filter(speaks).take(TELLING).chain(last).copied().collect()
 }
 
 /// Does a selector of the form `a=b,c=d` take these labels?
@@ -305,6 +317,14 @@ mod tests {
         let ended = crash(json!({"terminated": {"exitCode": 3}}), json!({"terminated": {"exitCode": 1}}));
         assert_eq!(crashed_containers(&ended), [("p".into(), "c".into(), false)]);
         assert_eq!(crashed_containers(&crash(json!({"running": {}}), json!({}))), []);
+    }
+
+    #[test]
+    fn the_line_that_matters_may_come_before_a_usage_text() {
+        let log =
+            format!("flag provided but not defined: -x\nUsage:\n{}", (0..60).map(|i| format!("  -f{i} string\n")).collect::<String>());
+        assert_eq!(telling(&log).first(), Some(&"flag provided but not defined: -x"));
+        assert_eq!((telling(&log).len(), telling(&log).last()), (5, Some(&"  -f59 string")));
     }
 
     #[test]

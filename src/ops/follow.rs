@@ -78,6 +78,9 @@ pub async fn waits(ctx: &Ctx, job: &str) -> bool {
 /// Seconds between two looks at the node of a pod that says nothing new.
 const NODE_EVERY: Duration = Duration::from_secs(30);
 
+/// The cluster may be silent for so long before it is told.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Shows progress until guidellm's container has ended; `limit` is the load's own with some slack.
 ///
 /// # Errors
@@ -86,13 +89,16 @@ pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Durati
     let deadline = Instant::now() + limit;
     let mut missing_since: Option<Instant> = None;
     let mut silent_since: Option<Instant> = None;
+    let mut silence_told = false;
     let mut looked = Instant::now();
     let mut trouble: Option<String> = None;
     let mut pod_name = String::new();
     loop {
         match pod_of(ctx, job).await {
             Ok(found) => {
-                if let Some(since) = silent_since.take() {
+                if let Some(since) = silent_since.take()
+                    && std::mem::take(&mut silence_told)
+                {
                     ctx.report.note(format!("the cluster answers again after {} s", since.elapsed().as_secs()));
                 }
                 match found {
@@ -110,11 +116,13 @@ pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Durati
                     None => {}
                 }
             }
-            Err(e) if silent_since.is_none() => {
-                silent_since = Some(Instant::now());
-                ctx.report.warn(format!("the cluster does not answer, the load goes on without bench: {e:#}"));
+            Err(e) => {
+                // One answer that is lost is nothing to worry about.
+                let silence = silent_since.get_or_insert_with(Instant::now).elapsed();
+                if silence >= SILENCE && !std::mem::replace(&mut silence_told, true) {
+                    ctx.report.warn(format!("the cluster does not answer, the load goes on without bench: {e:#}"));
+                }
             }
-            Err(_) => {}
         }
         if silent_since.is_none() && looked.elapsed() >= NODE_EVERY {
             looked = Instant::now();

@@ -7,7 +7,7 @@ use super::results::save;
 use super::run::store_if_possible;
 use super::tend::Tender;
 use super::{account, disk, follow, gather, harness};
-use crate::cluster::{Container, Ref};
+use crate::cluster::{ClusterError, Container, Ref};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::load::job::Harness;
@@ -230,8 +230,21 @@ async fn settle(ctx: &Ctx, recorder: &Recorder, prometheus: &Prometheus) -> anyh
     }
 }
 
-/// Deletes Jobs, pods and ConfigMaps of one run, but for its record.
+/// Deletes Jobs, pods and ConfigMaps of one run, but for its record; an answer that is lost does not leave them there.
 pub async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match remove_once(ctx, run).await {
+            Err(e) if e.is_passing() && pause <= Duration::from_secs(16) => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+async fn remove_once(ctx: &Ctx, run: &str) -> Result<(), ClusterError> {
     let selector = format!("{}={run}", labels::RUN);
     let record = run_record::at(ctx.namespace(), run).name;
     for kind in ["Job", "Pod", "ConfigMap"] {

@@ -164,7 +164,12 @@ async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
     let after = with_block(&before, ctx.namespace());
     let at = format!("{} of {}/{}", a.config_map, a.namespace, a.deployment);
     if before == after {
-        return Ok(format!("rules are in {at}"));
+        // A kill after the rules were written leaves an adapter that has not read them.
+        if knows_rules(ctx).await? {
+            return Ok(format!("rules are in {at}"));
+        }
+        restart(ctx, &a.namespace, &a.deployment, &a.pod_selector).await?;
+        return Ok(format!("rules are in {at}, adapter restarted: it had not read them"));
     }
     if rule_count(&after) != rule_count(&without_block(&before, ctx.namespace())).map(|n| n + 3) {
         return Err(Failure::new(Exit::Cluster, format!("bench cannot add its rules to {at}: the result would not be valid"))
@@ -178,6 +183,16 @@ async fn add_rules(ctx: &Ctx, a: &Foreign) -> anyhow::Result<String> {
     write_key(&ctx.cluster, &a.config_map, &found, &a.key, &after).await?;
     restart(ctx, &a.namespace, &a.deployment, &a.pod_selector).await?;
     Ok(format!("3 rules added to {at}, adapter restarted"))
+}
+
+/// Does the API know our first metric? It has no value where nothing is scraped, but its name is known all the same.
+async fn knows_rules(ctx: &Ctx) -> anyhow::Result<bool> {
+    let path = format!("/apis/external.metrics.k8s.io/v1beta1/namespaces/{}/vllm:num_requests_waiting", ctx.namespace());
+    match ctx.cluster.get_path(&path).await {
+        Err(e) if e.is_not_found() => Ok(false),
+        // Anything else is told by the wait for its value.
+        _ => Ok(true),
+    }
 }
 
 /// The adapter never reads its rules again: its pods are replaced. The Deployment itself is not changed.
@@ -237,7 +252,12 @@ pub async fn remove(ctx: &Ctx) -> anyhow::Result<Option<String>> {
     let now = found["data"][&a.key].as_str().unwrap_or_default();
     let (begin, _) = rules::marks(ctx.namespace());
     if !now.contains(&begin) {
-        return Ok(None);
+        // With our mark still there, a kill may have come before the adapter forgot them.
+        if marks::get(&ctx.cluster, ctx.namespace(), RULES).await?.is_none() {
+            return Ok(None);
+        }
+        restart(ctx, &a.namespace, &a.deployment, &a.pod_selector).await?;
+        return Ok(Some(format!("rules are out of {}, adapter restarted", a.config_map)));
     }
     let mut clean = without_block(now, ctx.namespace());
     if let Some(mark) = marks::get(&ctx.cluster, ctx.namespace(), RULES).await? {

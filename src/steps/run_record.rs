@@ -105,7 +105,7 @@ pub async fn all(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<V
         other => other?,
     };
     let mut all = found.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
-    all.sort_by(|a, b| a.run.times.created.cmp(&b.run.times.created));
+    all.sort_by_key(|r| r.run.times.created);
     Ok(all)
 }
 

@@ -3,9 +3,12 @@
 //! `BENCH_TEST_KUBECONFIG` names a cluster whose state may be changed; without it every test here is ignored.
 //! They share one cluster and one namespace, so they run one after the other: `--test-threads=1`.
 
+mod collection;
 mod failures;
 mod loads;
 mod ownership;
+mod proxy;
 mod published;
+mod reasons;
 mod rights;
 mod support;

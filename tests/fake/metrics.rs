@@ -37,17 +37,21 @@ fn gauge(w: &World, ns: &str, variant: &str) -> Vec<(Value, f64)> {
         .collect()
 }
 
-fn prometheus(w: &World, query: &str) -> Value {
+fn prometheus(w: &World, query: &str, time: &str) -> Value {
     if query == "time()" {
         return json!({"status": "success", "data": {"resultType": "scalar", "result": [now(), now().to_string()]}});
     }
     if query.ends_with("ms]") {
         let series = |name: &str, at: f64| json!({"metric": {"__name__": name, "namespace": "x", "pod": "p"}, "values": [[at, "1"], [at + 5.0, "2"]]});
-        let result = match query {
-            q if q.contains("vllm:.+") => json!([series("vllm:num_requests_running", 1000.0), series("vllm:num_requests_waiting", 1000.0)]),
-            q if q.contains("inferno") => json!([series(GAUGE, 1000.5)]),
-            _ => json!([series("up", 1001.0)]),
-        };
+        let name = matcher(query, "__name__");
+        let mut result = json!([series(&name, 1000.0)]);
+        if name == "up" {
+            // Scraped all the time; the others always say the same, so that their bytes can be compared.
+            let end: f64 = time.parse().unwrap_or_else(|_| now());
+            let range: f64 = query.rsplit_once('[').and_then(|(_, r)| r.trim_end_matches("ms]").parse().ok()).unwrap_or(0.0);
+            let from = (end - range / 1000.0) as i64;
+            result[0]["values"] = (from..=end as i64).map(|t| json!([t as f64, "1"])).collect();
+        }
         return json!({"status": "success", "data": {"resultType": "matrix", "result": result}});
     }
     if query.starts_with(GAUGE) || query.contains(&format!("({GAUGE}")) {
@@ -71,7 +75,15 @@ pub fn proxy(w: &World, ns: &str, service: &str, path: &str, query: &str) -> Res
         return Err(down("no endpoints available for service"));
     }
     if path == "/api/v1/query" {
-        return Ok(prometheus(w, &parameter(query, "query")));
+        return Ok(prometheus(w, &parameter(query, "query"), &parameter(query, "time")));
+    }
+    if path == "/api/v1/label/__name__/values" {
+        let names = match parameter(query, "match[]") {
+            q if q.contains("vllm:") => json!(["vllm:num_requests_running", "vllm:num_requests_waiting"]),
+            q if q.contains("inferno") => json!([GAUGE]),
+            _ => json!(["up"]),
+        };
+        return Ok(json!({"status": "success", "data": names}));
     }
     // The gateway passes on to whichever model server is ready.
     let server = w.of_kind("Pod").find(|(i, p)| i.ns == ns && ready(p) && !is_leaving(p) && p["spec"]["containers"][0]["name"] == "vllm");

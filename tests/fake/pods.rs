@@ -156,7 +156,7 @@ fn run(w: &mut World, at: &Container, command: &[&str], stdin: Option<&[u8]>) ->
         ["sh", "-c", script, ..] if script.contains("find . -type f") => {
             let dir = script.split_whitespace().nth(1).unwrap_or_default();
             let shown = below(dir).into_iter().filter(|(n, _)| n != "ACK" && !n.ends_with(".part"));
-            Ok(shown.map(|(n, b)| format!("{}  ./{n}\n", checksum(&b))).collect::<String>().into_bytes())
+            Ok(shown.map(|(n, b)| format!("{} {} ./{n}\n", checksum(&b), b.len())).collect::<String>().into_bytes())
         }
         ["sh", "-c", script, ..] if script.starts_with("head -c ") => {
             let n: usize = script.split_whitespace().nth(2).and_then(|n| n.parse().ok()).unwrap_or(0);
