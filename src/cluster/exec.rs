@@ -169,7 +169,19 @@ impl Cluster {
     }
 
     /// The last `limit_bytes` of a container's log, or of its previous life.
+    ///
+    /// An answer that got lost on its way is asked for once more.
     pub async fn logs(&self, at: &Container, tail_lines: i64, previous: bool) -> Result<String, ClusterError> {
+        match self.logs_once(at, tail_lines, previous).await {
+            Err(ClusterError::Unreachable { .. }) => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                self.logs_once(at, tail_lines, previous).await
+            }
+            other => other,
+        }
+    }
+
+    async fn logs_once(&self, at: &Container, tail_lines: i64, previous: bool) -> Result<String, ClusterError> {
         let params = LogParams { container: Some(at.container.clone()), tail_lines: Some(tail_lines), previous, ..Default::default() };
         let pods = self.pods(&at.namespace);
         tokio::time::timeout(Duration::from_secs(30), pods.logs(&at.pod, &params))

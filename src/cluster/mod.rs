@@ -164,8 +164,18 @@ impl Cluster {
         Helm::new(self.kubeconfig.clone(), self.context.clone(), self.outside.clone())
     }
 
-    /// One JSON request; `what` names it in errors.
+    /// One JSON request; `what` names it in errors. A question whose answer got lost on its way is asked once more.
     async fn request(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>, what: &str) -> Result<Value, ClusterError> {
+        match self.request_once(method, path, content_type, body, what).await {
+            Err(ClusterError::Unreachable { .. }) if method == "GET" => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                self.request_once(method, path, content_type, vec![], what).await
+            }
+            other => other,
+        }
+    }
+
+    async fn request_once(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>, what: &str) -> Result<Value, ClusterError> {
         let request = Request::builder()
             .method(method)
             .uri(path)

@@ -92,14 +92,14 @@ pub async fn finish(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harnes
 ///
 /// # Errors
 /// Always: exit 4 with what there is.
-pub async fn salvage(ctx: &Ctx, dir: &Path, record: &mut RunRecord, prometheus: &Prometheus) -> anyhow::Result<()> {
+pub async fn salvage(ctx: &Ctx, dir: &Path, record: &mut RunRecord, prometheus: &Prometheus, why: String) -> anyhow::Result<()> {
     let recorder = Recorder::of(ctx, &record.id);
     if !recorder.is_home(dir)
         && let Err(e) = recorder.end(ctx).await
     {
         ctx.report.warn(format!("the recorder could not be told to end: {e:#}"));
     }
-    let lack = Lack { load_lost: Some(format!("the load of run {} is not in the cluster any more", record.id)), ..Lack::default() };
+    let lack = Lack { load_lost: Some(why), ..Lack::default() };
     record.times.recording_ended = record.times.recording_ended.or(Some(Utc::now()));
     bring_and_judge(ctx, dir, record, &recorder, prometheus, lack, &follow::Ended::default()).await
 }

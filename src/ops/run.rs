@@ -171,17 +171,22 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
     let load = job::harness(&ctx.plan, &record.id, &name)?;
     if harness::fetched(&load_dir).is_none() {
         let known = d.stoppable(run_record::get(&ctx.cluster, ctx.namespace(), &record.id)).await?;
+        let recorded = known.is_some();
         if let Some(uid) = known.and_then(|k| k.run.load_uid) {
             record.load_uid.get_or_insert(uid);
         }
         let found = d.stoppable(follow::job(ctx, &name)).await?;
         match load_is(found.as_ref().and_then(uid_of).as_deref(), record.load_uid.as_deref()) {
             Load::Lost => {
+                let mut why = format!("the load of run {} is not in the cluster any more", record.id);
+                if !recorded {
+                    why.push_str(", nor is the run's record: another machine brought it home, or the stack was torn down");
+                }
                 // The records and metrics of a load that is gone are still worth having.
                 return d
                     .stoppable(async {
                         let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
-                        home::salvage(ctx, dir, record, &prometheus).await.map(|()| true)
+                        home::salvage(ctx, dir, record, &prometheus, why).await.map(|()| true)
                     })
                     .await;
             }
