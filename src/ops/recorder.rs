@@ -1,6 +1,6 @@
 //! The recorder's pod: made, filled with the program, followed, emptied.
 
-use super::collect::{Lost, Remote, reach, safe};
+use super::collect::{Lost, Remote, ended, reach, safe};
 use super::{disk, records};
 use crate::agent::names;
 use crate::cluster::{Container, Poll, Ref, explain, is_hopeless, wait_for};
@@ -68,13 +68,11 @@ impl Recorder {
         for o in &mut objects {
             own_by_run(o, run);
         }
-        ctx.apply_all(objects).await?;
-        let mut said = format!("image {image}");
-        // Taken up again: it may record already.
-        let records = recorder.remote.list(&ctx.cluster).await.is_ok_and(|f| f.iter().any(|f| f.path == names::EVENTS));
-        if records {
+        if recorder.at_work(ctx).await? {
             return Ok((recorder, "it records already".into()));
         }
+        ctx.apply_all(objects).await?;
+        let mut said = format!("image {image}");
         if streamed {
             let pod = recorder.running(ctx).await?;
             let size = recorder.stream_program(ctx, &pod).await?;
@@ -89,6 +87,20 @@ impl Recorder {
         })
         .await?;
         Ok((recorder, said))
+    }
+
+    /// Does it record already, as it does where a run is taken up again? One of that name that has ended, or is about to, is waited out.
+    async fn at_work(&self, ctx: &Ctx) -> anyhow::Result<bool> {
+        let r = Ref::new("Pod", ctx.namespace(), &self.pod);
+        let Some(pod) = ctx.cluster.get(&r).await? else { return Ok(false) };
+        let over = pod.pointer("/metadata/deletionTimestamp").is_some() || ended(&pod, "agent").is_some();
+        let files = if over { vec![] } else { self.remote.list(&ctx.cluster).await.unwrap_or_default() };
+        let has = |name: &str| files.iter().any(|f| f.path == name);
+        if !over && !has(names::DONE) {
+            return Ok(has(names::EVENTS));
+        }
+        ctx.cluster.delete_and_wait(&r, ctx.limit(120)).await?;
+        Ok(false)
     }
 
     async fn running(&self, ctx: &Ctx) -> anyhow::Result<Value> {

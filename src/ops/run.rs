@@ -94,6 +94,7 @@ pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Unt
 async fn may_begin(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     record_of_stack::require_up(ctx).await?;
+    record_of_stack::require_same(ctx).await?;
     refuse_live_run(ctx, own).await?;
     others::refuse(ctx).await?;
     reset::check(&ctx.plan)

@@ -138,6 +138,22 @@ pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 /// # Errors
+/// Exit 6 when the stack was put under another arm, or serves another model, since the plan was made.
+pub async fn require_same(ctx: &Ctx) -> anyhow::Result<()> {
+    let found = ctx.cluster.get(&at(ctx.namespace())).await?;
+    let text = found.as_ref().and_then(|f| f["data"]["plan.yaml"].as_str()).unwrap_or_default();
+    // A record that cannot be read says nothing against it.
+    let Ok(now) = serde_yaml::from_str::<Plan>(text) else { return Ok(()) };
+    if now.arm == ctx.plan.arm && now.deployment() == ctx.plan.deployment() {
+        return Ok(());
+    }
+    let (was, is) = (ctx.plan.arm, now.arm);
+    let text =
+        format!("the run was to be under arm {was} of {}, the stack is under arm {is} of {}", ctx.plan.scenario.model, now.scenario.model);
+    Err(Failure::new(Exit::Cluster, text).hint("put the stack back (bench swap-to-…), or begin another run: bench run -w PROFILE").into())
+}
+
+/// # Errors
 /// Exit 6 when the namespace holds the stack of another model: its Deployment and autoscaler would go on beside ours.
 pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
     let Some(found) = ctx.cluster.get(&at(ctx.namespace())).await? else { return Ok(()) };
