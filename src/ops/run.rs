@@ -286,7 +286,9 @@ async fn started(ctx: &Ctx, record: &mut RunRecord, load: &Harness) -> anyhow::R
 
 /// A load that was not begun, or that cannot start, is withdrawn, and the arm's autoscaler put back.
 async fn stopped_before_its_load(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, e: anyhow::Error) -> anyhow::Error {
-    if d.is_lost() || record.times.collected.is_some() {
+    // Refused before anything was made in this try: it is what it was.
+    let untouched = record.state == RunState::Interrupted && record.load_uid.is_none();
+    if d.is_lost() || record.times.collected.is_some() || untouched {
         return e;
     }
     if record.load_uid.is_none() {
@@ -334,7 +336,10 @@ async fn stopped_before_its_load(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut
 /// Removes the run's objects and puts the arm's autoscaler back, without waiting for it to act.
 async fn withdraw(ctx: &Ctx, record: &RunRecord) -> anyhow::Result<()> {
     home::remove_run_objects(ctx, &record.id).await?;
-    arm::put_back(ctx).await?;
+    // Only on a stack that is under this arm still: another one's autoscaler must not come beside.
+    if record_of_stack::phase(&ctx.cluster, ctx.namespace()).await? == record_of_stack::UP && record_of_stack::now(ctx).await?.is_none() {
+        arm::put_back(ctx).await?;
+    }
     run_record::remove(ctx, &record.id).await
 }
 

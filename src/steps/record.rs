@@ -137,16 +137,19 @@ pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
     }
 }
 
-/// # Errors
-/// Exit 6 when the stack was put under another arm, or serves another model, since the plan was made.
-pub async fn require_same(ctx: &Ctx) -> anyhow::Result<()> {
+/// The plan of the stack that is there, when it is under another arm or serves another model than ours.
+pub async fn now(ctx: &Ctx) -> anyhow::Result<Option<Plan>> {
     let found = ctx.cluster.get(&at(ctx.namespace())).await?;
     let text = found.as_ref().and_then(|f| f["data"]["plan.yaml"].as_str()).unwrap_or_default();
     // A record that cannot be read says nothing against it.
-    let Ok(now) = serde_yaml::from_str::<Plan>(text) else { return Ok(()) };
-    if now.arm == ctx.plan.arm && now.deployment() == ctx.plan.deployment() {
-        return Ok(());
-    }
+    let Ok(now) = serde_yaml::from_str::<Plan>(text) else { return Ok(None) };
+    Ok((now.arm != ctx.plan.arm || now.deployment() != ctx.plan.deployment()).then_some(now))
+}
+
+/// # Errors
+/// Exit 6 when the stack was put under another arm, or serves another model, since the plan was made.
+pub async fn require_same(ctx: &Ctx) -> anyhow::Result<()> {
+    let Some(now) = now(ctx).await? else { return Ok(()) };
     let (was, is) = (ctx.plan.arm, now.arm);
     let text =
         format!("the run was to be under arm {was} of {}, the stack is under arm {is} of {}", ctx.plan.scenario.model, now.scenario.model);
