@@ -49,6 +49,15 @@ impl World {
         panic!("the controllers do not come to rest");
     }
 
+    /// Lets two minutes pass, so that whatever is leaving by itself has left.
+    pub fn rest(&mut self) {
+        for _ in 0..12 {
+            self.pass(10.0);
+            self.dirty = true;
+            self.tick();
+        }
+    }
+
     /// Has the moment come? If not, it is looked at again then.
     fn at(&mut self, t: f64) -> bool {
         let come = self.now() + 1e-6 >= t;

@@ -106,6 +106,10 @@ impl World {
         self.base + self.started.map_or(0.0, |s| s.elapsed().as_secs_f64())
     }
 
+    pub fn pass(&mut self, seconds: f64) {
+        self.base += seconds;
+    }
+
     pub fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
