@@ -131,6 +131,11 @@ pub fn enrich(e: anyhow::Error, add: impl FnOnce(Failure) -> Failure) -> anyhow:
     add(Failure::of(e)).into()
 }
 
+/// Is a failure with this exit code among its causes?
+pub fn ends_with(e: &anyhow::Error, exit: Exit) -> bool {
+    e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == exit))
+}
+
 /// Exit code and hint of any error that reaches the top.
 pub fn classify(e: &anyhow::Error) -> (Exit, Option<String>) {
     // A context may itself be a failure; `chain` does not show those.

@@ -1,10 +1,9 @@
 //! `bench attach`.
 
-use super::shared::Global;
+use super::shared::{Global, HomeArgs};
 use crate::ops;
 use crate::ops::run::Until;
 use bench_model::exit::Exit;
-use std::path::PathBuf;
 
 /// Follow a run that is at work, and bring it home at its end
 ///
@@ -18,12 +17,8 @@ pub struct Args {
     /// Namespace of the stack, where several have a run
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    wait_s: Option<u64>,
-    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
-    #[arg(long, value_name = "FILE")]
-    gate: Option<PathBuf>,
+    #[command(flatten)]
+    home: HomeArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -33,8 +28,8 @@ Examples:
   bench attach RUN -p NAMESPACE      that run, from any machine";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
-    let gate = super::gate::prepare(g, a.gate.as_deref())?;
-    let session = g.session(a.wait_s).await?;
+    let gate = super::gate::prepare(g, a.home.gate.as_deref())?;
+    let session = g.session(a.home.wait_s).await?;
     let wanted = a.run.as_deref().filter(|r| *r != "last");
     let (dir, run) = ops::attach::find(&session, wanted, a.namespace.as_deref()).await?;
     session.report.note(format!("run {}", run.id));

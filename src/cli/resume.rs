@@ -1,9 +1,8 @@
 //! `bench resume`.
 
-use super::shared::Global;
+use super::shared::{Global, HomeArgs};
 use crate::ops::resume::{self, Resumed};
 use bench_model::exit::Exit;
-use std::path::PathBuf;
 
 /// Carry on what was interrupted: standup, swap, run, collecting or teardown
 ///
@@ -20,12 +19,8 @@ pub struct Args {
     /// What another machine began: plan and state come from the cluster, no results directory is needed
     #[arg(long)]
     from_cluster: bool,
-    /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    wait_s: Option<u64>,
-    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
-    #[arg(long, value_name = "FILE")]
-    gate: Option<PathBuf>,
+    #[command(flatten)]
+    home: HomeArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -35,8 +30,8 @@ Examples:
   bench resume --from-cluster        what another machine began, in whatever phase it is";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
-    let gate = super::gate::prepare(g, a.gate.as_deref())?;
-    let session = g.session(a.wait_s).await?;
+    let gate = super::gate::prepare(g, a.home.gate.as_deref())?;
+    let session = g.session(a.home.wait_s).await?;
     let wanted = a.run.as_deref().filter(|r| *r != "last");
     match resume::resume(&session, wanted, a.namespace.as_deref(), a.from_cluster).await? {
         Resumed::Run(finished) => super::run::conclude(g, &finished, gate.as_ref()),

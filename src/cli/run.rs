@@ -1,6 +1,6 @@
 //! `bench run`.
 
-use super::shared::{Global, LoadArgs};
+use super::shared::{Global, HomeArgs, LoadArgs};
 use crate::config::profile::{self, ProfileArgs};
 use crate::failure::Failure;
 use crate::ops;
@@ -9,7 +9,6 @@ use crate::ops::run::{Finished, Until};
 use crate::report::Output;
 use crate::steps::record;
 use bench_model::exit::Exit;
-use std::path::PathBuf;
 
 /// One run of a load under the arm that is up
 ///
@@ -27,15 +26,11 @@ pub struct Args {
     /// Change one key of the scenario's load, reset or recording; may be given again
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Longest wait for any one condition and for the load's end, in seconds
-    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    wait_s: Option<u64>,
+    #[command(flatten)]
+    home: HomeArgs,
     /// Leave out reset steps: delete-hpa, delete-variant, replicas, pods, warmup, drain, window, variant, hpa
     #[arg(long, value_name = "STEP,…", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ops::reset::STEPS))]
     skip_reset: Vec<String>,
-    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
-    #[arg(long, value_name = "FILE")]
-    gate: Option<PathBuf>,
     /// End once the load is at work; `bench attach` follows it and brings it home, from any machine
     #[arg(long, conflicts_with = "gate")]
     detach: bool,
@@ -56,8 +51,8 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return Err(Failure::new(Exit::Usage, "which load? -w PROFILE is missing").hint("bench plan --list shows the profiles").into());
     };
     check_before_the_cluster(g, &args, &a.set)?;
-    let gate = super::gate::prepare(g, a.gate.as_deref())?;
-    let session = g.session(a.wait_s).await?;
+    let gate = super::gate::prepare(g, a.home.gate.as_deref())?;
+    let session = g.session(a.home.wait_s).await?;
     let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
     let mut sets: Vec<String> =
         std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();

@@ -147,6 +147,17 @@ impl LoadArgs {
     }
 }
 
+/// How long a command stays with a run, and by what it judges it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct HomeArgs {
+    /// Longest wait for any one condition and for the load's end, in seconds
+    #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub wait_s: Option<u64>,
+    /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
+    #[arg(long, value_name = "FILE")]
+    pub gate: Option<PathBuf>,
+}
+
 /// The intent of a command that begins from a scenario.
 pub fn intent(stack: &StackArgs, arm: &ArmArgs, load: Option<&LoadArgs>) -> Intent {
     Intent {

@@ -6,6 +6,7 @@
 mod error;
 mod exec;
 mod helm;
+mod json;
 mod kinds;
 mod outside;
 mod proxy;
@@ -15,6 +16,7 @@ mod wait;
 pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
+pub use json::{items_at, text_at};
 pub use kinds::{KINDS, Kind, kind};
 pub use outside::Outside;
 pub use proxy::ServicePort;
@@ -72,7 +74,7 @@ impl Ref {
 
     /// Of a rendered object.
     pub fn of(object: &Value) -> Result<Self, ClusterError> {
-        let text = |p: &str| object.pointer(p).and_then(Value::as_str).unwrap_or_default();
+        let text = |p: &str| text_at(object, p);
         let kind = Kind::find(text("/kind"), text("/apiVersion"))
             .ok_or_else(|| ClusterError::UnknownKind { kind: text("/kind").into(), api_version: text("/apiVersion").into() })?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Why is it not ready? Container states, last lines of what crashed, what controllers and the scheduler refuse, volumes,
 //! nodes, events: everything that a user would ask kubectl for, one after the other.
 
-use super::{Cluster, Container, urlencode};
+use super::{Cluster, Container, items_at, text_at, urlencode};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,14 +15,6 @@ const LAST: usize = 4;
 const TELLING: usize = 3;
 /// Events that are shown.
 const EVENTS: usize = 5;
-
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list<'a>(v: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
-    v.pointer(path).and_then(Value::as_array).into_iter().flatten()
-}
 
 /// What stands in the way of the pods of a selector (an empty one: of all pods in the namespace), the nearest cause first.
 ///
@@ -41,7 +33,7 @@ async fn gather(cluster: &Cluster, namespace: &str, selector: &str, out: &mut Ve
     // When even this cannot be read, there is nothing to say.
     let Ok(pods) = cluster.list("Pod", Some(namespace), selector).await else { return };
     for pod in &pods {
-        let name = text(pod, "/metadata/name");
+        let name = text_at(pod, "/metadata/name");
         out.extend(pod_reasons(pod).into_iter().map(|r| format!("pod {name}: {r}")));
     }
     let mut crashed = pods.iter().flat_map(crashed_containers);
@@ -56,18 +48,18 @@ async fn gather(cluster: &Cluster, namespace: &str, selector: &str, out: &mut Ve
     for pod in pods.iter().filter(|p| is_unschedulable(p)) {
         out.extend(shortage(cluster, pod).await);
     }
-    for node in pods.iter().map(|p| text(p, "/spec/nodeName")).filter(|n| !n.is_empty()).collect::<BTreeSet<_>>() {
+    for node in pods.iter().map(|p| text_at(p, "/spec/nodeName")).filter(|n| !n.is_empty()).collect::<BTreeSet<_>>() {
         if let Ok(node) = cluster.get_path(&format!("/api/v1/nodes/{}", urlencode(node))).await {
             out.extend(node_faults(&node));
         }
     }
-    let mut about: BTreeSet<&str> = pods.iter().chain(&controllers).map(|o| text(o, "/metadata/uid")).collect();
+    let mut about: BTreeSet<&str> = pods.iter().chain(&controllers).map(|o| text_at(o, "/metadata/uid")).collect();
     let claim_names: BTreeSet<String> = pods.iter().flat_map(claims).collect();
     about.remove("");
     let events = cluster.list("Event", Some(namespace), "").await.unwrap_or_default();
     let ours = |e: &Value| {
-        about.contains(text(e, "/involvedObject/uid"))
-            || (text(e, "/involvedObject/kind") == "PersistentVolumeClaim" && claim_names.contains(text(e, "/involvedObject/name")))
+        about.contains(text_at(e, "/involvedObject/uid"))
+            || (text_at(e, "/involvedObject/kind") == "PersistentVolumeClaim" && claim_names.contains(text_at(e, "/involvedObject/name")))
     };
     let told = out.join("\n");
     let said = warnings(events.into_iter().filter(ours).collect()).into_iter().filter(|(_, message)| !told.contains(message.as_str()));
@@ -78,18 +70,18 @@ async fn gather(cluster: &Cluster, namespace: &str, selector: &str, out: &mut Ve
 fn warnings(mut events: Vec<Value>) -> Vec<(String, String)> {
     let at = |e: &Value| {
         let paths = ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/metadata/creationTimestamp"];
-        paths.iter().map(|p| text(e, p)).find(|t| !t.is_empty()).unwrap_or_default().to_string()
+        paths.iter().map(|p| text_at(e, p)).find(|t| !t.is_empty()).unwrap_or_default().to_string()
     };
     // A claim that waits says so as a normal event.
-    let waits = |e: &Value| matches!(text(e, "/reason"), "WaitForFirstConsumer" | "ExternalProvisioning" | "ProvisioningFailed");
-    events.retain(|e| text(e, "/type") == "Warning" || waits(e));
+    let waits = |e: &Value| matches!(text_at(e, "/reason"), "WaitForFirstConsumer" | "ExternalProvisioning" | "ProvisioningFailed");
+    events.retain(|e| text_at(e, "/type") == "Warning" || waits(e));
     events.sort_by_key(|e| std::cmp::Reverse(at(e)));
     let line = |e: &Value| {
         let count = e.pointer("/series/count").or_else(|| e.pointer("/count")).and_then(Value::as_u64).unwrap_or(1);
         let times = if count > 1 { format!(", {count} times") } else { String::new() };
-        let message = text(e, "/message").trim().to_string();
-        let (kind, name) = (text(e, "/involvedObject/kind"), text(e, "/involvedObject/name"));
-        (format!("event {kind} {name}: {message} ({}{times})", text(e, "/reason")), message)
+        let message = text_at(e, "/message").trim().to_string();
+        let (kind, name) = (text_at(e, "/involvedObject/kind"), text_at(e, "/involvedObject/name"));
+        (format!("event {kind} {name}: {message} ({}{times})", text_at(e, "/reason")), message)
     };
     events.iter().map(line).collect()
 }
@@ -97,23 +89,23 @@ fn warnings(mut events: Vec<Value>) -> Vec<(String, String)> {
 /// What a pod itself says of why it does not run: scheduling, image, crash, OOM, eviction.
 pub fn pod_reasons(pod: &Value) -> Vec<String> {
     let mut out = vec![];
-    if text(pod, "/status/phase") == "Failed" && !text(pod, "/status/reason").is_empty() {
-        out.push(format!("{}: {}", text(pod, "/status/reason"), text(pod, "/status/message")));
+    if text_at(pod, "/status/phase") == "Failed" && !text_at(pod, "/status/reason").is_empty() {
+        out.push(format!("{}: {}", text_at(pod, "/status/reason"), text_at(pod, "/status/message")));
     }
-    for c in list(pod, "/status/conditions") {
-        if text(c, "/type") == "PodScheduled" && text(c, "/status") == "False" {
-            out.push(format!("{}: {}", text(c, "/reason"), text(c, "/message")));
+    for c in items_at(pod, "/status/conditions") {
+        if text_at(c, "/type") == "PodScheduled" && text_at(c, "/status") == "False" {
+            out.push(format!("{}: {}", text_at(c, "/reason"), text_at(c, "/message")));
         }
     }
     for c in containers(pod) {
-        let container = text(c, "/name");
+        let container = text_at(c, "/name");
         for (state, tag) in [("/state/waiting", ""), ("/state/terminated", ""), ("/lastState/terminated", "before: ")] {
-            let reason = text(c, &format!("{state}/reason"));
+            let reason = text_at(c, &format!("{state}/reason"));
             // Coming up normally, or ended as it should.
             if matches!(reason, "" | "ContainerCreating" | "PodInitializing" | "Completed") {
                 continue;
             }
-            let message = text(c, &format!("{state}/message"));
+            let message = text_at(c, &format!("{state}/message"));
             let code = c.pointer(&format!("{state}/exitCode")).map(|c| format!(", exit code {c}")).unwrap_or_default();
             out.push(format!("container {container}: {tag}{reason}{code}{}{message}", if message.is_empty() { "" } else { ": " }));
         }
@@ -122,7 +114,7 @@ pub fn pod_reasons(pod: &Value) -> Vec<String> {
 }
 
 fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
-    ["/status/initContainerStatuses", "/status/containerStatuses"].into_iter().flat_map(|p| list(pod, p))
+    ["/status/initContainerStatuses", "/status/containerStatuses"].into_iter().flat_map(|p| items_at(pod, p))
 }
 
 /// Pod, container, and whether its log is the one of its previous life.
@@ -131,7 +123,7 @@ fn crashed_containers(pod: &Value) -> Vec<(String, String, bool)> {
     let pick = |c: &Value| {
         let previous = failed(c, "/lastState/terminated") && c.pointer("/state/terminated").is_none();
         (previous || failed(c, "/state/terminated"))
-            .then(|| (text(pod, "/metadata/name").to_string(), text(c, "/name").to_string(), previous))
+            .then(|| (text_at(pod, "/metadata/name").to_string(), text_at(c, "/name").to_string(), previous))
     };
     containers(pod).filter_map(pick).collect()
 }
@@ -177,19 +169,22 @@ async fn controllers(cluster: &Cluster, namespace: &str, selector: &str) -> Vec<
 /// What a controller could not do: quota, PodSecurity, a webhook, a deadline.
 fn refusals(o: &Value) -> Vec<String> {
     let bad = |c: &&Value| {
-        matches!((text(c, "/type"), text(c, "/status")), ("ReplicaFailure" | "Failed" | "FailureTarget", "True") | ("Progressing", "False"))
+        matches!(
+            (text_at(c, "/type"), text_at(c, "/status")),
+            ("ReplicaFailure" | "Failed" | "FailureTarget", "True") | ("Progressing", "False")
+        )
     };
     // A Deployment repeats what its ReplicaSet says.
-    let repeats = |c: &&Value| text(o, "/kind") == "Deployment" && text(c, "/type") == "ReplicaFailure";
-    list(o, "/status/conditions")
+    let repeats = |c: &&Value| text_at(o, "/kind") == "Deployment" && text_at(c, "/type") == "ReplicaFailure";
+    items_at(o, "/status/conditions")
         .filter(bad)
         .filter(|c| !repeats(c))
-        .map(|c| format!("{} {}: {}: {}", text(o, "/kind"), text(o, "/metadata/name"), text(c, "/reason"), text(c, "/message")))
+        .map(|c| format!("{} {}: {}: {}", text_at(o, "/kind"), text_at(o, "/metadata/name"), text_at(c, "/reason"), text_at(c, "/message")))
         .collect()
 }
 
 fn claims(pod: &Value) -> Vec<String> {
-    list(pod, "/spec/volumes").map(|v| text(v, "/persistentVolumeClaim/claimName").to_string()).filter(|n| !n.is_empty()).collect()
+    items_at(pod, "/spec/volumes").map(|v| text_at(v, "/persistentVolumeClaim/claimName").to_string()).filter(|n| !n.is_empty()).collect()
 }
 
 /// Why a claim is not bound; nothing when it is.
@@ -200,11 +195,11 @@ async fn volume(cluster: &Cluster, namespace: &str, claim: &str) -> Option<Strin
         Err(e) if e.is_not_found() => return Some(format!("PersistentVolumeClaim {claim}: it does not exist in namespace {namespace}")),
         Err(_) => return None,
     };
-    let phase = text(&found, "/status/phase");
+    let phase = text_at(&found, "/status/phase");
     if phase == "Bound" {
         return None;
     }
-    let class = text(&found, "/spec/storageClassName");
+    let class = text_at(&found, "/spec/storageClassName");
     let classes = cluster.get_path("/apis/storage.k8s.io/v1/storageclasses").await.ok();
     Some(format!("PersistentVolumeClaim {claim}: {phase}, not bound: {}", class_said(class, classes.as_ref())))
 }
@@ -214,26 +209,26 @@ fn class_said(class: &str, classes: Option<&Value>) -> String {
     let Some(classes) = classes else {
         return if class.is_empty() { "it names no StorageClass".into() } else { format!("its StorageClass is {class}") };
     };
-    let names: Vec<&str> = list(classes, "/items").map(|c| text(c, "/metadata/name")).collect();
+    let names: Vec<&str> = items_at(classes, "/items").map(|c| text_at(c, "/metadata/name")).collect();
     let there = if names.is_empty() { "the cluster has none".into() } else { format!("the cluster has {}", names.join(", ")) };
-    match list(classes, "/items").find(|c| text(c, "/metadata/name") == class) {
+    match items_at(classes, "/items").find(|c| text_at(c, "/metadata/name") == class) {
         _ if class.is_empty() => format!("it names no StorageClass and there is no default one; {there}"),
         None => format!("there is no StorageClass {class}; {there}"),
         Some(c) => {
-            let (provisioner, mode) = (text(c, "/provisioner"), text(c, "/volumeBindingMode"));
+            let (provisioner, mode) = (text_at(c, "/provisioner"), text_at(c, "/volumeBindingMode"));
             format!("StorageClass {class} (provisioner {provisioner}, {mode}) has made no volume")
         }
     }
 }
 
 fn is_unschedulable(pod: &Value) -> bool {
-    list(pod, "/status/conditions").any(|c| text(c, "/type") == "PodScheduled" && text(c, "/reason") == "Unschedulable")
+    items_at(pod, "/status/conditions").any(|c| text_at(c, "/type") == "PodScheduled" && text_at(c, "/reason") == "Unschedulable")
 }
 
 /// Extended resources (those with a slash, such as `nvidia.com/gpu`) that a pod asks for.
 fn devices(pod: &Value) -> BTreeMap<String, u64> {
     let mut out = BTreeMap::new();
-    for c in list(pod, "/spec/containers") {
+    for c in items_at(pod, "/spec/containers") {
         for (k, v) in c.pointer("/resources/requests").and_then(Value::as_object).into_iter().flatten() {
             if let (true, Some(n)) = (k.contains('/'), v.as_str().and_then(|s| s.parse::<u64>().ok())) {
                 *out.entry(k.clone()).or_insert(0) += n;
@@ -252,20 +247,20 @@ async fn shortage(cluster: &Cluster, pod: &Value) -> Vec<String> {
     let Ok(nodes) = cluster.list("Node", None, "").await else { return vec![] };
     // Without the right to see all pods, what is free is not known.
     let others = cluster.list("Pod", None, "").await.ok();
-    let name = text(pod, "/metadata/name");
+    let name = text_at(pod, "/metadata/name");
     wanted.iter().map(|(device, n)| shortage_of(name, device, *n, &nodes, others.as_deref())).collect()
 }
 
 fn shortage_of(pod: &str, device: &str, wanted: u64, nodes: &[Value], pods: Option<&[Value]>) -> String {
     let has = |n: &Value| n.pointer("/status/allocatable")?.get(device)?.as_str()?.parse::<u64>().ok();
     let used = |node: &str, pods: &[Value]| {
-        let there = |p: &&Value| text(p, "/spec/nodeName") == node && !matches!(text(p, "/status/phase"), "Succeeded" | "Failed");
+        let there = |p: &&Value| text_at(p, "/spec/nodeName") == node && !matches!(text_at(p, "/status/phase"), "Succeeded" | "Failed");
         pods.iter().filter(there).filter_map(|p| devices(p).get(device).copied()).sum::<u64>()
     };
     let best = nodes
         .iter()
         .filter_map(|n| {
-            let (name, all) = (text(n, "/metadata/name"), has(n)?);
+            let (name, all) = (text_at(n, "/metadata/name"), has(n)?);
             Some((pods.map_or(all, |p| all.saturating_sub(used(name, p))), all, name))
         })
         .max();
@@ -280,15 +275,15 @@ fn shortage_of(pod: &str, device: &str, wanted: u64, nodes: &[Value], pods: Opti
 
 /// What is wrong with a node.
 fn node_faults(node: &Value) -> Vec<String> {
-    let name = text(node, "/metadata/name");
-    let bad = |c: &&Value| match text(c, "/type") {
-        "Ready" => text(c, "/status") != "True",
-        "MemoryPressure" | "DiskPressure" | "PIDPressure" | "NetworkUnavailable" => text(c, "/status") == "True",
+    let name = text_at(node, "/metadata/name");
+    let bad = |c: &&Value| match text_at(c, "/type") {
+        "Ready" => text_at(c, "/status") != "True",
+        "MemoryPressure" | "DiskPressure" | "PIDPressure" | "NetworkUnavailable" => text_at(c, "/status") == "True",
         _ => false,
     };
-    list(node, "/status/conditions")
+    items_at(node, "/status/conditions")
         .filter(bad)
-        .map(|c| format!("node {name}: {} is {}: {}", text(c, "/type"), text(c, "/status"), text(c, "/message")))
+        .map(|c| format!("node {name}: {} is {}: {}", text_at(c, "/type"), text_at(c, "/status"), text_at(c, "/message")))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Prometheus: where it is, what it says now, and the raw samples of a window. No analysis.
 
-use crate::cluster::{Cluster, ClusterError, Ref, ServicePort, urlencode};
+use crate::cluster::{Cluster, ClusterError, Ref, ServicePort, text_at, urlencode};
 use crate::failure::Failure;
 use bench_model::exit::Exit;
 use bench_model::scenario::PrometheusRef;
@@ -56,10 +56,6 @@ pub struct Raw {
     pub failed: Vec<(f64, f64, String)>,
 }
 
-fn str_of<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 impl Prometheus {
     /// Finds it: where the scenario says, or behind the Services beside the cluster's `Prometheus` objects.
     pub async fn discover(cluster: &Cluster, wanted: &PrometheusRef) -> anyhow::Result<Self> {
@@ -76,7 +72,7 @@ impl Prometheus {
                 Err(e) if e.is_forbidden() => return Err(unseen(&e)),
                 Err(e) => return Err(e.into()),
             };
-            let mut namespaces: Vec<String> = objects.iter().map(|o| str_of(o, "/metadata/namespace").to_string()).collect();
+            let mut namespaces: Vec<String> = objects.iter().map(|o| text_at(o, "/metadata/namespace").to_string()).collect();
             if wanted.namespace != "auto" {
                 namespaces = vec![wanted.namespace.clone()];
             }
@@ -87,7 +83,7 @@ impl Prometheus {
                     other => other?,
                 };
                 let mut names: Vec<&str> =
-                    services.iter().filter(|s| has_port(s, wanted.port)).map(|s| str_of(s, "/metadata/name")).collect();
+                    services.iter().filter(|s| has_port(s, wanted.port)).map(|s| text_at(s, "/metadata/name")).collect();
                 // The operator's headless Service answers too, but its name is in no certificate.
                 names.sort_by_key(|n| (*n == "prometheus-operated", !n.contains("prometheus"), n.len()));
                 candidates.extend(names.into_iter().map(|n| (ns.clone(), n.to_string())));
@@ -127,10 +123,10 @@ impl Prometheus {
         for o in objects {
             let Some(cert) = o.pointer("/spec/web/tlsConfig/cert") else { continue };
             let (kind, key) = if cert.get("secret").is_some() { ("Secret", "secret") } else { ("ConfigMap", "configMap") };
-            let name = str_of(cert, &format!("/{key}/name"));
+            let name = text_at(cert, &format!("/{key}/name"));
             let Some(found) = cluster.get(&Ref::new(kind, &self.at.namespace, name)).await? else { continue };
-            for file in ["ca.crt", str_of(cert, &format!("/{key}/key"))] {
-                let data = str_of(&found, &format!("/data/{}", file.replace('/', "~1")));
+            for file in ["ca.crt", text_at(cert, &format!("/{key}/key"))] {
+                let data = text_at(&found, &format!("/data/{}", file.replace('/', "~1")));
                 let pem = if kind == "Secret" { decode(data) } else { data.to_string() };
                 if pem.contains("BEGIN CERTIFICATE") {
                     return Ok(pem);
@@ -145,7 +141,7 @@ impl Prometheus {
     /// Instant query.
     pub async fn query(&self, cluster: &Cluster, expression: &str) -> Result<Vec<Sample>, ClusterError> {
         let data = self.ask(cluster, expression, None).await?;
-        if str_of(&data, "/resultType") == "scalar" {
+        if text_at(&data, "/resultType") == "scalar" {
             return Ok(vec![Sample { labels: BTreeMap::new(), value: number(data.pointer("/result/1")) }]);
         }
         let rows = data.get("result").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -53,11 +53,7 @@ pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&st
 
 fn choose(mut all: Vec<InCluster>, wanted: Option<&str>) -> Result<InCluster, String> {
     if let Some(w) = wanted {
-        let lower = w.to_lowercase();
-        all.retain(|r| {
-            let id = r.run.id.to_lowercase();
-            id.starts_with(&lower) || id.ends_with(&lower)
-        });
+        all.retain(|r| results::is_called(&r.run.id, w));
     }
     let named = wanted.map(|w| format!(" called {w}")).unwrap_or_default();
     match all.len() {

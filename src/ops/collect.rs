@@ -2,7 +2,7 @@
 
 use super::disk::{self, NoSpace};
 use crate::agent::{Listed, checksum};
-use crate::cluster::{Cluster, Container, Ref};
+use crate::cluster::{Cluster, Container, Ref, items_at, text_at};
 use crate::steps::Ctx;
 use anyhow::Context;
 use serde_json::Value;
@@ -182,10 +182,6 @@ pub fn safe(path: &str) -> anyhow::Result<&Path> {
     Ok(p)
 }
 
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Why nothing can come out of a container any more, ever. `None` when it may answer yet.
 pub async fn gone(ctx: &Ctx, at: &Container) -> Option<String> {
     if at.pod.is_empty() {
@@ -201,13 +197,12 @@ pub async fn gone(ctx: &Ctx, at: &Container) -> Option<String> {
 
 /// Has a container ended for good? Its files went with it as far as anybody outside can tell.
 pub fn ended(pod: &Value, container: &str) -> Option<String> {
-    if matches!(text(pod, "/status/phase"), "Failed" | "Succeeded") {
-        let why = [text(pod, "/status/reason"), text(pod, "/status/message")].join(" ");
+    if matches!(text_at(pod, "/status/phase"), "Failed" | "Succeeded") {
+        let why = [text_at(pod, "/status/reason"), text_at(pod, "/status/message")].join(" ");
         return Some(if why.trim().is_empty() { "has ended".into() } else { format!("was ended: {}", why.trim()) });
     }
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let it = statuses.into_iter().flatten().find(|c| c["name"] == container)?;
-    let restarts = text(pod, "/spec/restartPolicy") != "Never";
+    let it = super::follow::container(pod, container)?;
+    let restarts = text_at(pod, "/spec/restartPolicy") != "Never";
     (it.pointer("/state/terminated").is_some() && !restarts).then(|| format!("holds no {container} any more: it has ended"))
 }
 
@@ -242,17 +237,16 @@ pub async fn reach<T>(ctx: &Ctx, at: &Container, limit: Duration, mut act: impl 
 /// Why a pod's node is no help now: its `Ready` condition. `None` when it is ready, or this user may not look at nodes.
 pub async fn node_trouble(ctx: &Ctx, pod: &str) -> Option<String> {
     let pod = ctx.cluster.get(&Ref::new("Pod", ctx.namespace(), pod)).await.ok()??;
-    let name = text(&pod, "/spec/nodeName");
+    let name = text_at(&pod, "/spec/nodeName");
     let node = ctx.cluster.get(&Ref::new("Node", "", name)).await.ok()??;
     not_ready(&node).map(|why| format!("node {name} is not ready: {why}"))
 }
 
 /// The words of a node's condition `Ready` when it is not `True`.
 fn not_ready(node: &Value) -> Option<String> {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|c| c["type"] == "Ready")?;
+    let ready = items_at(node, "/status/conditions").find(|c| c["type"] == "Ready")?;
     (ready["status"] != "True")
-        .then(|| format!("{} since {}, {}", text(ready, "/reason"), text(ready, "/lastTransitionTime"), text(ready, "/message")))
+        .then(|| format!("{} since {}, {}", text_at(ready, "/reason"), text_at(ready, "/lastTransitionTime"), text_at(ready, "/message")))
 }
 
 #[cfg(test)]

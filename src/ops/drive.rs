@@ -3,7 +3,7 @@
 
 use super::{Session, stop};
 use crate::cluster::{ClusterError, Ref};
-use crate::failure::Failure;
+use crate::failure::{Failure, ends_with};
 use crate::ops::results::write_atomic;
 use crate::steps::Ctx;
 use crate::steps::lease::{self, Lease};
@@ -127,11 +127,6 @@ impl Driver {
     }
 }
 
-/// Ended by a signal or a lost lease?
-pub fn is_interrupted(e: &anyhow::Error) -> bool {
-    e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == Exit::Interrupted))
-}
-
 /// Held while this process works on a stack from this directory; the system drops it with the process.
 struct Lock {
     _file: File,
@@ -198,7 +193,7 @@ pub async fn drive<T>(session: &Session, mut intent: Intent, act: impl AsyncFnOn
             forget(ctx, &file, None);
         }
         Err(e) => {
-            let state = if is_interrupted(e) { "interrupted" } else { "failed" };
+            let state = if ends_with(e, Exit::Interrupted) { "interrupted" } else { "failed" };
             ctx.journal(STEP, state, &format!("{e:#}"))?;
             if !driver.under_way.load(Ordering::SeqCst) {
                 // It was refused: what was begun before it is still what has to be carried on.

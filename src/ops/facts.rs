@@ -1,6 +1,6 @@
 //! What the plan must know of the cluster.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, text_at};
 use bench_model::plan::{ClusterFacts, NodeFact};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub async fn gather(cluster: &Cluster) -> anyhow::Result<ClusterFacts> {
         Err(e) if e.is_forbidden() => vec![],
         Err(e) => return Err(e.into()),
     };
-    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |v: &Value, p: &str| text_at(v, p).to_string();
     Ok(ClusterFacts {
         kubernetes: text(&version, "/gitVersion"),
         openshift,

@@ -1,7 +1,7 @@
 //! Follows the load until its container has ended: what the screen shows, and why it cannot go on.
 
 use super::collect;
-use crate::cluster::{Container, Ref, is_hopeless, pod_reasons};
+use crate::cluster::{Container, Ref, is_hopeless, items_at, pod_reasons, text_at};
 use crate::failure::Failure;
 use crate::load::progress;
 use crate::metrics::Prometheus;
@@ -25,12 +25,8 @@ pub struct Ended {
     pub reason: String,
 }
 
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn time(v: &Value, path: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text(v, path)).ok().map(Into::into)
+    DateTime::parse_from_rfc3339(text_at(v, path)).ok().map(Into::into)
 }
 
 /// The pod of a Job.
@@ -38,8 +34,9 @@ pub async fn pod_of(ctx: &Ctx, job: &str) -> anyhow::Result<Option<Value>> {
     Ok(ctx.cluster.list("Pod", Some(ctx.namespace()), &format!("job-name={job}")).await?.into_iter().next())
 }
 
-fn container<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
-    pod.pointer("/status/containerStatuses")?.as_array()?.iter().find(|c| c["name"] == name)
+/// A container's status.
+pub(super) fn container<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
+    items_at(pod, "/status/containerStatuses").find(|c| c["name"] == name)
 }
 
 /// Waits until guidellm's container runs (or ran).
@@ -47,7 +44,7 @@ pub async fn started(ctx: &Ctx, job: &str) -> anyhow::Result<(String, DateTime<U
     let wait = crate::cluster::wait_for("the load's container to start", ctx.limit(600), Duration::from_millis(300), async || {
         use crate::cluster::Poll;
         let Some(pod) = pod_of(ctx, job).await? else { return Ok(Poll::Not("its pod does not exist".into())) };
-        let name = text(&pod, "/metadata/name").to_string();
+        let name = text_at(&pod, "/metadata/name").to_string();
         if let Some(c) = container(&pod, "guidellm")
             && let Some(t) = time(c, "/state/running/startedAt").or_else(|| time(c, "/state/terminated/startedAt"))
         {
@@ -59,7 +56,7 @@ pub async fn started(ctx: &Ctx, job: &str) -> anyhow::Result<(String, DateTime<U
                 .into());
         }
         let reasons = pod_reasons(&pod);
-        Ok(Poll::Not(if reasons.is_empty() { format!("its pod is {}", text(&pod, "/status/phase")) } else { reasons.join("; ") }))
+        Ok(Poll::Not(if reasons.is_empty() { format!("its pod is {}", text_at(&pod, "/status/phase")) } else { reasons.join("; ") }))
     })
     .await;
     deployment::with_evidence(ctx, wait, ctx.namespace(), &format!("job-name={job}")).await
@@ -104,7 +101,7 @@ pub async fn follow(ctx: &Ctx, prometheus: &Prometheus, job: &str, limit: Durati
                 match found {
                     Some(pod) => {
                         missing_since = None;
-                        pod_name = text(&pod, "/metadata/name").to_string();
+                        pod_name = text_at(&pod, "/metadata/name").to_string();
                         if let Some(ended) = ended(&pod) {
                             return Ok(ended);
                         }
@@ -170,17 +167,17 @@ fn out_of_time(limit: Duration, silent_since: Option<Instant>, trouble: Option<&
 fn ended(pod: &Value) -> Option<Ended> {
     let Some(c) = container(pod, "guidellm") else {
         // An evicted pod has no container states left.
-        let failed = text(pod, "/status/phase") == "Failed";
-        let reason = format!("{} {}", text(pod, "/status/reason"), text(pod, "/status/message"));
-        return failed.then(|| Ended { pod: text(pod, "/metadata/name").into(), reason, ..Ended::default() });
+        let failed = text_at(pod, "/status/phase") == "Failed";
+        let reason = format!("{} {}", text_at(pod, "/status/reason"), text_at(pod, "/status/message"));
+        return failed.then(|| Ended { pod: text_at(pod, "/metadata/name").into(), reason, ..Ended::default() });
     };
     let t = c.pointer("/state/terminated").or_else(|| c.pointer("/lastState/terminated"))?;
     Some(Ended {
-        pod: text(pod, "/metadata/name").into(),
+        pod: text_at(pod, "/metadata/name").into(),
         started: time(t, "/startedAt"),
         finished: time(t, "/finishedAt"),
         code: t["exitCode"].as_i64(),
-        reason: text(t, "/reason").into(),
+        reason: text_at(t, "/reason").into(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What is kept of a run besides the load's own files: metrics, logs, images, clocks.
 
 use super::disk;
-use crate::cluster::{Cluster, Container};
+use crate::cluster::{Cluster, Container, items_at, text_at};
 use crate::metrics::{Patience, Prometheus};
 use crate::steps::{Ctx, model_server, wva};
 use anyhow::Context;
@@ -72,9 +72,9 @@ pub async fn metrics(ctx: &Ctx, prometheus: &Prometheus, dir: &Path, w: Window) 
     let asked = names.len();
     // A few at a time: the way through the API server takes longer than the answer.
     let mut all = futures::stream::iter(names.into_values())
-        .map(|selector| async move { (prometheus.raw(&ctx.cluster, &selector, w.from, w.to, patience).await, selector) })
+        .map(|selector| async move { prometheus.raw(&ctx.cluster, &selector, w.from, w.to, patience).await })
         .buffered(3);
-    while let Some((raw, _)) = all.next().await {
+    while let Some(raw) = all.next().await {
         for (from, to, why) in raw.failed {
             failed.entry((from as i64, to as i64)).or_insert((0, why)).0 += 1;
         }
@@ -197,12 +197,9 @@ async fn log(ctx: &Ctx, at: &Container, dir: &Path) -> anyhow::Result<()> {
 }
 
 fn containers(pods: &[Value]) -> Vec<(String, String)> {
-    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |v: &Value, p: &str| text_at(v, p).to_string();
     pods.iter()
-        .flat_map(|p| {
-            let names = p.pointer("/spec/containers").and_then(Value::as_array).cloned().unwrap_or_default();
-            names.into_iter().map(|c| (text(p, "/metadata/name"), text(&c, "/name"))).collect::<Vec<_>>()
-        })
+        .flat_map(|p| items_at(p, "/spec/containers").map(|c| (text(p, "/metadata/name"), text(c, "/name"))).collect::<Vec<_>>())
         .collect()
 }
 
@@ -210,7 +207,7 @@ fn containers(pods: &[Value]) -> Vec<(String, String)> {
 pub async fn images(cluster: &Cluster, namespace: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let mut out = BTreeMap::new();
     for pod in cluster.list("Pod", Some(namespace), "").await? {
-        for c in pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten() {
+        for c in items_at(&pod, "/status/containerStatuses") {
             let text = |k: &str| c[k].as_str().unwrap_or_default().to_string();
             out.insert(text("name"), format!("{} {}", text("image"), text("imageID")));
         }

@@ -2,7 +2,7 @@
 
 use super::drive::drive;
 use super::{Session, teardown};
-use crate::cluster::Ref;
+use crate::cluster::{Ref, text_at};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use crate::steps::owned::{self, Object};
@@ -307,7 +307,7 @@ async fn volumes(session: &Session, o: &Options) -> anyhow::Result<Vec<Orphan>> 
         Err(e) if e.is_forbidden() => vec![],
         other => other?,
     };
-    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |v: &Value, p: &str| text_at(v, p).to_string();
     let mut out = vec![];
     for v in found {
         let (ns, name) = (text(&v, "/metadata/namespace"), text(&v, "/metadata/name"));

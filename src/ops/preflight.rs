@@ -2,7 +2,7 @@
 
 use super::facts;
 use super::rights::{self, Answer, Part, Places};
-use crate::cluster::{Cluster, ClusterError, Ref};
+use crate::cluster::{Cluster, ClusterError, Ref, text_at};
 use crate::metrics::Prometheus;
 use crate::report::{Event, Reporter};
 use bench_model::plan::{Arm, Plan};
@@ -224,7 +224,7 @@ impl Checks<'_> {
             }
             Ok(None) => self.pass(name, "nobody serves it; bench installs an adapter"),
             Ok(Some(api)) => {
-                let text = |p: &str| api.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+                let text = |p: &str| text_at(&api, p).to_string();
                 let service = text("/spec/service/name");
                 places.adapter = text("/spec/service/namespace");
                 there.adapter = true;

@@ -3,10 +3,10 @@
 use super::collect::{Lost, Remote, ended, reach, safe};
 use super::{disk, records};
 use crate::agent::names;
-use crate::cluster::{Container, Poll, Ref, explain, is_hopeless, wait_for};
+use crate::cluster::{Container, Poll, Ref, is_hopeless, wait_for};
 use crate::config::manifests::{self, own_by_run};
 use crate::failure::Failure;
-use crate::steps::Ctx;
+use crate::steps::{Ctx, deployment::with_evidence};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Arm;
@@ -114,16 +114,7 @@ impl Recorder {
             Ok(if running { Poll::Done(pod) } else { Poll::Not(pod["status"]["phase"].to_string()) })
         })
         .await;
-        match waited {
-            Err(e) => {
-                let why = explain(&ctx.cluster, ctx.namespace(), "app.kubernetes.io/name=llmd-bench-agent").await;
-                Err(match e.downcast::<Failure>() {
-                    Ok(f) => f.evidence(why).into(),
-                    Err(e) => e,
-                })
-            }
-            ok => ok,
-        }
+        with_evidence(ctx, waited, ctx.namespace(), "app.kubernetes.io/name=llmd-bench-agent").await
     }
 
     /// Streams this very program into the pod. Its architecture must be the node's.

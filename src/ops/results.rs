@@ -110,6 +110,12 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
     Ok((runs, unreadable))
 }
 
+/// May a run be called so: by its id, or the beginning or end of it? Names of a run's objects are its id in lower case.
+pub fn is_called(id: &str, wanted: &str) -> bool {
+    let (id, wanted) = (id.to_lowercase(), wanted.to_lowercase());
+    id.starts_with(&wanted) || id.ends_with(&wanted)
+}
+
 /// A run by its directory, its id, the beginning or end of its id, or `last`.
 pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     let path = Path::new(wanted);
@@ -125,10 +131,7 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     if wanted == "last" {
         return runs.pop().ok_or_else(|| no_run(results, "there is no run yet"));
     }
-    // Names of a run's objects are its id in lower case.
-    let lower = wanted.to_lowercase();
-    let matches = |id: String| id.starts_with(&lower) || id.ends_with(&lower);
-    let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| matches(r.id.to_lowercase())).collect();
+    let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| is_called(&r.id, wanted)).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(no_run(results, &format!("no run is called {wanted}"))),

@@ -8,7 +8,6 @@ use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
 use bench_model::run::files;
-use serde_json::Value;
 
 /// What was carried on.
 pub enum Resumed {
@@ -89,9 +88,7 @@ fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> any
     }
     intents.retain(|i| namespace.is_none_or(|n| n == i.plan.namespace()));
     if let Some(w) = wanted {
-        let lower = w.to_lowercase();
-        let of = |i: &Intent| i.run.as_ref().is_some_and(|r| r.to_lowercase().ends_with(&lower) || r.to_lowercase().starts_with(&lower));
-        if let Some(i) = intents.into_iter().find(of) {
+        if let Some(i) = intents.into_iter().find(|i| i.run.as_ref().is_some_and(|r| results::is_called(r, w))) {
             return Ok(Open::Intent(Box::new(i)));
         }
         let stored = results::find(&session.results, w)?;
@@ -118,7 +115,7 @@ async fn in_cluster(session: &Session, wanted: Option<&str>, namespace: Option<&
     if wanted.is_none() {
         let mut open = vec![];
         for o in record::all(&session.cluster, namespace).await? {
-            let text = |p: &str| o.pointer(p).and_then(Value::as_str).unwrap_or_default();
+            let text = |p: &str| crate::cluster::text_at(&o, p);
             let operation = match text("/data/phase") {
                 record::STANDING_UP => Operation::Standup,
                 record::SWAPPING => Operation::Swap,

@@ -6,7 +6,7 @@ use super::results::{self, save};
 use super::{Session, account, disk, follow, gather, harness, home, report, reset, stop};
 use crate::cluster::{Container, Ref};
 use crate::config::manifests::labels;
-use crate::failure::{Failure, enrich};
+use crate::failure::{Failure, ends_with, enrich};
 use crate::load::job::{self, Harness};
 use crate::metrics::Prometheus;
 use crate::steps::record as record_of_stack;
@@ -250,7 +250,7 @@ async fn make(ctx: &Ctx, load: &Harness) -> anyhow::Result<String> {
         let (jobs, others): (Vec<Value>, Vec<Value>) = load.objects.iter().cloned().partition(|o| o["kind"] == "Job");
         ctx.apply_all(others).await?;
         let mut job = jobs.into_iter().next().context("the load has no Job")?;
-        if let Some(owner) = record_of_stack::owner(ctx).await? {
+        if let Some(owner) = record_of_stack::owner(&ctx.cluster, ctx.namespace()).await? {
             job["metadata"]["ownerReferences"] = serde_json::json!([owner]);
         }
         let made = match ctx.cluster.create(&job).await {
@@ -346,7 +346,7 @@ async fn withdraw(ctx: &Ctx, record: &RunRecord) -> anyhow::Result<()> {
 async fn conclude(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, outcome: anyhow::Result<()>) -> anyhow::Result<Finished> {
     if let Err(e) = &outcome {
         // A run whose load was begun can be taken up again, unless its own end says otherwise.
-        let invalid = e.chain().any(|c| c.downcast_ref::<Failure>().is_some_and(|f| f.exit == Exit::Invalid));
+        let invalid = ends_with(e, Exit::Invalid);
         if record.state != RunState::Failed {
             record.state = if invalid || record.times.collected.is_some() { RunState::Failed } else { RunState::Interrupted };
         }

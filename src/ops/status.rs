@@ -1,7 +1,7 @@
 //! What is up, which arm, how many replicas, what the metrics say.
 
 use super::follow;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, text_at};
 use crate::config::manifests::labels;
 use crate::metrics::Prometheus;
 use crate::report::LoadProgress;
@@ -63,7 +63,7 @@ pub async fn status(ctx: &Ctx) -> anyhow::Result<Status> {
 }
 
 fn hpa(h: &Value) -> HpaStatus {
-    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |v: &Value, p: &str| text_at(v, p).to_string();
     let count = |p: &str| h.pointer(p).and_then(Value::as_u64).unwrap_or(0);
     let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
     let current = h.pointer("/status/currentMetrics").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -6,7 +6,7 @@ use super::adapter_rules::{self as rules, rule_count, with_block, without_block}
 use super::deployment::{self, Wanted};
 use super::marks::{self, write_key};
 use super::{Ctx, is_ours};
-use crate::cluster::{Poll, Ref, wait_for};
+use crate::cluster::{Poll, Ref, text_at, wait_for};
 use crate::config::manifests::{self, adapter_rules};
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
@@ -118,7 +118,7 @@ pub async fn deployment_ready(ctx: &Ctx, namespace: &str, name: &str) -> anyhow:
 
 /// Which Deployment answers for the API, and where it reads its rules from.
 async fn foreign(ctx: &Ctx, api: &Value) -> anyhow::Result<Foreign> {
-    let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |v: &Value, p: &str| text_at(v, p).to_string();
     let (namespace, service) = (text(api, "/spec/service/namespace"), text(api, "/spec/service/name"));
     let refuse = |why: &str| {
         Failure::new(Exit::Cluster, format!("external.metrics.k8s.io is served by Service {namespace}/{service}: {why}"))

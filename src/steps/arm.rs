@@ -2,16 +2,12 @@
 
 pub use super::others::{hpas, refuse as refuse_foreign_hpa};
 use super::{Ctx, adapter, is_ours, others, wva};
-use crate::cluster::{Poll, Ref, wait_for};
+use crate::cluster::{Poll, Ref, text_at, wait_for};
 use crate::config::manifests::{self, WVA_GAUGE, WVA_HPA};
 use crate::metrics::Prometheus;
 use bench_model::plan::Arm;
 use serde_json::Value;
 use std::time::Duration;
-
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
 
 fn va(ctx: &Ctx) -> Ref {
     Ref::new("VariantAutoscaling", ctx.namespace(), &ctx.plan.deployment())
@@ -57,7 +53,7 @@ pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     others::refuse_autoscalers(ctx).await?;
     let mut gone = vec![];
     for h in hpas(ctx).await? {
-        let name = text(&h, "/metadata/name").to_string();
+        let name = text_at(&h, "/metadata/name").to_string();
         ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), &name), ctx.limit(60)).await?;
         gone.push(name);
     }
@@ -106,7 +102,7 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
     others::refuse_autoscalers(ctx).await?;
     let own = manifests::hpa_name(&ctx.plan);
     for h in hpas(ctx).await? {
-        let name = text(&h, "/metadata/name");
+        let name = text_at(&h, "/metadata/name");
         if name != own {
             ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), name), ctx.limit(60)).await?;
         }
@@ -129,7 +125,7 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
         let metrics = h.pointer("/status/currentMetrics").and_then(Value::as_array).map_or(0, Vec::len);
         Ok(match active {
             Some(c) if c["status"] == "True" && metrics > 0 => Poll::Done(()),
-            Some(c) => Poll::Not(format!("ScalingActive is {}: {}", c["status"], text(c, "/message"))),
+            Some(c) => Poll::Not(format!("ScalingActive is {}: {}", c["status"], text_at(c, "/message"))),
             None => Poll::Not("its controller has not looked at it yet".into()),
         })
     })

@@ -3,8 +3,8 @@
 //! Somebody else's lease is taken over only after it stood still for its whole duration by our own clock, or at once when
 //! its holder was a process of this very machine that is dead. Both are told. Whoever lost it ends before the next step.
 
-use super::{Ctx, is_ours, record};
-use crate::cluster::{Cluster, ClusterError, Ref};
+use super::{Ctx, is_ours, owner, record};
+use crate::cluster::{Cluster, ClusterError, Ref, text_at};
 use crate::config::manifests::own;
 use crate::failure::Failure;
 use crate::report::Reporter;
@@ -28,25 +28,19 @@ pub fn at(namespace: &str) -> Ref {
     Ref::new("Lease", namespace, NAME)
 }
 
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn process_of(lease: &Value) -> Option<&str> {
     lease.pointer("/metadata/annotations")?.get(PROCESS)?.as_str()
 }
 
 /// Who holds a lease, as people read it.
 pub fn holder(lease: &Value) -> &str {
-    let name = text(lease, "/spec/holderIdentity");
+    let name = text_at(lease, "/spec/holderIdentity");
     if name.is_empty() { "an unknown holder" } else { name }
 }
 
 /// This process for people: `user@host pid N`.
 pub fn myself() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    format!("{user}@{} pid {}", host.as_deref().unwrap_or("somewhere").trim(), std::process::id())
+    format!("{} pid {}", owner::of_the_machine(), std::process::id())
 }
 
 /// Boot and process namespace: where a process id means something. `None` where there is no /proc.
@@ -108,6 +102,17 @@ fn spec(acquired: &str, transitions: u64) -> Value {
     })
 }
 
+/// A lease of ours that nobody had before.
+fn fresh(stack: &str) -> Value {
+    let mut object = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": NAME, "namespace": stack, "annotations": {PROCESS: process()}},
+        "spec": spec(&now(), 0),
+    });
+    own(&mut object, stack);
+    object
+}
+
 /// Our hold of a namespace. [`Lease::release`] gives it back; without that it becomes stale by itself.
 pub struct Lease {
     cluster: Cluster,
@@ -130,7 +135,7 @@ impl Lease {
             cluster: ctx.cluster.clone(),
             report: ctx.report.clone(),
             stack: ctx.namespace().into(),
-            version: text(&acquired, "/metadata/resourceVersion").into(),
+            version: text_at(&acquired, "/metadata/resourceVersion").into(),
             owned: acquired.pointer("/metadata/ownerReferences/0").is_some(),
         };
         let task = tokio::spawn(keeper.keep(lost, stopped));
@@ -157,19 +162,14 @@ async fn delete_ours(cluster: &Cluster, namespace: &str) {
         && process_of(&found) == Some(&process())
     {
         // What cannot be deleted now becomes stale in a few seconds.
-        let _ = cluster.delete(&r, Some(text(&found, "/metadata/uid"))).await;
+        let _ = cluster.delete(&r, Some(text_at(&found, "/metadata/uid"))).await;
     }
 }
 
 async fn acquire(ctx: &Ctx) -> anyhow::Result<Value> {
     let r = at(ctx.namespace());
-    let mut object = json!({
-        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-        "metadata": {"name": NAME, "namespace": ctx.namespace(), "annotations": {PROCESS: process()}},
-        "spec": spec(&now(), 0),
-    });
-    own(&mut object, ctx.namespace());
-    if let Some(owner) = record::owner(ctx).await? {
+    let mut object = fresh(ctx.namespace());
+    if let Some(owner) = record::owner(&ctx.cluster, ctx.namespace()).await? {
         object["metadata"]["ownerReferences"] = json!([owner]);
     }
     // What stood there when it was last seen to move, and since when.
@@ -192,7 +192,7 @@ async fn acquire(ctx: &Ctx) -> anyhow::Result<Value> {
                 .hint("choose another namespace with -p")
                 .into());
         }
-        let version = text(&found, "/metadata/resourceVersion").to_string();
+        let version = text_at(&found, "/metadata/resourceVersion").to_string();
         let lasts = Duration::from_secs(found.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or(DURATION.as_secs()));
         let who = holder(&found).to_string();
         let why = match look(&theirs, here().as_deref(), started) {
@@ -290,14 +290,13 @@ impl Keeper {
         let r = at(&self.stack);
         let mut patch = json!({"metadata": {"resourceVersion": self.version}, "spec": {"renewTime": now()}});
         if !self.owned
-            && let Ok(Some(owner)) = self.cluster.get(&record::at(&self.stack)).await
-            && let Some(uid) = owner.pointer("/metadata/uid")
+            && let Ok(Some(owner)) = record::owner(&self.cluster, &self.stack).await
         {
-            patch["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": record::NAME, "uid": uid}]);
+            patch["metadata"]["ownerReferences"] = json!([owner]);
         }
         match self.cluster.merge_patch(&r, None, &patch).await {
             Ok(now) => {
-                self.version = text(&now, "/metadata/resourceVersion").into();
+                self.version = text_at(&now, "/metadata/resourceVersion").into();
                 self.owned = now.pointer("/metadata/ownerReferences/0").is_some();
                 Ok(None)
             }
@@ -307,7 +306,7 @@ impl Keeper {
                     return Ok(Some(holder(&found).into()));
                 }
                 // Somebody touched it, or the answer to our own renewal was lost: the next renewal is on top of that.
-                self.version = text(&found, "/metadata/resourceVersion").into();
+                self.version = text_at(&found, "/metadata/resourceVersion").into();
                 Ok(None)
             }
             // Deleted by hand, or its namespace ends.
@@ -317,15 +316,9 @@ impl Keeper {
     }
 
     async fn again(&mut self, gone: ClusterError) -> Result<Option<String>, ClusterError> {
-        let mut object = json!({
-            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": {"name": NAME, "namespace": self.stack, "annotations": {PROCESS: process()}},
-            "spec": spec(&now(), 0),
-        });
-        own(&mut object, &self.stack);
-        match self.cluster.create(&object).await {
+        match self.cluster.create(&fresh(&self.stack)).await {
             Ok(made) => {
-                (self.version, self.owned) = (text(&made, "/metadata/resourceVersion").into(), false);
+                (self.version, self.owned) = (text_at(&made, "/metadata/resourceVersion").into(), false);
                 Ok(None)
             }
             Err(e) if e.is_conflict() => match self.cluster.get(&at(&self.stack)).await? {

@@ -108,7 +108,7 @@ impl Ctx {
     /// # Errors
     /// Exit 6 when an object of that name belongs to somebody else.
     pub async fn apply_all(&self, mut objects: Vec<Value>) -> anyhow::Result<Tally> {
-        let owner = record::owner(self).await?;
+        let owner = record::owner(&self.cluster, self.namespace()).await?;
         let mut tally = Tally::default();
         for object in &mut objects {
             let r = Ref::of(object)?;

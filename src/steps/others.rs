@@ -1,24 +1,20 @@
 //! Who else acts: another autoscaler on our Deployment, another WVA, another stack's model. Refused by name.
 
 use super::{Ctx, is_ours};
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, items_at, text_at};
 use crate::failure::Failure;
 use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::Value;
 
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Where an object is, for people.
 fn at(o: &Value) -> String {
-    format!("{}/{}", text(o, "/metadata/namespace"), text(o, "/metadata/name"))
+    format!("{}/{}", text_at(o, "/metadata/namespace"), text_at(o, "/metadata/name"))
 }
 
 /// Does its `scaleTargetRef` name our Deployment? KEDA leaves the kind out for Deployments.
 fn targets(o: &Value, deployment: &str) -> bool {
-    matches!(text(o, "/spec/scaleTargetRef/kind"), "Deployment" | "") && text(o, "/spec/scaleTargetRef/name") == deployment
+    matches!(text_at(o, "/spec/scaleTargetRef/kind"), "Deployment" | "") && text_at(o, "/spec/scaleTargetRef/name") == deployment
 }
 
 /// Objects of a kind; none when the cluster does not have it or this user may not look.
@@ -55,18 +51,19 @@ pub async fn refuse_autoscalers(ctx: &Ctx) -> anyhow::Result<()> {
     let (ns, deployment) = (ctx.namespace(), ctx.plan.deployment());
     let mut found: Option<(&str, String, String)> = None;
     for h in hpas(ctx).await?.iter().filter(|h| !is_ours(h, ns)) {
-        let name = text(h, "/metadata/name");
-        let owners = h.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let name = text_at(h, "/metadata/name");
         // Deleting the HPA would not help: KEDA makes it again.
-        found = match owners.into_iter().flatten().find(|o| o["kind"] == "ScaledObject") {
-            Some(o) => Some(("scaledobject", text(o, "/name").into(), format!("KEDA's ScaledObject {}, by HPA {name},", text(o, "/name")))),
+        found = match items_at(h, "/metadata/ownerReferences").find(|o| o["kind"] == "ScaledObject") {
+            Some(o) => {
+                Some(("scaledobject", text_at(o, "/name").into(), format!("KEDA's ScaledObject {}, by HPA {name},", text_at(o, "/name"))))
+            }
             None => Some(("hpa", name.into(), format!("HPA {name} of somebody else"))),
         };
     }
     if found.is_none() {
         // KEDA may not have made its HPA yet; a paused one comes back when it likes.
         let scaled = list(ctx, "ScaledObject", Some(ns)).await?;
-        let name = scaled.iter().find(|s| targets(s, &deployment)).map(|s| text(s, "/metadata/name"));
+        let name = scaled.iter().find(|s| targets(s, &deployment)).map(|s| text_at(s, "/metadata/name"));
         found = name.map(|n| ("scaledobject", n.into(), format!("KEDA's ScaledObject {n}")));
     }
     let Some((kind, name, what)) = found else { return Ok(()) };
@@ -75,18 +72,20 @@ pub async fn refuse_autoscalers(ctx: &Ctx) -> anyhow::Result<()> {
         .into())
 }
 
+fn containers(d: &Value) -> impl Iterator<Item = &Value> {
+    items_at(d, "/spec/template/spec/containers")
+}
+
 /// A Deployment that looks like a WVA's controller: by its label, its image, or WVA 0.5's variable for several of them.
 fn is_controller(d: &Value) -> bool {
-    let containers = d.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     super::label(d, "app.kubernetes.io/name") == Some("workload-variant-autoscaler")
-        || containers.into_iter().flatten().any(|c| text(c, "/image").contains("workload-variant-autoscaler"))
+        || containers(d).any(|c| text_at(c, "/image").contains("workload-variant-autoscaler"))
         || instance(d).is_some()
 }
 
 /// WVA 0.5's CONTROLLER_INSTANCE, when it has one.
 fn instance(d: &Value) -> Option<&str> {
-    let containers = d.pointer("/spec/template/spec/containers").and_then(Value::as_array);
-    let mut env = containers.into_iter().flatten().filter_map(|c| c["env"].as_array()).flatten();
+    let mut env = containers(d).flat_map(|c| items_at(c, "/env"));
     env.find(|e| e["name"] == "CONTROLLER_INSTANCE").map(|e| e["value"].as_str().unwrap_or_default())
 }
 
@@ -98,19 +97,19 @@ pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
     let controllers: Vec<Value> = list(ctx, "Deployment", None).await?.into_iter().filter(is_controller).collect();
     let other = controllers.iter().find(|d| {
         let idle = d.pointer("/spec/replicas").and_then(Value::as_u64) == Some(0);
-        let ours = used.as_deref() == Some(text(d, "/metadata/namespace")) && text(d, "/metadata/name") == super::wva::CONTROLLER;
+        let ours = used.as_deref() == Some(text_at(d, "/metadata/namespace")) && text_at(d, "/metadata/name") == super::wva::CONTROLLER;
         // Before the stack uses one, the only one there is may become it.
-        let candidate = used.is_none() && controllers.len() == 1 && text(d, "/metadata/name") == super::wva::CONTROLLER;
+        let candidate = used.is_none() && controllers.len() == 1 && text_at(d, "/metadata/name") == super::wva::CONTROLLER;
         !idle && !ours && !candidate
     });
     let Some(d) = other else { return Ok(()) };
     let instance = instance(d).map(|i| format!(" (CONTROLLER_INSTANCE={i})")).unwrap_or_default();
-    let image = text(d, "/spec/template/spec/containers/0/image");
+    let image = text_at(d, "/spec/template/spec/containers/0/image");
     Err(Failure::new(Exit::Cluster, format!("another WVA acts in this cluster: Deployment {}{instance}, {image}", at(d)))
         .hint(format!(
             "two of them publish one gauge, and an HPA adds it up. Stop it: kubectl -n {} scale deployment {} --replicas=0",
-            text(d, "/metadata/namespace"),
-            text(d, "/metadata/name")
+            text_at(d, "/metadata/namespace"),
+            text_at(d, "/metadata/name")
         ))
         .into())
 }
@@ -121,8 +120,8 @@ pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
 pub async fn refuse_same_model(ctx: &Ctx) -> anyhow::Result<()> {
     let all = list(ctx, "VariantAutoscaling", None).await?;
     let model = &ctx.plan.scenario.model;
-    let ours = |v: &Value| text(v, "/metadata/namespace") == ctx.namespace() && is_ours(v, ctx.namespace());
-    let Some(v) = all.iter().find(|v| text(v, "/spec/modelID") == model && !ours(v)) else { return Ok(()) };
+    let ours = |v: &Value| text_at(v, "/metadata/namespace") == ctx.namespace() && is_ours(v, ctx.namespace());
+    let Some(v) = all.iter().find(|v| text_at(v, "/spec/modelID") == model && !ours(v)) else { return Ok(()) };
     let whose = super::label(v, crate::config::manifests::labels::STACK).map(|s| format!(" of bench's stack {s}")).unwrap_or_default();
     Err(Failure::new(Exit::Cluster, format!("VariantAutoscaling {}{whose} is about the same model, {model}", at(v)))
         .hint("WVA v0.4.2 mixes up namespaces that serve one model; remove that one or use another cluster")

@@ -1,6 +1,6 @@
 //! What carries bench's labels, found by them and by nothing else.
 
-use crate::cluster::{Cluster, ClusterError, KINDS, Kind, Ref};
+use crate::cluster::{Cluster, ClusterError, KINDS, Kind, Ref, items_at, text_at};
 use crate::config::manifests::labels;
 use serde_json::Value;
 
@@ -22,8 +22,7 @@ pub struct Object {
 impl Object {
     /// Made by a controller from another object, with which it goes.
     pub fn is_child(&self) -> bool {
-        let owners = self.object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        owners.into_iter().flatten().any(|o| o["controller"] == true)
+        items_at(&self.object, "/metadata/ownerReferences").any(|o| o["controller"] == true)
     }
 
     /// Where helm keeps a release; only helm may delete it.
@@ -79,7 +78,7 @@ async fn list(cluster: &Cluster, k: &'static Kind, selector: &str, fallback: &st
 }
 
 fn object(k: &Kind, o: Value) -> Object {
-    let text = |p: &str| o.pointer(p).and_then(Value::as_str).unwrap_or_default();
+    let text = |p: &str| text_at(&o, p);
     Object { at: Ref::new(k.kind, text("/metadata/namespace"), text("/metadata/name")), uid: text("/metadata/uid").into(), object: o }
 }
 

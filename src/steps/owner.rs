@@ -21,11 +21,12 @@ pub async fn whoami(cluster: &Cluster) -> anyhow::Result<String> {
     }
 }
 
-/// `user@host`.
-fn of_the_machine() -> String {
+/// `user@host`, as this machine calls them.
+pub fn of_the_machine() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
-    format!("{user}@{}", host.map(|h| h.trim().to_string()).unwrap_or_else(|_| "somewhere".into()))
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let host = files.iter().find_map(|f| std::fs::read_to_string(f).ok()).or_else(|| std::env::var("HOSTNAME").ok());
+    format!("{user}@{}", host.as_deref().unwrap_or("somewhere").trim())
 }
 
 fn annotation<'a>(record: &'a Value, name: &str) -> Option<&'a str> {

@@ -2,7 +2,7 @@
 //! stack. Any machine that may read it can go on.
 
 use super::{Ctx, is_ours};
-use crate::cluster::{Cluster, Ref};
+use crate::cluster::{Cluster, ClusterError, Ref};
 use crate::config::manifests::{labels, own};
 use crate::failure::Failure;
 use anyhow::Context;
@@ -58,9 +58,9 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     Ok(((), format!("{NAME} {}", format!("{applied:?}").to_lowercase())))
 }
 
-/// Owner reference for objects in the stack's namespace; `None` before the record exists.
-pub async fn owner(ctx: &Ctx) -> anyhow::Result<Option<Value>> {
-    let found = ctx.cluster.get(&at(ctx.namespace())).await?;
+/// Owner reference for objects in a stack's namespace; `None` before the record exists.
+pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Value>, ClusterError> {
+    let found = cluster.get(&at(namespace)).await?;
     Ok(found
         .and_then(|o| o.pointer("/metadata/uid").cloned())
         .map(|uid| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "uid": uid})))

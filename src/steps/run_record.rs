@@ -51,7 +51,7 @@ pub async fn write(ctx: &Ctx, run: &RunRecord, dir: &std::path::Path) -> anyhow:
     });
     own(&mut object, ctx.namespace());
     own_by_run(&mut object, &run.id);
-    if let Some(owner) = record::owner(ctx).await? {
+    if let Some(owner) = record::owner(&ctx.cluster, ctx.namespace()).await? {
         object["metadata"]["ownerReferences"] = json!([owner]);
     }
     if let Some(found) = ctx.cluster.get(&r).await?

@@ -1,14 +1,10 @@
 //! Why is it still there? What holds an object that was to be deleted, and who put that there.
 
-use crate::cluster::{Cluster, ClusterError, Ref};
+use crate::cluster::{Cluster, ClusterError, Ref, items_at, text_at};
 use serde_json::Value;
 
-fn text<'a>(v: &'a Value, path: &str) -> &'a str {
-    v.pointer(path).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn conditions(o: &Value) -> impl Iterator<Item = &Value> {
-    o.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten()
+    items_at(o, "/status/conditions")
 }
 
 /// One line: the object, and every cause that can be seen. `refused` is what the API server said to the deletion.
@@ -22,13 +18,13 @@ pub async fn line(cluster: &Cluster, r: &Ref, object: &Value, refused: Option<&C
             causes.extend(dead_apis(cluster).await);
         }
     }
-    let leaving = text(object, "/metadata/deletionTimestamp");
+    let leaving = text_at(object, "/metadata/deletionTimestamp");
     if !leaving.is_empty() {
         causes.insert(0, format!("being deleted since {leaving}"));
     }
     let owner = object.pointer("/metadata/ownerReferences/0");
     if let Some(o) = owner.filter(|_| causes.is_empty()) {
-        causes.push(format!("it goes with {} {}, which made it", text(o, "/kind"), text(o, "/name")));
+        causes.push(format!("it goes with {} {}, which made it", text_at(o, "/kind"), text_at(o, "/name")));
     }
     if causes.is_empty() {
         causes.push("nothing holds it: it was made again, or its deletion has not begun".into());
@@ -47,16 +43,13 @@ fn refusal(message: &str) -> String {
 
 /// Each finalizer, and which client set it when.
 fn finalizers(object: &Value) -> Vec<String> {
-    let all = object.pointer("/metadata/finalizers").and_then(Value::as_array);
-    let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    all.into_iter()
-        .flatten()
+    items_at(object, "/metadata/finalizers")
         .filter_map(Value::as_str)
         .map(|f| {
             let key = format!("v:\"{f}\"");
             let sets = |m: &&Value| m.pointer("/fieldsV1/f:metadata/f:finalizers").is_some_and(|s| s.get(&key).is_some());
-            match managers.into_iter().flatten().find(sets) {
-                Some(m) => format!("finalizer {f}, set by {} at {}", text(m, "/manager"), text(m, "/time")),
+            match items_at(object, "/metadata/managedFields").find(sets) {
+                Some(m) => format!("finalizer {f}, set by {} at {}", text_at(m, "/manager"), text_at(m, "/time")),
                 None => format!("finalizer {f}"),
             }
         })
@@ -66,8 +59,8 @@ fn finalizers(object: &Value) -> Vec<String> {
 /// What a namespace says of its own end.
 pub fn namespace(object: &Value) -> Vec<String> {
     conditions(object)
-        .filter(|c| c["status"] == "True" && text(c, "/type").starts_with("Namespace"))
-        .map(|c| format!("{}: {}", text(c, "/type"), text(c, "/message")))
+        .filter(|c| c["status"] == "True" && text_at(c, "/type").starts_with("Namespace"))
+        .map(|c| format!("{}: {}", text_at(c, "/type"), text_at(c, "/message")))
         .collect()
 }
 
@@ -77,8 +70,8 @@ async fn dead_apis(cluster: &Cluster) -> Vec<String> {
     all.iter()
         .filter_map(|a| {
             let c = conditions(a).find(|c| c["type"] == "Available" && c["status"] == "False")?;
-            let service = format!("{}/{}", text(a, "/spec/service/namespace"), text(a, "/spec/service/name"));
-            Some(format!("APIService {} of Service {service} is down: {}", text(a, "/metadata/name"), text(c, "/message")))
+            let service = format!("{}/{}", text_at(a, "/spec/service/namespace"), text_at(a, "/spec/service/name"));
+            Some(format!("APIService {} of Service {service} is down: {}", text_at(a, "/metadata/name"), text_at(c, "/message")))
         })
         .collect()
 }

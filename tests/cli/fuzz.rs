@@ -4,19 +4,20 @@
 use crate::support::{Place, bench, repo};
 use bench::config::{Lookup, coefficients, gate::Gate, profile, scenario};
 use bench::ops;
+use bench_sim::rng::Stream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// SplitMix64: a case is its number, on every machine.
-struct Dice(u64);
+/// A case is its number, on every machine.
+struct Dice(Stream);
 
 impl Dice {
+    fn of(case: u64) -> Self {
+        Self(Stream::new(case, "fuzz", 0))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     fn below(&mut self, n: usize) -> usize {
@@ -222,7 +223,7 @@ fn scenarios_profiles_coefficients_and_gates() {
         (0..4).for_each(|kind| one(kind, 10_000 + i as u64, &bomb));
     }
     for n in 0..700u64 {
-        let mut dice = Dice(n);
+        let mut dice = Dice::of(n);
         let kind = [0, 0, 0, 1, 1, 1, 2, 3][(n % 8) as usize];
         let whole: &[u8] = match kind {
             0 => dice.pick::<Vec<u8>>(&scenarios),
@@ -296,7 +297,7 @@ fn runs() {
                     (0..files.len()).for_each(|file| one(file, 20_000 + i as u64, &bomb));
                 }
                 for n in (0..350u64).filter(|n| n % threads == thread) {
-                    let mut dice = Dice(1_000_000 + n);
+                    let mut dice = Dice::of(1_000_000 + n);
                     let file = dice.below(files.len());
                     let whole = if files[file].0.ends_with("benchmarks.json") { dice.pick(guidellm) } else { &files[file].1 };
                     let spoilt = spoil(whole, &mut dice);
@@ -325,7 +326,7 @@ fn some_of_them_through_the_binary() {
         assert!(r.stderr.len() < 100_000, "{what}: {} bytes of error", r.stderr.len());
     };
     for n in 0..16u64 {
-        let mut dice = Dice(2_000_000 + n);
+        let mut dice = Dice::of(2_000_000 + n);
         let path = place.path("x.yaml");
         std::fs::write(&path, spoil(&bytes("scenarios/simulated.yaml"), &mut dice)).expect("written");
         ends(&place.run(&["plan", "-c", "./x.yaml", "-w", "ramp_small"]), &format!("scenario {n}"));

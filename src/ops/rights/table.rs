@@ -31,10 +31,12 @@ const fn stack(
     used_by: &'static [&'static str],
     why: &'static str,
 ) -> Right {
-    Right { part: Part::Stack, when, group, resource, verbs, names: NAMES, namespace: None, used_by, why }
+    let mut r = other(Part::Stack, group, resource, verbs, used_by, why);
+    r.when = when;
+    r
 }
 
-/// A row of another part.
+/// A row of any part.
 const fn other(
     part: Part,
     group: &'static str,
