@@ -200,7 +200,9 @@ impl Seen {
                 continue;
             }
             n += 1;
-            self.texts.push((path.display().to_string(), String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned()));
+            // A message in the script that every page carries, about fonts.
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).replace("unsupported font token: ", "");
+            self.texts.push((path.display().to_string(), text));
         }
         n
     }
