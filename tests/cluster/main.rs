@@ -5,6 +5,8 @@
 
 mod collection;
 mod failures;
+mod faults;
+mod faults_load;
 mod loads;
 mod ownership;
 mod proxy;

@@ -5,6 +5,8 @@ use crate::normal::{Normal, difference};
 use crate::setting;
 use crate::world::{Fault, World};
 use bench_model::plan::Arm;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,4 +172,35 @@ fn stacks_with_every_fault_where_nothing_was() {
 #[test]
 fn runs_with_every_fault() {
     every_call(setting::furnished(), |op| op == Op::Run, 11);
+}
+
+/// Two faults in one operation; the second also hits whatever carries on after the first. `FAKE_PAIRS=N` takes N random
+/// pairs instead of the same few.
+fn pairs(world: World) {
+    let course = undisturbed(world);
+    let many = std::env::var("FAKE_PAIRS").ok().and_then(|n| n.parse::<u32>().ok());
+    let config = Config { cases: many.unwrap_or(16), failure_persistence: None, max_shrink_iters: 64, ..Config::default() };
+    let mut runner = match many {
+        Some(_) => TestRunner::new(config),
+        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
+    };
+    let fault = || prop_oneof![Just(Fault::CrashBefore), Just(Fault::CrashAfter), Just(Fault::LostAnswer)];
+    let counts: Vec<usize> = course.calls.iter().map(Vec::len).collect();
+    // What carries on looks first: the second fault may be as far away as the operation is long.
+    let pair = (0..CYCLE.len())
+        .prop_flat_map(move |k| (Just(k), 1..=counts[k], 1..=counts[k], fault(), fault()))
+        .prop_map(|(k, first, further, a, b)| (k, BTreeMap::from([(first, a), (first + further, b)])));
+    let outcome =
+        runner.run(&pair, |(k, faults)| disturbed(&course, k, faults).map_err(|e| TestCaseError::fail(format!("{:?}: {e}", CYCLE[k]))));
+    assert_eq!(outcome, Ok(()), "the pair is given by operation of the cycle, numbers of calls and faults");
+}
+
+#[test]
+fn pairs_of_faults_where_others_were_before() {
+    pairs(setting::furnished());
+}
+
+#[test]
+fn pairs_of_faults_where_nothing_was() {
+    pairs(setting::bare());
 }
