@@ -67,6 +67,16 @@ fn pieces(run_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
+/// Notes that a recorder's pod is gone of which nothing had come: an empty piece stands for it.
+pub fn lost(run_dir: &Path) -> anyhow::Result<()> {
+    if !pieces(run_dir)?.is_empty() {
+        return Ok(());
+    }
+    let part = format!("{}.part", stage(run_dir, "lost")?.display());
+    std::fs::create_dir_all(run_dir.join(DIR)).and_then(|()| File::create(&part)).with_context(|| format!("cannot write {part}"))?;
+    Ok(())
+}
+
 /// Is anything staged that no `events.jsonl` holds yet?
 pub fn staged(run_dir: &Path) -> bool {
     pieces(run_dir).is_ok_and(|p| !p.is_empty())
@@ -85,7 +95,7 @@ pub fn assemble(run_dir: &Path) -> anyhow::Result<Assembled> {
     let mut out = BufWriter::new(file);
     let mut last: Option<DateTime<Utc>> = None;
     for (i, piece) in all.iter().enumerate() {
-        let (records, end) = copy_whole_lines(piece, &mut out, last)?;
+        let (records, end) = copy_whole_lines(piece, &mut out, (i > 0).then_some(last))?;
         found.records += records;
         let cut = piece.extension().is_some_and(|e| e == "part");
         last = end.or(last);
@@ -121,8 +131,13 @@ pub fn clear(run_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies up to the last whole line; before the first one a gap since `after`. Gives how many there were and the last one's time.
-fn copy_whole_lines(piece: &Path, out: &mut impl Write, after: Option<DateTime<Utc>>) -> anyhow::Result<(u64, Option<DateTime<Utc>>)> {
+/// Copies up to the last whole line; before the first one of a recorder `after` another a gap, since that one's last record if it has
+/// one. Gives how many there were and the last one's time.
+fn copy_whole_lines(
+    piece: &Path,
+    out: &mut impl Write,
+    after: Option<Option<DateTime<Utc>>>,
+) -> anyhow::Result<(u64, Option<DateTime<Utc>>)> {
     let file = File::open(piece).with_context(|| format!("cannot read {}", piece.display()))?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut line, mut records, mut last) = (vec![], 0, None);
@@ -187,6 +202,21 @@ mod tests {
         assert_eq!(records[2].object["from"], "2026-11-24T03:11:02Z");
         clear(run.path()).unwrap();
         assert!(!staged(run.path()) && run.path().join("events.jsonl").exists());
+    }
+
+    #[test]
+    fn a_recorder_of_which_nothing_had_come_is_missed_too() {
+        let run = tempfile::tempdir().unwrap();
+        lost(run.path()).unwrap();
+        lost(run.path()).unwrap();
+        assert_eq!(assemble(run.path()).unwrap().records, 0);
+        std::fs::write(stage(run.path(), "next").unwrap(), line(9, "a")).unwrap();
+        let found = assemble(run.path()).unwrap();
+        assert_eq!(found.records, 1);
+        assert!(found.missing[0].contains("from its beginning to the next one's"), "{:?}", found.missing);
+        let text = std::fs::read_to_string(run.path().join("events.jsonl")).unwrap();
+        let first: Record = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!((first.what, &first.object["from"]), (What::Gap, &serde_json::Value::Null));
     }
 
     #[test]

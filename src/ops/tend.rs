@@ -3,6 +3,7 @@
 use super::collect;
 use super::disk;
 use super::recorder::Recorder;
+use super::records;
 use crate::cluster::Ref;
 use crate::steps::Ctx;
 use serde_json::Value;
@@ -38,7 +39,8 @@ impl Tender<'_> {
     }
 
     async fn tend(&self) -> Infallible {
-        let mut synced = Instant::now();
+        // At the first look already: what was there at the beginning stands in the first records.
+        let mut synced: Option<Instant> = None;
         let (mut remakes, mut failures) = (0, 0u32);
         let mut full = false;
         loop {
@@ -48,10 +50,10 @@ impl Tender<'_> {
                 // Unknown is not gone.
                 Err(_) => {}
                 Ok(Some(p)) if collect::ended(&p, "agent").is_none() => {
-                    if synced.elapsed() < SYNC || full {
+                    if synced.is_some_and(|t| t.elapsed() < SYNC) || full {
                         continue;
                     }
-                    synced = Instant::now();
+                    synced = Some(Instant::now());
                     match self.recorder.sync(self.ctx, self.run_dir).await {
                         Ok(()) => failures = 0,
                         Err(e) if disk::ran_out(&e) => {
@@ -72,7 +74,7 @@ impl Tender<'_> {
                     if let Err(e) = self.remake(&pod, found.as_ref()).await {
                         self.ctx.report.warn(format!("the recorder could not be made again: {e:#}"));
                     }
-                    synced = Instant::now();
+                    synced = None;
                 }
                 Ok(_) => {}
             }
@@ -86,6 +88,7 @@ impl Tender<'_> {
             Some(p) => format!("pod {} {}", self.recorder.pod, collect::ended(p, "agent").unwrap_or_default()),
         };
         self.ctx.report.warn(format!("the recorder is lost ({why}); another one carries on"));
+        records::lost(self.run_dir)?;
         if let Some(p) = found {
             let uid = p.pointer("/metadata/uid").and_then(Value::as_str);
             self.ctx.cluster.delete(pod, uid).await?;

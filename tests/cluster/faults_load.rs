@@ -5,6 +5,7 @@
 
 use super::support::{Place, events, json};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -215,14 +216,20 @@ fn killed_once_a_minute(p: &Place) {
     assert!(longest < 2.0 * SCRAPE_S, "{longest}");
 }
 
-/// Between samples of `up` of the model servers, in seconds.
+/// Between two samples of one of the model servers' series, in seconds.
 fn longest_gap(run: &Path) -> f64 {
     let text = std::fs::read_to_string(run.join("metrics/samples.om.txt")).expect("samples");
-    let mut times: Vec<f64> =
-        text.lines().filter(|l| l.starts_with("vllm:num_requests_running{")).filter_map(|l| l.rsplit(' ').next()?.parse().ok()).collect();
-    times.sort_by(f64::total_cmp);
-    assert!(times.len() > 30, "{} samples", times.len());
-    times.windows(2).map(|w| w[1] - w[0]).fold(0.0, f64::max)
+    let mut series: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for line in text.lines().filter(|l| l.starts_with("vllm:num_requests_running{")) {
+        let mut words = line.rsplitn(3, ' ');
+        let time = words.next().and_then(|t| t.parse().ok()).expect("a time");
+        series.entry(words.nth(1).expect("a series")).or_default().push(time);
+    }
+    for times in series.values_mut() {
+        times.sort_by(f64::total_cmp);
+    }
+    assert!(series.values().any(|t| t.len() > 30), "one of them lasted");
+    series.values().flat_map(|t| t.windows(2)).map(|w| w[1] - w[0]).fold(0.0, f64::max)
 }
 
 /// Really full: a small file system of its own, filled up while the load runs.
@@ -257,7 +264,9 @@ fn a_full_disk(p: &Place) {
 fn stopped(process: &str) {
     let state = std::env::var("LLMD_TESTBED_DIR").unwrap_or_else(|_| "/var/lib/llmd-testbed".into());
     let pid = std::fs::read_to_string(Path::new(&state).join(format!("run/{process}.pid"))).expect("its pid");
-    assert!(Command::new("kill").args(["-9", pid.trim()]).status().is_ok_and(|s| s.success()), "{process}");
+    // Its pid, and when it began.
+    let pid = pid.split_whitespace().next().expect("a pid");
+    assert!(Command::new("kill").args(["-9", pid]).status().is_ok_and(|s| s.success()), "{process}");
 }
 
 fn up_again() {
