@@ -1,5 +1,9 @@
 //! What a running command tells: one event type, rendered for people or as JSON lines. No logic.
 
+use bench_model::experiment::RunIs;
+use bench_model::gate::GateVerdict;
+use bench_model::plan::Arm;
+use bench_model::summary::Verdict;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -47,6 +51,8 @@ pub enum Event {
         done: usize,
         of: usize,
     },
+    /// A run of an experiment began or ended.
+    ExperimentRun(Box<ExperimentRun>),
     /// A verdict of preflight.
     Check {
         name: String,
@@ -78,6 +84,30 @@ pub struct LoadProgress {
     pub waiting: Option<f64>,
     /// Mean KV usage over pods, 0..1.
     pub kv: Option<f64>,
+}
+
+/// Where an experiment is.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExperimentRun {
+    /// Id of the experiment.
+    pub experiment: String,
+    /// `begun` or `ended`.
+    pub what: String,
+    /// From 1.
+    pub number: usize,
+    pub of: usize,
+    pub arm: Arm,
+    pub levels: Vec<(String, String)>,
+    pub repeat: u32,
+    pub state: RunIs,
+    pub tries: usize,
+    /// Id of the last try.
+    pub run: Option<String>,
+    pub verdict: Option<Verdict>,
+    pub gate: Option<GateVerdict>,
+    pub why: Option<String>,
+    /// Seconds that the runs still take, without changes of the stack.
+    pub left_s: f64,
 }
 
 /// How to render.
@@ -140,6 +170,15 @@ impl Reporter {
             done: AtomicUsize::new(0),
             begun: Instant::now(),
             told_s: AtomicU64::new(1),
+        }
+    }
+
+    /// A line of a table, for people only.
+    pub fn line(&self, text: &str) {
+        let Ok(mut inner) = self.0.lock() else { return };
+        if inner.output == Output::Human && !inner.silent {
+            inner.clear();
+            inner.line(text);
         }
     }
 
@@ -266,6 +305,8 @@ impl Inner {
                     self.line(&format!("     {:<30} -> {r}", ""));
                 }
             }
+            // People see the table's row.
+            Event::ExperimentRun(_) => {}
             Event::Load(p) => self.live(&p.to_string()),
             Event::Progress { what, done, of } => self.live(&format!("{what} {done} of {of}")),
         }

@@ -75,6 +75,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let compared = ops::compare::compare(&ops::compare::Request {
         results: &g.results,
         runs: &a.runs,
+        labels: &[],
         question: Question { slo: a.slo, gpu_hour: a.gpu_hour, aa: a.aa, matter: a.matter },
         force: a.force,
         coefficients: coefficients.as_ref(),
@@ -105,7 +106,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn price(s: &str) -> Result<f64, String> {
+pub(super) fn price(s: &str) -> Result<f64, String> {
     s.parse().ok().filter(|v: &f64| (0.0..=1e6).contains(v)).ok_or_else(|| "a price is a number from 0 to 1000000".into())
 }
 

@@ -17,6 +17,7 @@ mod agent;
 mod attach;
 mod compare;
 mod completions;
+mod experiment;
 mod explain;
 mod gate;
 mod gc;
@@ -61,6 +62,7 @@ Examples:
   bench run -w ramp_small                           one run under the arm that is up
   bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
   bench run -w ramp_small --detach; bench attach    begin it, go away, bring it home later
+  bench experiment simulated --dry-run              arms and repeats to one comparison: what it takes
   bench resume                                      carry on after a crash, a kill, a lost laptop
   bench results ls; bench report last
   bench explain last                                why each scaling happened, or did not
@@ -78,6 +80,7 @@ pub enum Command {
     Preflight(preflight::Args),
     Standup(standup::Args),
     Run(run::Args),
+    Experiment(experiment::Args),
     Attach(attach::Args),
     Resume(resume::Args),
     SwapToHpa(swap::HpaArgs),
@@ -122,6 +125,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Preflight(a) => preflight::run(g, a).await,
         Command::Standup(a) => standup::run(g, a).await,
         Command::Run(a) => run::run(g, a).await,
+        Command::Experiment(a) => experiment::run(g, a).await,
         Command::Attach(a) => attach::run(g, a).await,
         Command::Resume(a) => resume::run(g, a).await,
         Command::SwapToHpa(a) => swap::to_hpa(g, a).await,

@@ -2,7 +2,7 @@
 
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent, tell_plan};
 use crate::cluster::Cluster;
-use crate::config::{coefficients, profile, scenario, secrets};
+use crate::config::{coefficients, experiment, profile, scenario, secrets};
 use crate::ops::{facts, plan};
 use crate::report::Output;
 use anyhow::Context;
@@ -32,7 +32,7 @@ pub struct Args {
     /// Print the manifests
     #[arg(long)]
     manifests: bool,
-    /// List scenarios, profiles and coefficients that can be named
+    /// List scenarios, profiles, coefficients and experiments that can be named
     #[arg(long)]
     list: bool,
 }
@@ -41,8 +41,12 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let lookup = g.lookup();
     let report = g.reporter();
     if a.list {
-        let all =
-            [("scenario", scenario::known(&lookup)), ("profile", profile::known(&lookup)), ("coefficients", coefficients::known(&lookup))];
+        let all = [
+            ("scenario", scenario::known(&lookup)),
+            ("profile", profile::known(&lookup)),
+            ("coefficients", coefficients::known(&lookup)),
+            ("experiment", experiment::known(&lookup)),
+        ];
         for (what, known) in all {
             for k in known {
                 match g.output {

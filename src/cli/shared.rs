@@ -21,7 +21,7 @@ pub struct Global {
     /// Directory of all runs
     #[arg(long, default_value = "results", env = "BENCH_RESULTS", global = true, value_name = "DIR")]
     pub results: PathBuf,
-    /// Looked into before ./ and the embedded files: scenarios/, profiles/guidellm/ and coefficients/
+    /// Looked into before ./ and the embedded files: scenarios/, profiles/guidellm/, coefficients/ and experiments/
     #[arg(long, env = "BENCH_CONFIG_DIR", global = true, value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
     /// Instead of $KUBECONFIG, ~/.kube/config, or the pod's own account

@@ -5,10 +5,9 @@ use super::error::{ConfigError, nearest};
 use super::tree::{At, parse};
 use bench_analysis::gate::{Named, Rule, RuleError, names, slo};
 use bench_model::gate::Level;
+use bench_model::gate_file::{Entry, GateFile, Table};
 use bench_model::scorecard::Slo;
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What is asked of a run.
@@ -28,40 +27,6 @@ impl Default for Gate {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    slo: Targets,
-    baseline: Option<String>,
-    #[serde(default)]
-    rules: Vec<Entry>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Targets {
-    ttft: Option<String>,
-    itl: Option<String>,
-    e2e: Option<String>,
-}
-
-/// A rule with what is said of it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    rule: String,
-    name: Option<String>,
-    #[serde(default)]
-    level: Level,
-}
-
-/// A rule's text alone, or a table.
-enum Entry {
-    Alone(String),
-    Table(Table),
-}
-
 impl Gate {
     /// Reads a gate's file; what was asked before stays.
     ///
@@ -75,18 +40,25 @@ impl Gate {
 
     fn add(&mut self, text: &str, source: &str, dir: Option<&Path>) -> Result<(), ConfigError> {
         let root = parse(text, source)?;
-        let file: File = from_tree(&root)?;
-        let places: std::collections::BTreeMap<String, At> = root.leaves().into_iter().map(|(p, n)| (p, n.at.clone())).collect();
-        let at = |key: &str| places.get(key).unwrap_or(&root.at).clone();
+        let file: GateFile = from_tree(&root)?;
+        let places: BTreeMap<String, At> = root.leaves().into_iter().map(|(p, n)| (p, n.at.clone())).collect();
+        self.take(file, "", &|key| places.get(key).unwrap_or(&root.at).clone(), dir)
+    }
+
+    /// Adds what stands in a file below `prefix`; `at` tells the place of a key.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn take(&mut self, file: GateFile, prefix: &str, at: &dyn Fn(&str) -> At, dir: Option<&Path>) -> Result<(), ConfigError> {
         for (key, target) in [("ttft", file.slo.ttft), ("itl", file.slo.itl), ("e2e", file.slo.e2e)] {
             let Some(text) = target else { continue };
-            let path = format!("slo.{key}");
+            let path = format!("{prefix}slo.{key}");
             slo::parse(&format!("{key}={text}"), &mut self.slo).map_err(|message| value(at(&path), path, message))?;
         }
         for (n, entry) in file.rules.into_iter().enumerate() {
             let (key, table) = match entry {
-                Entry::Alone(rule) => (format!("rules[{n}]"), Table { rule, name: None, level: Level::Fail }),
-                Entry::Table(t) => (format!("rules[{n}].rule"), t),
+                Entry::Alone(rule) => (format!("{prefix}rules[{n}]"), Table { rule, name: None, level: Level::Fail }),
+                Entry::Table(t) => (format!("{prefix}rules[{n}].rule"), t),
             };
             let rule = Rule::parse(&table.rule).map_err(|e| wrong_rule(at(&key), key, &e))?;
             self.rules.push(Named { name: table.name.unwrap_or_else(|| rule.text.clone()), rule, level: table.level });
@@ -148,28 +120,6 @@ fn wrong_rule(at: At, key: String, e: &RuleError) -> ConfigError {
     let list = if e.unknown.is_some() { "\n  `bench gate --names` lists all" } else { "" };
     let nearest = e.unknown.as_ref().and_then(|word| nearest(word, names::all().iter().map(|n| n.name.as_str())));
     ConfigError::Value { at: Box::new(at), key, message: format!("{e}{list}"), nearest }
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Entry;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a rule such as `p99_ttft_ms < 800`, or a table with `rule`,")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Entry::Alone(text.into()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Table::deserialize(MapAccessDeserializer::new(map)).map(Entry::Table)
-            }
-        }
-        d.deserialize_any(Either)
-    }
 }
 
 #[cfg(test)]

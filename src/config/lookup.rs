@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles/guidellm");
 static COEFFICIENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/coefficients");
+static EXPERIMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/experiments");
 
 /// The small tokenizer that bench carries, as file name and content; a directory of these two is what
 /// transformers' `AutoTokenizer` loads.
@@ -18,7 +19,7 @@ pub const TOKENIZER: [(&str, &[u8]); 2] = [
 /// Directories to look into before the embedded files.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// `--config-dir`: holds `scenarios/`, `profiles/guidellm/` and `coefficients/`.
+    /// `--config-dir`: holds `scenarios/`, `profiles/guidellm/`, `coefficients/` and `experiments/`.
     pub config_dir: Option<PathBuf>,
     /// Usually `.`.
     pub current_dir: PathBuf,
@@ -35,6 +36,7 @@ pub(crate) enum Kind {
     Scenario,
     Profile,
     Coefficients,
+    Experiment,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Scenario => "scenario",
             Self::Profile => "profile",
             Self::Coefficients => "file of coefficients",
+            Self::Experiment => "experiment",
         }
     }
 
@@ -51,6 +54,7 @@ impl Kind {
             Self::Scenario => "scenarios",
             Self::Profile => "profiles/guidellm",
             Self::Coefficients => "coefficients",
+            Self::Experiment => "experiments",
         }
     }
 
@@ -59,6 +63,7 @@ impl Kind {
             Self::Scenario => &SCENARIOS,
             Self::Profile => &PROFILES,
             Self::Coefficients => &COEFFICIENTS,
+            Self::Experiment => &EXPERIMENTS,
         }
     }
 }
@@ -73,7 +78,7 @@ pub(crate) struct Found {
     pub(crate) text: String,
 }
 
-/// A scenario, profile or file of coefficients that can be named.
+/// A scenario, profile, file of coefficients or experiment that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     pub name: String,

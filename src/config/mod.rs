@@ -8,6 +8,7 @@ mod check_profile;
 pub mod coefficients;
 mod de;
 mod error;
+pub mod experiment;
 mod foreign;
 pub mod gate;
 mod lookup;

@@ -14,6 +14,8 @@ use std::path::Path;
 pub struct Request<'a> {
     pub results: &'a Path,
     pub runs: &'a [String],
+    /// What each run is called among runs of its arm, in their order; empty where the arm says enough.
+    pub labels: &'a [String],
     pub question: Question,
     pub force: bool,
     /// For the bounds; `None` leaves them out.
@@ -28,19 +30,22 @@ pub struct Compared {
     /// What could not be read.
     pub problems: Vec<String>,
     runs: Vec<(report::Reported, Option<Plan>)>,
+    labels: Vec<String>,
 }
 
 impl Compared {
     /// As one page that opens offline.
     pub fn html(&self) -> String {
-        bench_analysis::report::html::comparison::render(&self.comparison, &inputs(&self.runs))
+        bench_analysis::report::html::comparison::render(&self.comparison, &inputs(&self.runs, &self.labels))
     }
 }
 
-fn inputs(runs: &[(report::Reported, Option<Plan>)]) -> Vec<Input<'_>> {
+fn inputs<'a>(runs: &'a [(report::Reported, Option<Plan>)], labels: &'a [String]) -> Vec<Input<'a>> {
     runs.iter()
-        .map(|(read, plan)| Input {
+        .enumerate()
+        .map(|(k, (read, plan))| Input {
             run: &read.ingested.run,
+            label: labels.get(k).map(String::as_str),
             plan: plan.as_ref(),
             tables: &read.ingested.tables,
             summary: &read.summary,
@@ -59,7 +64,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
         let (dir, _) = results::find(r.results, wanted)?;
         all.push((report::read(&dir)?, report::plan(&dir).ok()));
     }
-    let inputs = inputs(&all);
+    let inputs = inputs(&all, r.labels);
     // Cheap, and before everything that takes long.
     let against = bench_analysis::compare::comparability(&inputs);
     let refused: Vec<_> = against.iter().filter(|f| f.level == Level::Refuse).collect();
@@ -70,7 +75,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
             .hint("--force compares them all the same; the comparison then says so")
             .into());
     }
-    let one_arm = inputs.windows(2).all(|w| (w[0].run.arm, w[0].run.source) == (w[1].run.arm, w[1].run.source));
+    let one_arm = inputs.windows(2).all(|w| (w[0].run.arm, w[0].run.source, w[0].label) == (w[1].run.arm, w[1].run.source, w[1].label));
     if r.question.aa != one_arm {
         let (message, hint) = if one_arm {
             ("all of these runs are of one arm", "--aa tells how much runs of one arm differ by themselves")
@@ -91,7 +96,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
     }
     let problems =
         all.iter().flat_map(|(read, _)| read.ingested.problems.iter().map(|p| format!("{}: {p}", read.ingested.run.id))).collect();
-    Ok(Compared { comparison: c, problems, runs: all })
+    Ok(Compared { comparison: c, problems, runs: all, labels: r.labels.to_vec() })
 }
 
 fn of_bounds(

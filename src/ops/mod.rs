@@ -9,6 +9,7 @@ pub mod collect;
 pub mod compare;
 pub mod disk;
 pub mod drive;
+pub mod experiment;
 pub mod explain;
 pub mod facts;
 pub mod follow;

@@ -4,6 +4,7 @@ mod compare;
 mod docs;
 mod ends;
 mod exits;
+mod experiment;
 mod explain;
 mod exports;
 mod formats;

@@ -107,6 +107,11 @@ impl Lab {
 
     /// One process: it does this, or dies of it.
     pub fn process(&self, op: Op) -> End {
+        self.process_of(async |session| command(session, op).await)
+    }
+
+    /// One process that does whatever it is given.
+    pub fn process_of(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()>) -> End {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
         let end = runtime.block_on(async {
             self.server.begin();
@@ -120,7 +125,7 @@ impl Lab {
             tokio::select! {
                 biased;
                 () = self.server.death() => End::Killed,
-                done = command(&session, op) => match done {
+                done = act(&session) => match done {
                     Ok(()) => End::Done,
                     Err(e) => End::Failed(format!("{e:#}")),
                 },

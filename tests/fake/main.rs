@@ -5,6 +5,7 @@ mod api;
 mod apply;
 mod controllers;
 mod cycle;
+mod experiment;
 mod helm;
 mod lab;
 mod metrics;

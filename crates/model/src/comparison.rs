@@ -65,8 +65,18 @@ pub enum Level {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Side {
     pub arm: Arm,
+    /// What it is called among sides of one arm, such as `hpa, kv=0.8` within an experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     pub source: Source,
     pub runs: Vec<Scorecard>,
+}
+
+impl Side {
+    /// The label, or else the arm.
+    pub fn name(&self) -> String {
+        self.label.clone().unwrap_or_else(|| self.arm.to_string())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use crate::coefficients::Coefficients;
 use crate::comparison::Comparison;
+use crate::experiment::{Experiment, ExperimentRecord, Outlook};
 use crate::explanation::Explanation;
 use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
@@ -19,7 +20,7 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 14] {
+pub fn all() -> [(&'static str, Schema); 17] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
@@ -36,6 +37,15 @@ pub fn all() -> [(&'static str, Schema); 14] {
         ),
         ("gate.schema.json", of::<GateReport>("a gate's JSON", "What `bench gate` says.")),
         ("baseline.schema.json", of::<Baseline>("a stored baseline", "The numbers of a run, kept for the gates of later ones.")),
+        (
+            "experiment.schema.json",
+            of::<Experiment>("experiments/*.yaml", "Arms, levels of factors and repeats of one profile, in a stated order."),
+        ),
+        (
+            "experiment-record.schema.json",
+            of::<ExperimentRecord>("experiment.json", "An experiment's definition, its schedule, and where it is."),
+        ),
+        ("outlook.schema.json", of::<Outlook>("an outlook's JSON", "What `bench experiment --dry-run` says.")),
         ("intent.schema.json", of::<Intent>("intent.json", "What a command was about to do to a stack.")),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]

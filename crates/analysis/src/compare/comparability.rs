@@ -35,7 +35,7 @@ pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
             add(Level::Refuse, "same-run", format!("{} is given twice", i.run.id));
         }
         let twin = inputs[..=k].iter().find(|b| {
-            let same_arm = (b.run.arm, b.run.source) == (i.run.arm, i.run.source) && b.run.id != i.run.id;
+            let same_arm = (b.run.arm, b.run.source, b.label) == (i.run.arm, i.run.source, i.label) && b.run.id != i.run.id;
             let (x, y) = (b.tables, i.tables);
             same_arm && !x.requests.is_empty() && x.requests == y.requests && x.replicas == y.replicas
         });

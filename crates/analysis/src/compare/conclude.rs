@@ -42,7 +42,7 @@ pub(super) fn sentences(c: &Comparison, q: &Question) -> Vec<String> {
 /// What was paid for what was served, in one sentence; the first that a reader wants.
 fn trade(c: &Comparison, to: usize) -> Option<String> {
     let of = |quantity: &str| c.differences.iter().find(|d| d.to == to && d.quantity == quantity);
-    let (a, b) = (c.sides.first()?.arm.to_string(), c.sides.get(to)?.arm.to_string());
+    let (a, b) = (c.sides.first()?.name(), c.sides.get(to)?.name());
     let (paid, good) = (of("paid replicas")?, of("goodput")?);
     let share = paid.relative?;
     let word = if share < 0.0 { "fewer" } else { "more" };
@@ -67,7 +67,7 @@ pub(super) fn against_bounds(c: &Comparison) -> Option<String> {
     let arm = |s: &bench_model::comparison::Side| {
         let run = s.runs.first()?;
         let times = run.paid_replica_s? / best.paid_replica_s;
-        times.is_finite().then(|| format!("{} {} times", s.arm, brief(times)))
+        times.is_finite().then(|| format!("{} {} times", s.name(), brief(times)))
     };
     let arms: Vec<String> = c.sides.iter().filter_map(arm).collect();
     (!arms.is_empty()).then(|| {
@@ -81,10 +81,10 @@ pub(super) fn against_bounds(c: &Comparison) -> Option<String> {
 }
 
 fn of_pair(c: &Comparison, to: usize, out: &mut Vec<String>) {
-    let several = |s: &bench_model::comparison::Side| c.sides.iter().filter(|o| o.arm == s.arm).count() > 1;
+    let several = |s: &bench_model::comparison::Side| c.sides.iter().filter(|o| o.name() == s.name()).count() > 1;
     let of = |s: &bench_model::comparison::Side| {
         let source = if s.source == Source::Predicted { "predicted" } else { "measured" };
-        if several(s) { format!("{} ({source})", s.arm) } else { s.arm.to_string() }
+        if several(s) { format!("{} ({source})", s.name()) } else { s.name() }
     };
     let name = |k: usize| c.sides.get(k).map_or_else(String::new, of);
     let residual = c.kind == Kind::Residual;

@@ -21,6 +21,8 @@ use quantities::{QUANTITIES, Quantity};
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     pub run: &'a RunRecord,
+    /// Tells it from runs of the same arm that are no repeats of it; `None`: the arm alone does.
+    pub label: Option<&'a str>,
     pub plan: Option<&'a Plan>,
     pub tables: &'a Tables,
     pub summary: &'a Summary,
@@ -55,12 +57,14 @@ pub fn compare(inputs: &[Input<'_>], q: &Question) -> Comparison {
     for i in inputs {
         let terms = Terms { slo: q.slo, span_s: span, gpu_hour: q.gpu_hour, gpus_per_replica: i.gpus_per_replica };
         let card = score(i.run, i.tables, i.summary.validity.verdict, &terms);
-        match groups.iter_mut().find(|(s, _)| (s.arm, s.source) == (i.run.arm, i.run.source)) {
+        match groups.iter_mut().find(|(s, _)| (s.arm, s.source, s.label.as_deref()) == (i.run.arm, i.run.source, i.label)) {
             Some((side, own)) => {
                 side.runs.push(card);
                 own.push(*i);
             }
-            None => groups.push((Side { arm: i.run.arm, source: i.run.source, runs: vec![card] }, vec![*i])),
+            None => {
+                groups.push((Side { arm: i.run.arm, label: i.label.map(String::from), source: i.run.source, runs: vec![card] }, vec![*i]));
+            }
         }
     }
     let residual = groups.len() == 2 && groups[0].0.arm == groups[1].0.arm && groups[0].0.source != groups[1].0.source;

@@ -19,7 +19,7 @@ fn stored(id: &str, arm: Arm, slow_ms: f64) -> (RunRecord, Tables, Summary) {
 
 fn of(all: &[(RunRecord, Tables, Summary)], aa: bool) -> Comparison {
     let inputs: Vec<Input<'_>> =
-        all.iter().map(|(run, tables, summary)| Input { run, plan: None, tables, summary, gpus_per_replica: 1.0 }).collect();
+        all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 1.0 }).collect();
     compare(&inputs, &Question { slo: Slo::default(), gpu_hour: Some(2.5), aa, matter: 0.1 })
 }
 

@@ -1,7 +1,7 @@
 //! A comparison as text: for a terminal, or as Markdown for a pull request. Both are made of the same tables.
 
 use crate::words::{brief, clock};
-use bench_model::comparison::{Basis, Comparison, Kind, Level};
+use bench_model::comparison::{Basis, Comparison, Kind, Level, Side};
 use bench_model::run::Source;
 use bench_model::scorecard::Scorecard;
 use std::fmt::Write as _;
@@ -123,6 +123,11 @@ pub(crate) fn source(s: Source) -> &'static str {
     }
 }
 
+/// Every run with the side it belongs to.
+fn all(c: &Comparison) -> impl Iterator<Item = (&Side, &Scorecard)> {
+    c.sides.iter().flat_map(|s| s.runs.iter().map(move |r| (s, r)))
+}
+
 fn runs(c: &Comparison) -> Vec<Vec<String>> {
     let mut out = vec![row(&[
         "run",
@@ -142,10 +147,10 @@ fn runs(c: &Comparison) -> Vec<Vec<String>> {
         "up",
         "down",
     ])];
-    for r in c.sides.iter().flat_map(|s| &s.runs) {
+    for (side, r) in all(c) {
         let o = &r.overall;
         let counts = [o.failed, o.cut_off, o.censored, o.unsent].map(|n| n.to_string());
-        let mut line = vec![short(r), r.arm.to_string(), source(r.source).into(), number(o.goodput_fraction.map(|f| 100.0 * f))];
+        let mut line = vec![short(r), side.name(), source(r.source).into(), number(o.goodput_fraction.map(|f| 100.0 * f))];
         line.extend(counts);
         line.extend([r.paid_replica_s, r.ready_replica_s, r.gpu_cost, r.max_ready.map(f64::from), r.overshoot].map(number));
         // Without a record of replicas they are not known, and not 0.
@@ -175,9 +180,9 @@ fn rates(c: &Comparison) -> Vec<Vec<String>> {
     ])];
     let most = c.sides.iter().flat_map(|s| &s.runs).map(|r| r.rates.len()).max().unwrap_or(0);
     for k in 0..most {
-        for r in c.sides.iter().flat_map(|s| &s.runs) {
+        for (side, r) in all(c) {
             let Some(o) = r.rates.get(k) else { continue };
-            let mut line = vec![format!("{}/s", o.rate.unwrap_or(0.0)), r.arm.to_string(), short(r)];
+            let mut line = vec![format!("{}/s", o.rate.unwrap_or(0.0)), side.name(), short(r)];
             line.extend([number(o.goodput_fraction.map(|f| 100.0 * f)), o.due.to_string(), o.failed.to_string()]);
             line.extend([o.ttft_ms.map(|s| s.p50), o.ttft_ms.map(|s| s.p99), o.ttft_sent_ms.map(|s| s.p99)].map(number));
             line.extend([o.itl_ms.map(|s| s.p50), o.itl_ms.map(|s| s.p99), o.e2e_ms.map(|s| s.p50), o.e2e_ms.map(|s| s.p99)].map(number));
@@ -193,11 +198,11 @@ fn reactions(c: &Comparison) -> Vec<Vec<String>> {
     let most = c.sides.iter().flat_map(|s| &s.runs).map(|r| r.reactions.len()).max().unwrap_or(0);
     let at = |t: Option<f64>| t.map_or_else(|| "-".into(), clock);
     for k in 0..most {
-        for r in c.sides.iter().flat_map(|s| &s.runs) {
+        for (side, r) in all(c) {
             let Some(s) = r.reactions.get(k) else { continue };
             out.push(vec![
                 format!("{}→{}/s", s.from_rate, s.to_rate),
-                r.arm.to_string(),
+                side.name(),
                 short(r),
                 at(s.first_change_s),
                 at(s.first_ready_s),
@@ -210,9 +215,8 @@ fn reactions(c: &Comparison) -> Vec<Vec<String>> {
 
 fn differences(c: &Comparison) -> Vec<Vec<String>> {
     let mut out = vec![row(&["quantity", "unit", "from", "to", "is", "becomes", "difference", "%", "low", "high", "over"])];
-    let name = |k: usize| {
-        c.sides.get(k).map_or_else(String::new, |s| if c.kind == Kind::Residual { source(s.source).into() } else { s.arm.to_string() })
-    };
+    let name =
+        |k: usize| c.sides.get(k).map_or_else(String::new, |s| if c.kind == Kind::Residual { source(s.source).into() } else { s.name() });
     for d in &c.differences {
         let basis = match d.basis {
             Basis::Requests => "requests",

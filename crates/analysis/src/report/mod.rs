@@ -3,6 +3,7 @@
 pub mod benchmark_report;
 pub mod comparison;
 pub mod csv;
+pub mod experiment;
 pub mod gate;
 pub mod html;
 pub mod json;

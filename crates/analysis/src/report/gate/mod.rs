@@ -78,7 +78,7 @@ pub(crate) fn margin(r: &RuleResult) -> String {
 }
 
 /// The broken rule in a sentence: what it is, what was found.
-pub(crate) fn sentence(r: &RuleResult) -> String {
+pub fn sentence(r: &RuleResult) -> String {
     let (left, right) = sides(r);
     let found = match &r.reason {
         Some(why) => visible(why),

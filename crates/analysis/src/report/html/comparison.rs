@@ -69,11 +69,11 @@ pub fn page_of(c: &Comparison, inputs: &[Input<'_>]) -> Page {
 
 /// As short as tells it from the others: the arm, and where an arm has several runs or sources, these.
 fn name(c: &Comparison, i: &Input<'_>) -> String {
-    let arm = i.run.arm.to_string();
+    let arm = i.label.map_or_else(|| i.run.arm.to_string(), String::from);
     if c.kind == Asked::Residual {
         return format!("{arm}, {}", comparison::source(i.run.source));
     }
-    let several = c.sides.iter().any(|s| s.arm == i.run.arm && s.runs.len() > 1);
+    let several = c.sides.iter().any(|s| s.name() == arm && s.runs.len() > 1);
     if several { format!("{arm} {}", i.run.id.rsplit('-').next().unwrap_or_default()) } else { arm }
 }
 
@@ -114,7 +114,7 @@ fn numbers(c: &Comparison) -> Vec<Number> {
         value: runs.iter().map(|r| value(r).unwrap_or_else(|| "n/a".into())).collect::<Vec<_>>().join(" / "),
         note: note.into(),
     };
-    let order = c.sides.iter().map(|s| if c.kind == Asked::Residual { comparison::source(s.source).into() } else { s.arm.to_string() });
+    let order = c.sides.iter().map(|s| if c.kind == Asked::Residual { comparison::source(s.source).into() } else { s.name() });
     let order = order.collect::<Vec<_>>().join(" / ");
     let of_all = |value: &'static dyn Fn(&Card) -> Option<String>| move |r: &Scorecard| value(&r.overall);
     vec![
@@ -235,7 +235,7 @@ mod tests {
         (a.id, a.profile) = ("<img src=x>-aaaa".into(), "</script><b>".into());
         (b.id, b.arm) = ("b-bbbb".into(), Arm::Hpa);
         let s = summarise(&a, &t, "0.8.1", &settings(&t));
-        let inputs = [&a, &b].map(|run| Input { run, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
+        let inputs = [&a, &b].map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
         let q = Question { slo: bench_model::scorecard::Slo::default(), gpu_hour: None, aa: false, matter: 0.1 };
         let c = compare(&inputs, &q);
         let page = page_of(&c, &inputs);
@@ -256,7 +256,7 @@ mod tests {
         let (a, mut b) = (run(), run());
         (b.id, b.arm) = ("b".into(), Arm::Static(2));
         let s = summarise(&a, &t, "", &crate::Settings::default());
-        let inputs = [&a, &b].map(|run| Input { run, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
+        let inputs = [&a, &b].map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
         let q = Question { slo: bench_model::scorecard::Slo::default(), gpu_hour: None, aa: false, matter: 0.1 };
         let page = page_of(&compare(&inputs, &q), &inputs);
         assert_eq!((page.badge.as_str(), page.figures().count()), ("not comparable", 0));

@@ -2,6 +2,7 @@
 
 mod chart;
 mod decisions;
+pub mod experiment;
 pub mod explain;
 pub mod forecast;
 pub mod gate;

@@ -1,0 +1,142 @@
+//! Experiments on this disk: `results/experiments/ID/`. What is about to be done is written before it is done, so that whatever is
+//! given again carries on.
+
+use super::schedule::Treatment;
+use crate::failure::Failure;
+use crate::ops::results::{is_called, write_atomic};
+use anyhow::Context;
+use bench_model::exit::Exit;
+use bench_model::experiment::{Experiment, ExperimentRecord, Scheduled, State, files};
+use bench_model::names::sha256_hex;
+use bench_model::plan::Plan;
+use bench_model::run::Source;
+use chrono::Utc;
+use std::hash::{BuildHasher, Hasher};
+use std::path::{Path, PathBuf};
+
+/// An experiment's directory and its record.
+pub struct Kept {
+    pub dir: PathBuf,
+    pub record: ExperimentRecord,
+    /// The stack was just stood up, and no run was made on it.
+    pub fresh: bool,
+}
+
+/// Of all experiments.
+pub fn directory(results: &Path) -> PathBuf {
+    results.join("experiments")
+}
+
+/// `wva-vs-hpa-20261128T014500Z-7f3a`.
+fn new_id(name: &str) -> String {
+    let random = std::hash::RandomState::new().build_hasher().finish() & 0xffff;
+    format!("{name}-{}-{random:04x}", Utc::now().format("%Y%m%dT%H%M%SZ"))
+}
+
+/// What makes two experiments the same one: the definition, and what it was resolved to.
+pub fn hash(e: &Experiment, runs: &[Scheduled], source: Source) -> anyhow::Result<String> {
+    let plans: Vec<&str> = runs.iter().map(|r| r.hashes.plan.as_str()).collect();
+    let text = serde_json::to_string(&(e, plans, source))?;
+    Ok(sha256_hex(text.as_bytes())[..12].to_owned())
+}
+
+impl Kept {
+    /// A new one, with a plan for each treatment: the rest of it does not change with files that do.
+    pub fn begin(results: &Path, mut record: ExperimentRecord, treatments: &[Treatment]) -> anyhow::Result<Self> {
+        record.id = new_id(&record.definition.name);
+        let dir = directory(results).join(&record.id);
+        for t in treatments {
+            let yaml = serde_yaml::to_string(&t.plan).context("cannot write the plan as YAML")?;
+            write_atomic(&plan_file(&dir, &t.plan.hashes.plan), yaml.as_bytes())?;
+        }
+        // The record last: where it is, the plans are too.
+        let kept = Self { dir, record, fresh: false };
+        kept.save()?;
+        Ok(kept)
+    }
+
+    pub fn save(&self) -> anyhow::Result<()> {
+        write_atomic(&self.dir.join(files::RECORD), format!("{}\n", serde_json::to_string_pretty(&self.record)?).as_bytes())
+    }
+
+    pub fn plan(&self, run: &Scheduled) -> anyhow::Result<Plan> {
+        let path = plan_file(&self.dir, &run.hashes.plan);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_yaml::from_str(&text).map_err(|e| Failure::new(Exit::Usage, format!("{} is not a plan: {e}", path.display())).into())
+    }
+}
+
+fn plan_file(dir: &Path, hash: &str) -> PathBuf {
+    dir.join(files::PLANS).join(format!("{hash}.yaml"))
+}
+
+/// All of them, oldest first, and files that cannot be read.
+pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
+    let dir = directory(results);
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(e) => e,
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok((vec![], vec![])),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", dir.display())),
+    };
+    let (mut found, mut unreadable) = (vec![], vec![]);
+    for entry in entries {
+        let dir = entry?.path();
+        let path = dir.join(files::RECORD);
+        // Without a record it was killed before it began.
+        let Ok(text) = std::fs::read(&path) else { continue };
+        match serde_json::from_slice::<ExperimentRecord>(&text) {
+            Ok(r) if r.schema_version <= bench_model::SCHEMA_VERSION => found.push(Kept { dir, record: r, fresh: false }),
+            Ok(r) => unreadable.push(format!("{}: schema version {} is newer than this bench", path.display(), r.schema_version)),
+            Err(e) => unreadable.push(format!("{}: {e}", path.display())),
+        }
+    }
+    found.sort_by(|a, b| (a.record.begun, &a.record.id).cmp(&(b.record.begun, &b.record.id)));
+    Ok((found, unreadable))
+}
+
+/// Those that are not at their end, oldest first.
+pub fn unfinished(results: &Path) -> anyhow::Result<Vec<Kept>> {
+    let (mut all, _) = all(results)?;
+    all.retain(|k| k.record.state == State::Running);
+    Ok(all)
+}
+
+/// The one that is called so: by its id, its beginning, its end, or its directory.
+pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Option<Kept>> {
+    let (all, _) = all(results)?;
+    let named = Path::new(wanted).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let (mut exact, mut others): (Vec<Kept>, Vec<Kept>) = all.into_iter().partition(|k| k.record.id == named);
+    if let Some(one) = exact.pop() {
+        return Ok(Some(one));
+    }
+    others.retain(|k| is_called(&k.record.id, wanted));
+    match others.len() {
+        0 => Ok(None),
+        1 => Ok(others.pop()),
+        n => {
+            let ids: Vec<&str> = others.iter().map(|k| k.record.id.as_str()).collect();
+            Err(Failure::new(Exit::Usage, format!("{n} experiments match {wanted}: {}", ids.join(", "))).into())
+        }
+    }
+}
+
+/// The one that this definition carries on, if there is one.
+///
+/// # Errors
+/// Exit 2 when an unfinished one of this name was defined otherwise.
+pub fn to_carry_on(results: &Path, name: &str, hash: &str, source: Source) -> anyhow::Result<Option<Kept>> {
+    let mut open = unfinished(results)?;
+    open.retain(|k| k.record.definition.name == name && k.record.source == source);
+    if let Some(i) = open.iter().rposition(|k| k.record.hash == hash) {
+        return Ok(Some(open.swap_remove(i)));
+    }
+    match open.pop() {
+        None => Ok(None),
+        Some(other) => {
+            let text = format!("experiment {} is not at its end, and was defined otherwise", other.record.id);
+            Err(Failure::new(Exit::Usage, text)
+                .hint(format!("bench resume {}   carries it on as it was begun;   --new begins another one", other.record.id))
+                .into())
+        }
+    }
+}
