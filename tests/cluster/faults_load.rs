@@ -18,7 +18,7 @@ const SCRAPE_S: f64 = 5.0;
 fn load(seconds: &str) -> Vec<String> {
     let all = ["run", "-p", NS, "-w", "sanity_random", "--rates=4", "--per-rate", "--set=recording.settle_s=1"];
     let mut all: Vec<String> = all.iter().map(|s| (*s).to_string()).collect();
-    all.push("--skip-reset=replicas,pods,warmup,drain,window".into());
+    all.push("--skip-reset=delete-hpa,delete-variant,replicas,pods,warmup,drain,window,variant,hpa".into());
     all.push(format!("--max-seconds={seconds}"));
     all
 }
