@@ -32,6 +32,9 @@ pub struct Args {
     /// Print the manifests
     #[arg(long)]
     manifests: bool,
+    /// Take what is known of the cluster from a file (`facts` of a plan.yaml, in YAML or JSON) instead of asking one
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
+    facts: Option<PathBuf>,
     /// List scenarios, profiles, coefficients and experiments that can be named
     #[arg(long)]
     list: bool,
@@ -60,27 +63,19 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let cluster = if a.diff { Some(Cluster::connect(g.kubeconfig.as_deref(), g.context.as_deref()).await?) } else { None };
     let facts = match &cluster {
         Some(c) => Some(facts::gather(c).await?),
-        None => None,
+        None => a.facts.as_deref().map(facts::read).transpose()?,
     };
     let (plan, warnings) = plan::resolve(&lookup, &intent(&a.stack, &a.arm, Some(&a.load)), facts)?;
     tell_plan(&report, &plan.notes, &warnings);
     if let Some(c) = &cluster {
         return diff(g, c, &plan).await;
     }
-    let objects = match plan::objects(&plan) {
-        Ok(mut o) => {
-            o.iter_mut().for_each(secrets::redact);
-            o
-        }
-        // The plan itself is worth seeing also when this version cannot stand it up.
-        Err(e) if crate::failure::classify(&e).0 == Exit::Cluster => {
-            report.warn(format!("{e:#}"));
-            vec![]
-        }
-        Err(e) => return Err(e),
-    };
+    let mut objects = plan::objects(&plan)?;
+    objects.iter_mut().for_each(secrets::redact);
+    let mut releases = plan::releases(&plan);
+    releases.iter_mut().for_each(|r| secrets::redact(&mut r.values));
     if g.output == Output::Json {
-        outln!("{}", json!({"event": "plan", "plan": plan, "objects": objects}));
+        outln!("{}", json!({"event": "plan", "plan": plan, "objects": objects, "releases": releases}));
         return Ok(Exit::Done);
     }
     if let Some(dir) = &a.out {
@@ -90,6 +85,10 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             let path = dir.join(format!("{}-{}.yaml", r.kind.kind.to_lowercase(), r.name));
             std::fs::write(&path, serde_yaml::to_string(o)?).with_context(|| format!("cannot write {}", path.display()))?;
         }
+        for r in &releases {
+            let path = dir.join(format!("values-{}.yaml", r.release));
+            std::fs::write(&path, values(r)?).with_context(|| format!("cannot write {}", path.display()))?;
+        }
         std::fs::write(dir.join("plan.yaml"), serde_yaml::to_string(&plan)?)?;
         outln!("{} manifests and plan.yaml in {}", objects.len(), dir.display());
         return Ok(Exit::Done);
@@ -98,13 +97,25 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         for o in &objects {
             outln!("---\n{}", serde_yaml::to_string(o)?.trim_end());
         }
+        for r in &releases {
+            // Comments, so that all of it together is still what kubectl reads.
+            let lines: Vec<String> = values(r)?.trim_end().lines().map(|l| format!("# {l}").replace("# #", "#")).collect();
+            outln!("---\n{}", lines.join("\n"));
+        }
         return Ok(Exit::Done);
     }
-    out!("{}", text(&plan, &objects)?);
+    out!("{}", text(&plan, &objects, &releases)?);
     Ok(Exit::Done)
 }
 
-fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
+/// Values of a chart as a file, with what it is for.
+fn values(r: &plan::Release) -> anyhow::Result<String> {
+    let head =
+        format!("# helm upgrade --install {} {} --version {} -n {}\n# Installed: {}\n", r.release, r.chart, r.version, r.namespace, r.when);
+    Ok(head + &serde_yaml::to_string(&r.values)?)
+}
+
+fn text(plan: &Plan, objects: &[serde_json::Value], releases: &[plan::Release]) -> anyhow::Result<String> {
     use std::fmt::Write;
     let s = &plan.scenario;
     let mut o = String::new();
@@ -138,6 +149,16 @@ fn text(plan: &Plan, objects: &[serde_json::Value]) -> anyhow::Result<String> {
     writeln!(o, "hashes      plan {} = stack {} / arm {} / load {}", h.plan, h.stack, h.arm, h.load)?;
     for object in objects {
         writeln!(o, "  {}", crate::cluster::Ref::of(object)?)?;
+    }
+    if s.gateway.kind.is_gateway_api() {
+        writeln!(
+            o,
+            "  CRDs of the Gateway API {} and of its inference extension {}, where missing",
+            s.gateway.api.version, s.gateway.inference_api.version
+        )?;
+    }
+    for r in releases {
+        writeln!(o, "  helm release {}/{}: {} {}; {}", r.namespace, r.release, r.chart, r.version, r.when)?;
     }
     if !objects.is_empty() {
         writeln!(o, "{} objects; --manifests prints them, --out DIR writes them, --diff compares with the cluster", objects.len())?;

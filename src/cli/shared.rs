@@ -59,7 +59,7 @@ pub struct StackArgs {
     /// Model to serve
     #[arg(short = 'm', long = "models", alias = "model", value_name = "MODEL")]
     pub model: Option<String>,
-    /// Refuse unless the scenario deploys by this method: simulator or modelservice
+    /// Refuse unless the scenario deploys by this method: simulator, modelservice, standalone or existing
     #[arg(short = 't', long = "methods", value_name = "METHOD", value_parser = method)]
     pub method: Option<Method>,
     /// Change one key of the scenario; may be given again. BENCH_SET holds more, separated by `;`
@@ -71,7 +71,9 @@ fn method(text: &str) -> Result<Method, String> {
     match text {
         "simulator" => Ok(Method::Simulator),
         "modelservice" => Ok(Method::Modelservice),
-        _ => Err("simulator or modelservice".into()),
+        "standalone" => Ok(Method::Standalone),
+        "existing" => Ok(Method::Existing),
+        _ => Err("simulator, modelservice, standalone or existing".into()),
     }
 }
 

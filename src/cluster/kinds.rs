@@ -19,6 +19,11 @@ const fn k(kind: &'static str, group: &'static str, version: &'static str, plura
 pub const KINDS: &[Kind] = &[
     k("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers", true),
     k("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", true),
+    k("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes", true),
+    k("Gateway", "gateway.networking.k8s.io", "v1", "gateways", true),
+    k("GatewayParameters", "gateway.kgateway.dev", "v1alpha1", "gatewayparameters", true),
+    k("GatewayClass", "gateway.networking.k8s.io", "v1", "gatewayclasses", false),
+    k("InferencePool", "inference.networking.k8s.io", "v1", "inferencepools", true),
     k("VariantAutoscaling", "llmd.ai", "v1alpha1", "variantautoscalings", true),
     k("Job", "batch", "v1", "jobs", true),
     k("Deployment", "apps", "v1", "deployments", true),
@@ -41,6 +46,8 @@ pub const KINDS: &[Kind] = &[
     k("Lease", "coordination.k8s.io", "v1", "leases", true),
     k("Event", "", "v1", "events", true),
     k("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", false),
+    k("Route", "route.openshift.io", "v1", "routes", true),
+    k("SecurityContextConstraints", "security.openshift.io", "v1", "securitycontextconstraints", false),
     k("Node", "", "v1", "nodes", false),
     k("Namespace", "", "v1", "namespaces", false),
 ];

@@ -8,14 +8,14 @@ use bench_model::scenario::{Behavior, GatewayKind, LoadMode, Method, Provision, 
 use std::collections::BTreeMap;
 
 /// Findings, with the place of the value each is about.
-struct Findings<'a> {
+pub(super) struct Findings<'a> {
     provenance: &'a BTreeMap<String, At>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
 
 impl Findings<'_> {
-    fn bad(&mut self, key: &str, message: impl Into<String>, remedy: &str) {
+    pub(super) fn bad(&mut self, key: &str, message: impl Into<String>, remedy: &str) {
         // A key of a table has no place of its own: the first leaf below it has.
         let below = |k: &String| k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
         let at = self.provenance.get(key).or_else(|| self.provenance.iter().find(|(k, _)| below(k)).map(|(_, at)| at));
@@ -23,7 +23,7 @@ impl Findings<'_> {
         self.problems.push(Problem { at, key: key.into(), message: message.into(), remedy: remedy.into() });
     }
 
-    fn warn(&mut self, key: &str, message: &str) {
+    pub(super) fn warn(&mut self, key: &str, message: &str) {
         self.warnings.push(format!("{key}: {message}"));
     }
 }
@@ -132,7 +132,8 @@ fn stack(s: &Scenario, f: &mut Findings<'_>) {
         ("wva.image.name", &s.wva.image),
         ("load.guidellm.image.name", &s.load.guidellm.image),
     ];
-    for (key, image) in images {
+    let sidecar = ("model_server.sidecar.image.name", &s.model_server.sidecar.image);
+    for (key, image) in images.into_iter().chain(s.model_server.sidecar.enabled.then_some(sidecar)) {
         if let Some(fault) = image_fault(&image.name) {
             f.bad(
                 key,
@@ -179,13 +180,14 @@ fn stack(s: &Scenario, f: &mut Findings<'_>) {
     if s.model_server.method == Method::Modelservice && s.gateway.kind == GatewayKind::Haproxy {
         f.warn("gateway.kind", "haproxy in front of vLLM: requests are spread without llm-d's scheduler");
     }
-    if s.scheduler.enabled && s.gateway.kind == GatewayKind::Haproxy {
+    if s.scheduler.enabled && !s.gateway.kind.is_gateway_api() {
         f.bad(
             "scheduler.enabled",
             "the scheduler works behind a Gateway API gateway only",
-            "set gateway.kind=istio, or scheduler.enabled=false",
+            "set gateway.kind=istio or kgateway, or scheduler.enabled=false",
         );
     }
+    super::check_stack::stack(s, f);
 }
 
 fn resources(table: &str, r: &Resources, f: &mut Findings<'_>) {

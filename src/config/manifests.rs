@@ -1,6 +1,7 @@
 //! From a plan to Kubernetes objects: the templates under `templates/`, rendered and labelled. Pure.
 
 use bench_model::plan::{Arm, Plan};
+use bench_model::scenario::{GatewayKind, Method};
 use serde_json::{Value, json};
 use tera::{Context, Tera};
 
@@ -18,6 +19,10 @@ pub mod labels {
 
 /// Name of the HPA that follows WVA, as its chart names it.
 pub const WVA_HPA: &str = "vllm-deployment-hpa";
+/// ServiceAccount that asks OpenShift's Thanos querier.
+pub const METRICS_ACCOUNT: &str = "llmd-bench-metrics";
+/// Namespace of OpenShift's Prometheus for other people's workloads.
+pub const USER_WORKLOAD: &str = "openshift-user-workload-monitoring";
 /// Gauge by which WVA v0.4.2 says how many replicas it wants.
 pub const WVA_GAUGE: &str = "inferno_desired_replicas";
 
@@ -31,6 +36,14 @@ pub struct RenderError {
 /// All templates that ship with `bench`.
 pub const TEMPLATES: &[(&str, &str)] = &[
     ("model-server.yaml", include_str!("../../templates/model-server.yaml")),
+    ("vllm.yaml", include_str!("../../templates/vllm.yaml")),
+    ("model-service.yaml", include_str!("../../templates/model-service.yaml")),
+    ("weights.yaml", include_str!("../../templates/weights.yaml")),
+    ("gateway-istio.yaml", include_str!("../../templates/gateway-istio.yaml")),
+    ("gateway-kgateway.yaml", include_str!("../../templates/gateway-kgateway.yaml")),
+    ("gateway-none.yaml", include_str!("../../templates/gateway-none.yaml")),
+    ("route.yaml", include_str!("../../templates/route.yaml")),
+    ("monitoring-reader.yaml", include_str!("../../templates/monitoring-reader.yaml")),
     ("gateway-haproxy.yaml", include_str!("../../templates/gateway-haproxy.yaml")),
     ("haproxy.cfg.tera", include_str!("../../templates/haproxy.cfg.tera")),
     ("pod-monitor.yaml", include_str!("../../templates/pod-monitor.yaml")),
@@ -62,7 +75,7 @@ pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderE
         "scaling": s.scaling,
         "scrape_interval_s": s.monitoring.scrape_interval_s,
         "start_failures": s.model_server.start_timeout_s.div_ceil(s.model_server.readiness_period_s.max(1)),
-        "openshift": plan.facts.as_ref().is_some_and(|f| f.openshift),
+        "openshift": plan.on_openshift(),
     });
     if let (Some(into), Value::Object(extra)) = (context.as_object_mut(), extra) {
         into.extend(extra);
@@ -112,14 +125,30 @@ fn label(object: &mut Value, name: &str, value: &str) {
 
 /// Model servers, gateway and the recorder's rights.
 pub fn stack(plan: &Plan) -> Result<Vec<Value>, RenderError> {
-    let mut out = model_server(plan)?;
+    let mut out = super::llmd::weights(plan)?;
+    out.extend(model_server(plan)?);
     out.extend(gateway(plan)?);
+    out.extend(super::llmd::route(plan)?);
+    if plan.on_openshift() {
+        out.extend(objects(plan, "monitoring-reader.yaml", Value::Null)?);
+    }
     out.extend(objects(plan, "agent-rbac.yaml", Value::Null)?);
     Ok(out)
 }
 
 pub fn model_server(plan: &Plan) -> Result<Vec<Value>, RenderError> {
-    objects(plan, "model-server.yaml", Value::Null)
+    match plan.scenario.model_server.method {
+        Method::Simulator => objects(plan, "model-server.yaml", Value::Null),
+        Method::Modelservice | Method::Standalone => {
+            let mut out = super::llmd::vllm(plan)?;
+            if plan.scenario.gateway.kind == GatewayKind::Haproxy {
+                out.extend(objects(plan, "model-service.yaml", Value::Null)?);
+            }
+            Ok(out)
+        }
+        Method::Existing if plan.scenario.gateway.kind == GatewayKind::Haproxy => objects(plan, "model-service.yaml", Value::Null),
+        Method::Existing => Ok(vec![]),
+    }
 }
 
 /// Slots for pods in HAProxy: swapping to another number of replicas must not need another gateway.
@@ -128,6 +157,14 @@ pub fn max_servers(plan: &Plan) -> u32 {
 }
 
 pub fn gateway(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    match plan.scenario.gateway.kind {
+        GatewayKind::Haproxy => haproxy(plan),
+        GatewayKind::None => objects(plan, "gateway-none.yaml", Value::Null),
+        GatewayKind::Istio | GatewayKind::Kgateway => super::llmd::gateway(plan),
+    }
+}
+
+fn haproxy(plan: &Plan) -> Result<Vec<Value>, RenderError> {
     let cfg = text(
         plan,
         "haproxy.cfg.tera",
@@ -171,6 +208,9 @@ pub fn hpa_name(plan: &Plan) -> &str {
 
 /// Values for WVA's chart: bench owns the VariantAutoscaling and the HPA itself.
 pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca: &str) -> Value {
+    // Whose token WVA's metrics are scraped with, and who may read the cluster's.
+    let (account, monitoring_namespace) =
+        if plan.on_openshift() { ("prometheus-k8s", USER_WORKLOAD) } else { ("kube-prometheus-stack-prometheus", monitoring_namespace) };
     let w = &plan.scenario.wva;
     let (repository, tag) = w.image.name.rsplit_once(':').unwrap_or((&w.image.name, ""));
     let t = &w.thresholds;
@@ -181,7 +221,7 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
             "prometheus": {
                 "baseURL": prometheus,
                 "monitoringNamespace": monitoring_namespace,
-                "serviceAccountName": "kube-prometheus-stack-prometheus",
+                "serviceAccountName": account,
                 "caCert": ca,
                 "tls": { "insecureSkipVerify": true, "caCertPath": "/etc/ssl/certs/prometheus-ca.crt" },
             },

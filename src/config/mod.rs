@@ -3,14 +3,17 @@
 //! A file is read into a tree that knows its lines ([`tree`]), layers are merged there, and only the result is typed
 //! ([`de`]), so that one message can name file, line, key and what was meant. Rendering lives elsewhere.
 
+pub mod accelerator;
 mod check;
 mod check_profile;
+mod check_stack;
 pub mod coefficients;
 mod de;
 mod error;
 pub mod experiment;
 mod foreign;
 pub mod gate;
+pub mod llmd;
 mod lookup;
 pub mod manifests;
 mod path;

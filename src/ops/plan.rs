@@ -3,12 +3,12 @@
 use crate::cluster::{Cluster, Ref};
 use crate::config::profile::{self, ProfileArgs};
 use crate::config::scenario::{self, ScenarioArgs};
-use crate::config::{Lookup, manifests};
+use crate::config::{Lookup, accelerator, llmd, manifests};
 use crate::failure::Failure;
 use crate::load::render;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, ClusterFacts, Plan};
-use bench_model::scenario::{LoadMode, Method, Pinned, Scenario};
+use bench_model::scenario::{LoadMode, Method, Pinned, Provision, Scenario};
 use serde_json::Value;
 
 /// What the user asks for, before anything is known of the cluster.
@@ -39,6 +39,7 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
     if let Some(mode) = intent.mode {
         scenario.load.mode = mode;
     }
+    let facts = with_accelerator(&mut scenario, facts, &mut notes)?;
     let mut plan = Plan::new(scenario, None, intent.arm.unwrap_or(Arm::Wva), facts, vec![]);
     if let Some(args) = &intent.profile {
         let (with, said) = with_profile(lookup, &plan, args)?;
@@ -51,6 +52,23 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
     warnings.dedup();
     plan.notes = notes;
     Ok((plan, warnings))
+}
+
+/// Decides which GPU is meant, and what WVA is told of it.
+fn with_accelerator(s: &mut Scenario, facts: Option<ClusterFacts>, notes: &mut Vec<String>) -> anyhow::Result<Option<ClusterFacts>> {
+    let mut facts = facts;
+    if let Some(f) = facts.as_mut().filter(|_| s.model_server.method.is_vllm()) {
+        f.accelerator = accelerator::choose(&f.nodes, &s.model_server.accelerator)?;
+    }
+    let found = facts.as_ref().and_then(|f| f.accelerator.as_ref());
+    if let Some(a) = found {
+        notes.push(format!("model servers are bound to nodes with {}={}", a.label, a.product));
+    }
+    if s.wva.accelerator == "auto" {
+        // As published, where no GPU can be seen.
+        s.wva.accelerator = found.map_or_else(|| "H100".into(), |a| a.name.clone());
+    }
+    Ok(facts)
 }
 
 /// Adds a load to the plan of a stack.
@@ -90,16 +108,82 @@ fn chosen_images(s: &Scenario) -> Vec<String> {
     if s.scheduler.enabled {
         all.push(("scheduler", &s.scheduler.image));
     }
+    if s.model_server.method == Method::Modelservice && s.model_server.sidecar.enabled {
+        all.push(("routing sidecar", &s.model_server.sidecar.image));
+    }
     all.into_iter()
         .filter(|(_, i)| i.pinned == Pinned::Chosen)
         .map(|(what, i)| format!("{what} image {} was chosen: the published experiment does not name its version", i.name))
         .collect()
 }
 
-/// All objects that standing up this plan applies, but for WVA's chart and rules added to somebody's adapter.
+/// A chart that standing up installs, unless what it is for is there already.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Release {
+    pub release: String,
+    pub namespace: String,
+    pub chart: String,
+    pub version: String,
+    /// When it is installed.
+    pub when: &'static str,
+    pub values: Value,
+}
+
+/// Charts, in the order in which they are installed. What only the cluster knows is named in angle brackets.
+pub fn releases(plan: &Plan) -> Vec<Release> {
+    let s = &plan.scenario;
+    let mut out = vec![];
+    let stack = &s.monitoring.stack;
+    if !plan.on_openshift() && stack.mode != Provision::Existing {
+        out.push(Release {
+            release: stack.release.clone(),
+            namespace: stack.namespace.clone(),
+            chart: stack.chart.clone(),
+            version: stack.chart_version.clone(),
+            when: "there is no Prometheus",
+            values: llmd::prometheus_values(plan),
+        });
+    }
+    let c = &s.gateway.control_plane;
+    if c.mode != Provision::Existing {
+        out.extend(llmd::control_plane(plan).into_iter().map(|chart| Release {
+            release: chart.release.into(),
+            namespace: c.namespace.clone(),
+            chart: format!("{} {}", c.charts, chart.chart),
+            version: c.version.clone(),
+            when: "there is no control plane of the gateway",
+            values: chart.values,
+        }));
+    }
+    if s.gateway.kind.is_gateway_api() && s.scheduler.enabled {
+        out.push(Release {
+            release: plan.pool(),
+            namespace: plan.namespace().into(),
+            chart: s.scheduler.chart.clone(),
+            version: s.scheduler.chart_version.clone(),
+            when: "always",
+            values: llmd::pool_values(plan),
+        });
+    }
+    if plan.arm == Arm::Wva && s.wva.mode != Provision::Existing {
+        let url = if plan.on_openshift() { crate::metrics::thanos().url() } else { "<Prometheus>".into() };
+        out.push(Release {
+            release: s.wva.release.clone(),
+            namespace: s.wva.namespace.clone(),
+            chart: s.wva.chart.clone(),
+            version: s.wva.chart_version.clone(),
+            when: "there is no WVA",
+            values: manifests::wva_values(plan, &url, "<namespace of Prometheus>", "<certificate>"),
+        });
+    }
+    out
+}
+
+/// All objects that standing up this plan applies, but for charts ([`releases`]), CRDs, and rules added to somebody's adapter.
 pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
     buildable(plan)?;
-    let mut out = manifests::stack(plan)?;
+    let mut out: Vec<Value> = llmd::claim(plan).into_iter().collect();
+    out.extend(manifests::stack(plan)?);
     if plan.arm == Arm::Wva {
         out.extend(manifests::variant_autoscaling(plan)?);
     }
@@ -111,9 +195,8 @@ pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
 }
 
 /// # Errors
-/// Exit 6 for a stack that this version cannot stand up, naming what is missing.
+/// Exit 2 for fixed replicas that the stack has no room for.
 pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
-    let s = &plan.scenario;
     let most = manifests::max_servers(plan) - 2;
     if let Arm::Static(n) = plan.arm
         && !(1..=most).contains(&n)
@@ -122,19 +205,7 @@ pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
             .hint("--set scaling.max_replicas=N raises the upper end")
             .into());
     }
-    if s.model_server.method == Method::Simulator && s.gateway.kind == bench_model::scenario::GatewayKind::Haproxy {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Cluster,
-        format!(
-            "scenario {} cannot be stood up by this version of bench: the Istio gateway, the inference scheduler (endpoint picker) and the \
-             modelservice chart are not built yet",
-            s.name
-        ),
-    )
-    .hint("-c simulated runs the same comparison on any cluster, with a simulated model server: bench standup -c simulated --wva")
-    .into())
+    Ok(())
 }
 
 /// One line of a diff.

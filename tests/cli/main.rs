@@ -18,5 +18,6 @@ mod plan;
 mod predict;
 mod schemas;
 mod secrets;
+mod stack;
 mod stored;
 mod support;

@@ -192,9 +192,16 @@ fn the_gateway_has_a_slot_for_every_replica_of_the_arm() {
     assert!(slots >= 10, "{line}");
 }
 
+/// The published stack in the same namespace.
+fn planned_published() -> Value {
+    let r = crate::support::bench(&["plan", "-p", "some-stack", "--output", "json"]).exits(0);
+    r.json().into_iter().find(|e| e["event"] == "plan").expect("a plan")
+}
+
 /// Every template there is, as it is rendered for a namespace: also what `bench plan` does not show.
 fn every_template() -> Vec<(String, Value)> {
-    use bench::config::manifests;
+    use bench::config::{llmd, manifests};
+    let published = || serde_json::from_value(planned_published()["plan"]["scenario"].clone()).expect("a scenario");
     let plan: bench_model::plan::Plan =
         serde_json::from_value(crate::plan::planned(&["--wva", "-p", "some-stack", "-w", "ramp_small"])["plan"].clone()).expect("a plan");
     let (run, job) = ("20260101t000000z-abcd", "llmd-bench-load-abcd");
@@ -202,12 +209,15 @@ fn every_template() -> Vec<(String, Value)> {
     let mut add = |template: &str, objects: Vec<Value>| out.extend(objects.into_iter().map(|o| (template.to_string(), o)));
     let adapter = serde_json::json!({
         "rules": "r", "rules_sum": "0", "suffix": "some-stack", "prometheus_url": "https://p", "prometheus_ca": "ca",
+        "wants_token": true,
     });
     let agent = serde_json::json!({"agent_pod": "llmd-bench-agent-x", "agent_image": "i", "streamed": true, "agent_args": ["x"]});
     for (template, _) in manifests::TEMPLATES {
         let objects = match *template {
             // A part of another one; the load's has a function of its own.
-            "haproxy.cfg.tera" | "harness.yaml" | "gateway-haproxy.yaml" | "hpa.yaml" => continue,
+            "haproxy.cfg.tera" | "harness.yaml" | "gateway-haproxy.yaml" | "hpa.yaml" | "vllm.yaml" | "weights.yaml" | "route.yaml" => {
+                continue;
+            }
             "adapter.yaml" => manifests::objects(&plan, template, adapter.clone()),
             "agent-pod.yaml" => manifests::objects(&plan, template, agent.clone()).map(|mut all| {
                 all.iter_mut().for_each(|o| manifests::own_by_run(o, run));
@@ -217,6 +227,12 @@ fn every_template() -> Vec<(String, Value)> {
         };
         add(template, objects.expect("it renders"));
     }
+    let mut gpu = plan.clone();
+    gpu.scenario = published();
+    add("vllm.yaml", llmd::vllm(&gpu).expect("it renders"));
+    add("weights.yaml", llmd::weights(&gpu).expect("it renders"));
+    add("claim", llmd::claim(&gpu).into_iter().collect());
+    add("route.yaml", llmd::route(&gpu).expect("it renders"));
     add("gateway-haproxy.yaml", manifests::gateway(&plan).expect("it renders"));
     add("hpa.yaml", manifests::hpa(&plan).expect("it renders"));
     add("harness.yaml", bench::load::job::harness(&plan, run, job).expect("it renders").objects);
@@ -254,7 +270,14 @@ fn names_outside_the_namespace_end_with_it() {
         outside += 1;
         assert!(text(&o, "/metadata/name").ends_with("-some-stack"), "{template}: {o}");
         let role = text(&o, "/roleRef/name");
-        assert!(role.is_empty() || role.starts_with("system:") || role.ends_with("-some-stack") || role.starts_with("extension-"), "{o}");
+        assert!(
+            role.is_empty()
+                || role.starts_with("system:")
+                || role == "cluster-monitoring-view"
+                || role.ends_with("-some-stack")
+                || role.starts_with("extension-"),
+            "{o}"
+        );
     }
-    assert_eq!(outside, 6, "ClusterRoles, their bindings, and a RoleBinding in kube-system");
+    assert_eq!(outside, 8, "ClusterRoles, their bindings, and a RoleBinding in kube-system");
 }

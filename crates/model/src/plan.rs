@@ -2,7 +2,7 @@
 
 use crate::names::{model_label, sha256_hex};
 use crate::profile::Profile;
-use crate::scenario::Scenario;
+use crate::scenario::{GatewayKind, Scenario};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -70,6 +70,21 @@ pub struct ClusterFacts {
     pub openshift: bool,
     /// Node name, architecture, and GPU product if it has one.
     pub nodes: Vec<NodeFact>,
+    /// GPU that the model servers are bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accelerator: Option<Accelerator>,
+}
+
+/// A GPU as nodes tell it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Accelerator {
+    /// Label of the nodes that have it.
+    pub label: String,
+    /// The label's value, e.g. `NVIDIA-H100-80GB-HBM3`.
+    pub product: String,
+    /// What people call it, e.g. `H100`.
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +94,21 @@ pub struct NodeFact {
     pub arch: String,
     pub os_image: String,
     pub gpu_product: Option<String>,
-    /// Allocatable `nvidia.com/gpu`.
+    /// Allocatable GPUs.
     pub gpus: u32,
+    /// Label that names the product, when it is another than `nvidia.com/gpu.product`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_label: Option<String>,
+    /// Memory of one GPU in MiB, by the label `nvidia.com/gpu.memory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_mib: Option<u64>,
+}
+
+impl NodeFact {
+    /// Label that names its GPU.
+    pub fn product_label(&self) -> &str {
+        self.gpu_label.as_deref().unwrap_or("nvidia.com/gpu.product")
+    }
 }
 
 /// Fully resolved: nothing left to decide.
@@ -131,6 +159,11 @@ impl Plan {
         &self.scenario.namespace
     }
 
+    /// By the facts of the cluster that it was made for.
+    pub fn on_openshift(&self) -> bool {
+        self.facts.as_ref().is_some_and(|f| f.openshift)
+    }
+
     /// llm-d-benchmark's label of the model; Deployment and Services are named after it.
     pub fn label(&self) -> String {
         model_label(&self.scenario.namespace, &self.scenario.model)
@@ -141,9 +174,29 @@ impl Plan {
         format!("{}-decode", self.label())
     }
 
-    /// Service that the load is sent to.
+    /// Service that the load is sent to. Istio adds the class to the Gateway's name.
     pub fn gateway_service(&self) -> String {
-        format!("{}-gateway", self.label())
+        let g = &self.scenario.gateway;
+        match g.kind {
+            GatewayKind::Istio => format!("{}-istio", g.name),
+            GatewayKind::Kgateway => g.name.clone(),
+            GatewayKind::Haproxy | GatewayKind::None => format!("{}-gateway", self.label()),
+        }
+    }
+
+    /// Helm release of the scheduler, and its InferencePool.
+    pub fn pool(&self) -> String {
+        format!("{}-gaie", self.label())
+    }
+
+    /// The scheduler's Deployment and Service, as its chart names them: 40 characters of the release.
+    pub fn picker(&self) -> String {
+        format!("{}-epp", self.pool().chars().take(40).collect::<String>())
+    }
+
+    /// Directory of the model below the weights' mount, as llm-d-benchmark lays it.
+    pub fn weights_path(&self) -> String {
+        format!("models/{}", self.scenario.model.rsplit(':').next().unwrap_or_default())
     }
 
     /// URL of the endpoint as seen from inside the cluster.

@@ -32,7 +32,7 @@ pub struct Scenario {
 }
 
 /// An image, and whether the published experiment names this very version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Image {
@@ -42,13 +42,14 @@ pub struct Image {
 }
 
 /// Where a version comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pinned {
     /// The published experiment names it.
     Published,
     /// It was not published; this one was chosen.
+    #[default]
     Chosen,
 }
 
@@ -71,6 +72,73 @@ pub struct ModelServer {
     /// Seconds a pod may take from scheduled to ready.
     pub start_timeout_s: u32,
     pub readiness_period_s: u32,
+    /// llm-d's routing sidecar before vLLM; only for `method: modelservice`.
+    #[serde(default)]
+    pub sidecar: Sidecar,
+    /// GPU that the pods are bound to: `auto` takes what the nodes' labels say, empty binds them to none, anything else is the
+    /// very value of such a label.
+    #[serde(default)]
+    pub accelerator: String,
+    #[serde(default)]
+    pub weights: Weights,
+    /// Is a stack refused for which there are too few GPUs, or too little memory?
+    #[serde(default)]
+    pub check_capacity: bool,
+    /// Kubernetes quantity of `/dev/shm`; empty leaves the runtime's own.
+    #[serde(default)]
+    pub shared_memory: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Sidecar {
+    pub enabled: bool,
+    pub image: Image,
+}
+
+/// Where vLLM has the model from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    pub source: WeightsSource,
+    /// Name of the PersistentVolumeClaim; made when there is none.
+    pub claim: String,
+    /// Kubernetes quantity of a claim that is made.
+    pub size: String,
+    /// Of a claim that is made; empty is the cluster's default.
+    pub storage_class: String,
+    /// `ReadWriteMany`, unless one node has all replicas.
+    pub access_mode: String,
+    /// Seconds that the download may take.
+    pub download_timeout_s: u32,
+    /// Secret with the Hub's token under key `HF_TOKEN`; made from the environment's `HF_TOKEN` when there is none.
+    pub token_secret: String,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            source: WeightsSource::Hub,
+            claim: String::new(),
+            size: String::new(),
+            storage_class: String::new(),
+            access_mode: String::new(),
+            download_timeout_s: 2400,
+            token_secret: String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum WeightsSource {
+    /// Downloaded once by a Job into a PersistentVolumeClaim that all replicas mount.
+    Pvc,
+    /// Every pod downloads them for itself.
+    Hub,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +147,19 @@ pub struct ModelServer {
 pub enum Method {
     /// llm-d-inference-sim as a plain Deployment; no GPU, no gateway, no scheduler.
     Simulator,
-    /// vLLM as the llm-d modelservice chart deploys it.
+    /// vLLM with llm-d's names, labels, ports and routing sidecar, as the llm-d modelservice chart deploys it.
     Modelservice,
+    /// vLLM alone, without a sidecar.
+    Standalone,
+    /// A Deployment of the plan's name that somebody made; bench makes none, and scales it.
+    Existing,
+}
+
+impl Method {
+    /// Does bench make the Deployment, with vLLM in it?
+    pub fn is_vllm(self) -> bool {
+        matches!(self, Self::Modelservice | Self::Standalone)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +183,55 @@ pub struct Gateway {
     pub port: u16,
     /// HAProxy's `balance` word; only for `kind: haproxy`.
     pub balance: String,
+    /// Name of the Gateway; only for Gateway API's kinds, as all that follows.
+    #[serde(default)]
+    pub name: String,
+    /// Type of the Gateway's Service: `ClusterIP`, `NodePort` or `LoadBalancer`.
+    #[serde(default)]
+    pub service_type: String,
+    /// Of the proxy.
+    #[serde(default)]
+    pub log_level: String,
+    /// Of the proxy.
+    #[serde(default)]
+    pub resources: Resources,
+    #[serde(default)]
+    pub control_plane: ControlPlane,
+    /// CRDs of the Gateway API.
+    #[serde(default)]
+    pub api: CrdBundle,
+    /// CRDs of the Gateway API's inference extension.
+    #[serde(default)]
+    pub inference_api: CrdBundle,
+}
+
+/// What carries a Gateway out: Istio or kgateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ControlPlane {
+    /// `auto`: one of this very version is used, none is installed, another version is refused; `existing`: whatever version.
+    pub mode: Provision,
+    pub version: String,
+    pub namespace: String,
+    /// Repository (`https://…`, `oci://…`) or local directory with its charts.
+    pub charts: String,
+}
+
+impl Default for ControlPlane {
+    fn default() -> Self {
+        Self { mode: Provision::Existing, version: String::new(), namespace: String::new(), charts: String::new() }
+    }
+}
+
+/// A set of CRDs of one version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CrdBundle {
+    pub version: String,
+    /// Directory, local or behind `https://`, with a file `GROUP_PLURAL.yaml` a CRD; `{version}` stands for the version.
+    pub crds: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +242,17 @@ pub enum GatewayKind {
     Haproxy,
     /// Gateway API on Istio with llm-d's endpoint picker.
     Istio,
+    /// Gateway API on kgateway with llm-d's endpoint picker.
+    Kgateway,
+    /// A Service straight on the model servers.
+    None,
+}
+
+impl GatewayKind {
+    /// Is it a Gateway of the Gateway API?
+    pub fn is_gateway_api(self) -> bool {
+        matches!(self, Self::Istio | Self::Kgateway)
+    }
 }
 
 /// llm-d's inference scheduler (endpoint picker). Only used behind a Gateway API gateway.
@@ -125,6 +264,12 @@ pub struct Scheduler {
     pub image: Image,
     pub chart: String,
     pub chart_version: String,
+    /// An EndpointPickerConfig in YAML; empty: the chart's own.
+    #[serde(default)]
+    pub plugins: String,
+    /// A ServiceMonitor of its metrics, with a token to read them.
+    #[serde(default)]
+    pub monitoring: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +280,33 @@ pub struct Monitoring {
     pub pod_monitor: PodMonitor,
     /// Seconds between two scrapes of a model server; used for bench's own PodMonitor and to judge gaps.
     pub scrape_interval_s: u32,
+    #[serde(default)]
+    pub stack: MonitoringStack,
+}
+
+/// A Prometheus of bench's own where there is none: kube-prometheus-stack, or OpenShift's user-workload monitoring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MonitoringStack {
+    /// `auto`: installed (OpenShift: switched on) when there is none; `existing`: never.
+    pub mode: Provision,
+    pub release: String,
+    pub namespace: String,
+    pub chart: String,
+    pub chart_version: String,
+}
+
+impl Default for MonitoringStack {
+    fn default() -> Self {
+        Self {
+            mode: Provision::Existing,
+            release: String::new(),
+            namespace: String::new(),
+            chart: String::new(),
+            chart_version: String::new(),
+        }
+    }
 }
 
 /// Where Prometheus answers. `auto` discovers: the `Prometheus` objects of the cluster and their Services.
@@ -197,7 +369,7 @@ pub struct Wva {
     pub image: Image,
     /// Seconds between two decisions (GLOBAL_OPT_INTERVAL).
     pub interval_s: u32,
-    /// Value of the VariantAutoscaling's accelerator label; at least two characters.
+    /// Value of the VariantAutoscaling's accelerator label, at least two characters; `auto` is the GPU that was found.
     pub accelerator: String,
     pub variant_cost: String,
     pub thresholds: Thresholds,

@@ -175,7 +175,7 @@ fn arms_without_an_autoscaler() {
 fn what_the_cluster_is_known_to_be_counts() {
     let mut p = published(Arm::Hpa);
     let node = |gpus| NodeFact { gpu_product: Some("NVIDIA-L40S".into()), gpus, ..NodeFact::default() };
-    p.facts = Some(ClusterFacts { kubernetes: "v1.32.9".into(), openshift: false, nodes: vec![node(4), node(3)] });
+    p.facts = Some(ClusterFacts { kubernetes: "v1.32.9".into(), openshift: false, nodes: vec![node(4), node(3)], accelerator: None });
     let e = made(&p);
     assert_eq!(e.fleet.capacity, Some(7));
     assert!(matches!(e.autoscaler, Autoscaler::Hpa(HpaArm { controller: HpaLoop { new_tolerance_code: false, .. }, .. })));

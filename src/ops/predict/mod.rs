@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use assumptions::assumptions;
 pub use experiment::experiment;
+pub use server::kv_tokens;
 
 /// What the command line says about the simulation itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

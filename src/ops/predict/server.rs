@@ -235,6 +235,22 @@ fn from_us(us: f64) -> Ps {
     from_ms(us / 1000.0)
 }
 
+/// Tokens that one replica's KV cache holds, by the coefficients of its model and card; `None` where there are none.
+pub fn kv_tokens(lookup: &crate::config::Lookup, plan: &Plan) -> Option<u64> {
+    let c = crate::config::coefficients::load(lookup, crate::config::coefficients::DEFAULT).ok()?.coefficients;
+    let Ok(Found::Engine(e)) = find(plan, &c) else { return None };
+    let args = Arguments::new(&plan.scenario.model_server.args);
+    let block = args.count("block-size", e.defaults.block_size).ok()?;
+    let share = |v: &str| v.parse::<f64>().ok().filter(|u| *u > 0.0 && *u <= 1.0);
+    let utilization = args.value("gpu-memory-utilization", e.defaults.gpu_memory_utilization, "a number between 0 and 1", share).ok()?;
+    Some(
+        match args.count("num-gpu-blocks-override", 0).ok()? {
+            0 => kv_blocks(&e.kv_cache, utilization, block),
+            n => n.into(),
+        } * u64::from(block),
+    )
+}
+
 /// Whole blocks of the memory that is left.
 fn kv_blocks(kv: &KvCache, utilization: f64, block_size: u32) -> u64 {
     const KIB_PER_GIB: f64 = 1_048_576.0;

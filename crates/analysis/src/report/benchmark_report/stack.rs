@@ -32,7 +32,7 @@ pub(super) fn components(m: &Material<'_>, w: &RateWindow) -> Value {
         Method::Simulator => {
             generic("vllm", &s.model_server.image.name, json!({"role": "decode", "replicas": replicas, "model": {"name": s.model}}))
         }
-        Method::Modelservice => {
+        Method::Modelservice | Method::Standalone | Method::Existing => {
             let (tool, tool_version) = image("vllm", &s.model_server.image.name);
             let gpu = m.run.nodes.iter().find_map(|n| n.gpu_product.clone()).unwrap_or_else(|| s.wva.accelerator.clone());
             let tp = args.get("--tensor-parallel-size").and_then(|v| v.as_str()?.parse::<u32>().ok()).unwrap_or(1).max(1);
@@ -43,7 +43,12 @@ pub(super) fn components(m: &Material<'_>, w: &RateWindow) -> Value {
             })
         }
     };
-    let kind = if s.gateway.kind == GatewayKind::Haproxy { "haproxy" } else { "istio" };
+    let kind = match s.gateway.kind {
+        GatewayKind::Haproxy => "haproxy",
+        GatewayKind::Istio => "istio",
+        GatewayKind::Kgateway => "kgateway",
+        GatewayKind::None => "none",
+    };
     let mut all = vec![
         component(ENGINE, &h.stack, engine, native),
         component("gateway", &h.stack, generic(kind, &s.gateway.image.name, json!({})), json!({"config": s.gateway})),
