@@ -4,6 +4,7 @@ use super::{ClusterError, Outside};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What an installation did.
@@ -32,8 +33,10 @@ pub struct Release {
 pub struct Chart<'a> {
     pub release: &'a str,
     pub namespace: &'a str,
-    /// `oci://…`, a local directory or archive.
+    /// `oci://…`, a local directory or archive, or a name in `repository`.
     pub reference: &'a str,
+    /// `https://…`; empty for the others.
+    pub repository: &'a str,
     /// Ignored by helm for local charts.
     pub version: &'a str,
     pub values: &'a Value,
@@ -137,13 +140,14 @@ impl Helm {
     /// Installs or upgrades, unless version and values are already so.
     pub async fn install(&self, chart: &Chart<'_>) -> Result<HelmOutcome, ClusterError> {
         let found = self.find(chart.release).await?.into_iter().find(|r| r.namespace == chart.namespace);
+        let is_remote = chart.reference.contains("://") || !chart.repository.is_empty();
         let mut outcome = HelmOutcome::Installed;
         if let Some(r) = &found {
             if r.status.starts_with("pending") || r.status == "uninstalling" {
                 self.uninstall(chart.release, chart.namespace).await?;
                 outcome = HelmOutcome::Repaired;
             } else {
-                let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !chart.reference.contains("://");
+                let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !is_remote;
                 let same =
                     same_version && r.status == "deployed" && same(&self.values(chart.release, chart.namespace).await?, chart.values);
                 if same {
@@ -153,7 +157,9 @@ impl Helm {
             }
         }
         // Values go by file: they may be long, and a command line is seen by everybody on the machine.
-        let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{}.json", chart.release, std::process::id()));
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let (process, n) = (std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
+        let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{process}-{n}.json", chart.release));
         write_private(&file, &chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
         let path = file.to_string_lossy();
         let mut args = vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path];
@@ -162,7 +168,10 @@ impl Helm {
         if !labels.is_empty() {
             args.extend(["--labels", &labels]);
         }
-        if chart.reference.contains("://") {
+        if !chart.repository.is_empty() {
+            args.extend(["--repo", chart.repository]);
+        }
+        if is_remote {
             args.extend(["--version", chart.version]);
             // A registry on this machine is a test's; it has no certificate.
             if chart.reference.starts_with("oci://127.0.0.1") || chart.reference.starts_with("oci://localhost") {

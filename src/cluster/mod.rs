@@ -12,6 +12,7 @@ mod outside;
 mod proxy;
 mod reasons;
 mod wait;
+mod web;
 
 pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
@@ -22,6 +23,7 @@ pub use outside::Outside;
 pub use proxy::ServicePort;
 pub use reasons::{explain, is_hopeless, pod_reasons};
 pub use wait::{Poll, wait_for};
+pub use web::Page;
 
 use http::Request;
 use kube::{Client, config::KubeConfigOptions};

@@ -17,6 +17,11 @@ pub struct ServicePort {
 }
 
 impl ServicePort {
+    /// For programs inside the cluster.
+    pub fn url(&self) -> String {
+        format!("{}://{}.{}.svc.cluster.local:{}", self.scheme, self.service, self.namespace, self.port)
+    }
+
     fn path(&self, rest: &str) -> String {
         format!("/api/v1/namespaces/{}/services/{}:{}:{}/proxy{rest}", self.namespace, self.scheme, self.service, self.port)
     }

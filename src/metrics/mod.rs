@@ -1,19 +1,29 @@
 //! Prometheus: where it is, what it says now, and the raw samples of a window. No analysis.
 
+mod thanos;
+
+pub use thanos::{inside as thanos, valid as token_life};
+
 use crate::cluster::{Cluster, ClusterError, Ref, ServicePort, text_at, urlencode};
 use crate::failure::Failure;
 use bench_model::exit::Exit;
+use bench_model::plan::Plan;
 use bench_model::scenario::PrometheusRef;
 use bench_model::tables::Series;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A Prometheus inside the cluster.
 #[derive(Debug, Clone)]
 pub struct Prometheus {
+    /// As programs inside the cluster reach it.
     pub at: ServicePort,
+    /// As bench reaches it, when that is not through the API server's proxy.
+    door: Option<Arc<thanos::Door>>,
+    /// Namespace of the stack that asks.
+    stack: String,
 }
 
 /// One series of an instant query.
@@ -57,8 +67,29 @@ pub struct Raw {
 }
 
 impl Prometheus {
-    /// Finds it: where the scenario says, or behind the Services beside the cluster's `Prometheus` objects.
-    pub async fn discover(cluster: &Cluster, wanted: &PrometheusRef) -> anyhow::Result<Self> {
+    /// Finds it: where the scenario says, on OpenShift its Thanos querier, or behind the Services beside the cluster's
+    /// `Prometheus` objects.
+    pub async fn discover(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
+        let wanted = &plan.scenario.monitoring.prometheus;
+        let anywhere = wanted.namespace == "auto" && wanted.service == "auto";
+        if !(anywhere && plan.on_openshift()) {
+            return Self::behind_proxy(cluster, wanted, plan.namespace()).await;
+        }
+        let door = Arc::new(thanos::Door::find(cluster, plan.namespace()).await?);
+        let found = Self { at: thanos::inside(), door: Some(door), stack: plan.namespace().into() };
+        match found.query(cluster, "time()").await {
+            Ok(_) => Ok(found),
+            Err(e) => Err(Failure::new(Exit::Cluster, format!("the Thanos querier does not answer: {e}"))
+                .hint(format!(
+                    "ServiceAccount {} of namespace {} asks it, bound to ClusterRole cluster-monitoring-view: bench standup makes both",
+                    crate::config::manifests::METRICS_ACCOUNT,
+                    plan.namespace()
+                ))
+                .into()),
+        }
+    }
+
+    async fn behind_proxy(cluster: &Cluster, wanted: &PrometheusRef, stack: &str) -> anyhow::Result<Self> {
         let mut candidates = vec![];
         let explicit = wanted.namespace != "auto" && wanted.service != "auto";
         if explicit {
@@ -92,7 +123,7 @@ impl Prometheus {
         let mut tried = vec![];
         for (namespace, service) in candidates {
             let at = ServicePort { namespace, service, port: wanted.port, scheme: wanted.scheme.clone() };
-            let prometheus = Self { at };
+            let prometheus = Self { at, door: None, stack: stack.into() };
             match prometheus.query(cluster, "time()").await {
                 Ok(_) => return Ok(prometheus),
                 Err(e) => tried.push(format!("{}: {e}", prometheus.url())),
@@ -110,7 +141,19 @@ impl Prometheus {
 
     /// URL for programs inside the cluster.
     pub fn url(&self) -> String {
-        format!("{}://{}.{}.svc.cluster.local:{}", self.at.scheme, self.at.service, self.at.namespace, self.at.port)
+        self.at.url()
+    }
+
+    /// Must whoever asks it show a token?
+    pub fn wants_token(&self) -> bool {
+        self.door.is_some()
+    }
+
+    async fn get(&self, cluster: &Cluster, path: &str) -> Result<Value, ClusterError> {
+        match &self.door {
+            Some(door) => door.get(cluster, path).await,
+            None => cluster.proxy_get(&self.at, path).await,
+        }
     }
 
     /// PEM of what its certificate can be checked against: the CA of the web TLS Secret, else the certificate itself
@@ -118,6 +161,9 @@ impl Prometheus {
     pub async fn ca(&self, cluster: &Cluster) -> anyhow::Result<String> {
         if self.at.scheme != "https" {
             return Ok(String::new());
+        }
+        if self.door.is_some() {
+            return thanos::ca(cluster, &self.stack).await;
         }
         let objects = cluster.list("Prometheus", Some(&self.at.namespace), "").await?;
         for o in objects {
@@ -157,7 +203,7 @@ impl Prometheus {
     /// Names of all metrics with a sample in ]from, to] (seconds since the epoch), sorted.
     pub async fn names(&self, cluster: &Cluster, selector: &str, from: f64, to: f64, p: &Patience) -> Result<Vec<String>, ClusterError> {
         let path = format!("/api/v1/label/__name__/values?match[]={}&start={from:.3}&end={to:.3}", urlencode(selector));
-        let answer = patiently(p, async || cluster.proxy_get(&self.at, &path).await).await?;
+        let answer = patiently(p, async || self.get(cluster, &path).await).await?;
         let mut names: Vec<String> =
             answer["data"].as_array().into_iter().flatten().filter_map(Value::as_str).map(ToString::to_string).collect();
         names.sort();
@@ -204,7 +250,7 @@ impl Prometheus {
         if let Some(t) = time {
             path.push_str(&format!("&time={t:.3}"));
         }
-        let mut answer = cluster.proxy_get(&self.at, &path).await?;
+        let mut answer = self.get(cluster, &path).await?;
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
 }
