@@ -3,7 +3,7 @@
 use super::disk;
 use crate::cluster::{Cluster, Container, items_at, text_at};
 use crate::metrics::{Patience, Prometheus};
-use crate::steps::{Ctx, model_server, wva};
+use crate::steps::{Ctx, gateway, model_server, scheduler, wva};
 use anyhow::Context;
 use bench_analysis::ingest::openmetrics;
 use bench_model::run::{ClockSample, files};
@@ -153,15 +153,19 @@ fn interval(up: &[Series]) -> Option<f64> {
     steps.get(steps.len() / 2).copied()
 }
 
-/// Logs of model servers, gateway and WVA's controller, bounded. Gives what could not be read.
+/// Logs of model servers, gateway, scheduler and WVA's controller, bounded. Gives what could not be read.
 ///
 /// # Errors
 /// When the disk is full.
 pub async fn logs(ctx: &Ctx, dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut missing = vec![];
     let ns = ctx.namespace().to_string();
-    let mut sources =
-        vec![(ns.clone(), model_server::selector(ctx)), (ns, format!("app.kubernetes.io/name={}", ctx.plan.gateway_service()))];
+    let mut selectors = vec![model_server::selector(ctx)];
+    selectors.extend(gateway::selector(ctx));
+    if ctx.plan.scenario.scheduler.enabled {
+        selectors.push(scheduler::selector(ctx));
+    }
+    let mut sources: Vec<(String, String)> = selectors.into_iter().map(|s| (ns.clone(), s)).collect();
     match wva::controller_pods(ctx).await {
         Ok(found) => sources.extend(found.map(|(ns, selector)| (ns, selector.to_string()))),
         Err(e) => missing.push(format!("WVA's log: {e:#}")),

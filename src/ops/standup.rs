@@ -1,8 +1,11 @@
 //! Stands a stack up under an arm. Standing up again changes nothing.
 
-use super::Session;
 use super::drive::{Driver, drive};
-use crate::steps::{Ctx, adapter, arm, gateway, model_server, monitoring, namespace, others, owner, record};
+use super::{Session, capacity};
+use crate::steps::{
+    Ctx, adapter, arm, control_plane, crds, gateway, model_server, monitoring, monitoring_stack, namespace, others, owner, record,
+    scheduler, weights,
+};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 use serde_json::Value;
@@ -29,14 +32,13 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     let ctx = &d.ctx;
     // What is refused leaves no namespace behind; whatever comes while it is made is seen under the lease.
     refuse(ctx).await?;
+    capacity::require(&ctx.cluster, &ctx.plan).await?;
     ctx.step("namespace", ctx.namespace(), namespace::ensure(ctx)).await?;
     d.lease().await?;
     refuse(ctx).await?;
     d.begin();
     ctx.step("record", "the stack's record in the cluster", record::write(ctx, record::STANDING_UP)).await?;
-    ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(ctx)).await?;
-    ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(ctx)).await?;
-    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(90))).await?;
+    serving(ctx).await?;
     ctx.step("recorder-rights", "read-only ServiceAccount of the recorder", async {
         let t = ctx.apply_all(crate::config::manifests::objects(&ctx.plan, "agent-rbac.yaml", Value::Null)?).await?;
         Ok(((), t.to_string()))
@@ -48,4 +50,31 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     }
     arm::ensure(ctx, &prometheus).await?;
     ctx.step("record", "the stack is up", record::write(ctx, record::UP)).await
+}
+
+/// Everything between a request and its answer, and what it stands on: the slow last, so that what fails fails early.
+async fn serving(ctx: &Ctx) -> anyhow::Result<()> {
+    let s = &ctx.plan.scenario;
+    let gateway_api = s.gateway.kind.is_gateway_api();
+    ctx.step("monitoring-stack", "a Prometheus, and that it may be asked", monitoring_stack::ensure(ctx)).await?;
+    if gateway_api {
+        ctx.step("crds", "Gateway API and its inference extension", crds::ensure(ctx)).await?;
+        ctx.step("control-plane", "what carries the Gateway out", control_plane::ensure(ctx)).await?;
+    }
+    if s.model_server.method.is_vllm() {
+        ctx.step("token", "the Hub's token", weights::token(ctx)).await?;
+        ctx.step("weights", &s.model, weights::ensure(ctx)).await?;
+    }
+    if gateway_api {
+        ctx.step("gateway", &s.gateway.name, gateway::ensure(ctx)).await?;
+        if s.scheduler.enabled {
+            ctx.step("scheduler", &ctx.plan.pool(), scheduler::ensure(ctx)).await?;
+        }
+        ctx.step("route", &ctx.plan.label(), scheduler::route(ctx)).await?;
+    }
+    ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(ctx)).await?;
+    if !gateway_api {
+        ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(ctx)).await?;
+    }
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(if gateway_api { 180 } else { 90 }))).await
 }

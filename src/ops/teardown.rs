@@ -5,7 +5,7 @@ use super::drive::{Driver, drive};
 use crate::cluster::{ClusterError, Ref};
 use crate::failure::Failure;
 use crate::steps::owned::{self, Object};
-use crate::steps::{Ctx, adapter, hand_over, marks, namespace, owner, record, stuck, wva};
+use crate::steps::{Ctx, adapter, hand_over, marks, model_server, monitoring_stack, namespace, owner, record, scheduler, stuck, wva};
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
@@ -69,13 +69,31 @@ pub async fn sweep(ctx: &Ctx) -> anyhow::Result<usize> {
         Ok(((), if done.is_empty() { "nothing of bench's in somebody's adapter".into() } else { done.join("; ") }))
     });
     let adapter_done = s.note("adapter", &adapter.await);
-    let restored = wva_done && adapter_done;
+    let scheduler = ctx.step("scheduler", "inferencepool chart, somebody's replicas", async {
+        let mut done = scheduler::remove(ctx).await?;
+        done.extend(model_server::restore(ctx).await?);
+        Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
+    });
+    let scheduler_done = s.note("scheduler", &scheduler.await);
     // Marks are what is put back by; what was to be handed over is still another stack's need.
     let keep = |o: &Object| {
         let outside = o.at.namespace.as_deref() != Some(ctx.namespace());
-        (!restored && o.at.name.starts_with(marks::PREFIX)) || (!adapter_done && outside)
+        o.at.name.starts_with(marks::PREFIX) || (!adapter_done && outside) || monitoring_stack::is_part(o)
     };
     s.remove("objects", "everything labelled", |o| !stays(ctx, o) && !keep(o)).await?;
+    // What the objects stood on, once they are gone.
+    let below = ctx.step("cluster-part", "control plane, CRDs, monitoring", async {
+        let mut done = scheduler::remove_below(ctx).await?;
+        done.extend(monitoring_stack::remove(ctx).await?);
+        Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
+    });
+    let below_done = s.note("cluster-part", &below.await);
+    let restored = wva_done && adapter_done && scheduler_done && below_done;
+    let keep = |o: &Object| {
+        let outside = o.at.namespace.as_deref() != Some(ctx.namespace());
+        (!restored && o.at.name.starts_with(marks::PREFIX)) || (!adapter_done && outside) || (!below_done && monitoring_stack::is_part(o))
+    };
+    s.remove("marks", "what was kept to undo it all", |o| !stays(ctx, o) && !keep(o)).await?;
     let left = s.left().await;
     if left.is_empty() {
         s.namespaces().await?;

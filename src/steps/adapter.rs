@@ -103,6 +103,7 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus, api: Option<&Value>) -> any
     let extra = json!({
         "rules": rules, "rules_sum": &sum[..16], "suffix": suffix,
         "prometheus_url": prometheus.url(), "prometheus_ca": prometheus.ca(&ctx.cluster).await?,
+        "wants_token": prometheus.wants_token(),
     });
     let tally = ctx.apply_all(manifests::objects(&ctx.plan, "adapter.yaml", extra)?).await?;
     deployment_ready(ctx, ns, "prometheus-adapter").await?;

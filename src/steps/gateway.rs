@@ -2,24 +2,59 @@
 
 use super::Ctx;
 use super::deployment::{self, Wanted};
-use crate::cluster::{Poll, Ref, ServicePort, wait_for};
+use crate::cluster::{Poll, Ref, ServicePort, items_at, text_at, wait_for};
 use crate::config::manifests;
 use crate::failure::Failure;
 use bench_model::exit::Exit;
+use bench_model::scenario::GatewayKind;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
     let tally = ctx.apply_all(manifests::gateway(&ctx.plan)?).await?;
     let name = ctx.plan.gateway_service();
-    let wanted = Wanted {
-        what: &format!("gateway {name}"),
-        replicas: None,
-        limit: ctx.limit(120),
-        remedy: Some("another image: --set gateway.image.name=REGISTRY/haproxy:TAG"),
+    let g = &ctx.plan.scenario.gateway;
+    match g.kind {
+        GatewayKind::None => return Ok(((), tally.to_string())),
+        GatewayKind::Istio | GatewayKind::Kgateway => programmed(ctx).await?,
+        GatewayKind::Haproxy => {}
+    }
+    let remedy = match g.kind {
+        GatewayKind::Haproxy => "another image: --set gateway.image.name=REGISTRY/haproxy:TAG",
+        _ => "its image is the control plane's; its size is gateway.resources",
     };
+    // A Gateway's Deployment is called as its Service.
+    let wanted = Wanted { what: &format!("gateway {name}"), replicas: None, limit: ctx.limit(120), remedy: Some(remedy) };
     deployment::settle(ctx, &Ref::new("Deployment", ctx.namespace(), &name), &wanted).await?;
     Ok(((), tally.to_string()))
+}
+
+/// Waits until the control plane has made a proxy for the Gateway.
+async fn programmed(ctx: &Ctx) -> anyhow::Result<()> {
+    let r = Ref::new("Gateway", ctx.namespace(), &ctx.plan.scenario.gateway.name);
+    wait_for(&format!("{r} to be programmed"), ctx.limit(180), Duration::from_millis(500), async || {
+        let Some(o) = ctx.cluster.get(&r).await? else { return Ok(Poll::Not("it is gone".into())) };
+        let condition = |kind: &str| items_at(&o, "/status/conditions").find(|c| c["type"] == kind);
+        Ok(match (condition("Accepted"), condition("Programmed")) {
+            (_, Some(c)) if c["status"] == "True" && c.get("observedGeneration").is_none_or(|g| *g == o["metadata"]["generation"]) => {
+                Poll::Done(())
+            }
+            (Some(c), _) if c["status"] == "False" => Poll::Not(format!("it is not accepted: {}", text_at(c, "/message"))),
+            (_, Some(c)) => Poll::Not(format!("it is not programmed: {}", text_at(c, "/message"))),
+            (_, None) => Poll::Not("its control plane has not looked at it yet".into()),
+        })
+    })
+    .await
+}
+
+/// Selector of the gateway's pods; `None` where there is no gateway.
+pub fn selector(ctx: &Ctx) -> Option<String> {
+    let g = &ctx.plan.scenario.gateway;
+    match g.kind {
+        GatewayKind::Haproxy => Some(format!("app.kubernetes.io/name={}", ctx.plan.gateway_service())),
+        GatewayKind::Istio | GatewayKind::Kgateway => Some(format!("gateway.networking.k8s.io/gateway-name={}", g.name)),
+        GatewayKind::None => None,
+    }
 }
 
 /// The endpoint as reached through the API server.

@@ -3,6 +3,7 @@
 
 use super::marks::{self, Mark};
 use super::owned::{self, Object};
+use super::release::Part;
 use super::{Ctx, adapter, is_ours, label, record, wva};
 use crate::cluster::{Ref, Release};
 use crate::config::manifests::labels;
@@ -52,8 +53,14 @@ pub async fn adapter(ctx: &Ctx) -> anyhow::Result<Option<String>> {
         return Err(refuse_inside(ctx, "the adapter", &heir));
     }
     let found = owned::of_stack(&ctx.cluster, ctx.namespace()).await;
-    // Nothing else of a stack lies outside its namespace.
-    let outside = |o: &&Object| o.at.namespace.as_deref() != Some(ctx.namespace()) && !o.is_helms() && o.at != r;
+    // Of what else lies outside the stack's namespace, nothing is the adapter's.
+    let outside = |o: &&Object| {
+        let named = ["llmd-bench-adapter-", "llmd-bench-external-metrics-"].iter().any(|p| o.at.name.starts_with(p));
+        o.at.namespace.as_deref() != Some(ctx.namespace())
+            && !o.is_helms()
+            && o.at != r
+            && (named || o.at.namespace.as_deref() == Some(namespace))
+    };
     let mut moved = 0;
     for o in found.objects.iter().filter(outside) {
         relabel(ctx, &o.at, &heir).await?;
@@ -69,21 +76,42 @@ pub async fn adapter(ctx: &Ctx) -> anyhow::Result<Option<String>> {
 
 /// The release of WVA that this stack installed.
 pub async fn wva(ctx: &Ctx, r: &Release) -> anyhow::Result<Option<String>> {
-    let Some(heir) = heir(ctx, wva::USED, |m| m.before == r.namespace, &[]).await? else { return Ok(None) };
-    if r.namespace == ctx.namespace() {
-        return Err(refuse_inside(ctx, "WVA", &heir));
+    let part = Part { installed: wva::INSTALLED, used: wva::USED };
+    let mine = Mark {
+        stack: ctx.namespace().into(),
+        object: Ref::new("Namespace", "", &r.namespace).to_string(),
+        key: r.name.clone(),
+        before: r.namespace.clone(),
+        ours: vec![],
+    };
+    releases(ctx, part, &mine, &[&r.name]).await
+}
+
+/// Releases that this stack installed and another one uses.
+pub async fn releases(ctx: &Ctx, part: Part, mine: &Mark, names: &[&str]) -> anyhow::Result<Option<String>> {
+    let place = &mine.before;
+    let Some(heir) = heir(ctx, part.used, |m| m.before == *place, &[]).await? else { return Ok(None) };
+    let what = names.join(", ");
+    if place == ctx.namespace() {
+        return Err(refuse_inside(ctx, &format!("helm release {what}"), &heir));
     }
-    let secrets = ctx.cluster.list("Secret", Some(&r.namespace), &format!("owner=helm,name={}", r.name)).await?;
-    for s in secrets.iter().filter(|s| is_ours(s, ctx.namespace())) {
-        relabel(ctx, &Ref::new("Secret", &r.namespace, s.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()), &heir)
-            .await?;
+    for name in names {
+        let secrets = ctx.cluster.list("Secret", Some(place), &format!("owner=helm,name={name}")).await?;
+        for s in secrets.iter().filter(|s| is_ours(s, ctx.namespace())) {
+            relabel(ctx, &Ref::new("Secret", place, s.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()), &heir)
+                .await?;
+        }
     }
-    let namespace = Ref::new("Namespace", "", &r.namespace);
+    let namespace = Ref::new("Namespace", "", place);
     if ctx.cluster.get(&namespace).await?.is_some_and(|o| is_ours(&o, ctx.namespace())) {
         relabel(ctx, &namespace, &heir).await?;
     }
+    // What else of this stack lies in a namespace that is the heir's now.
+    let found = owned::of_stack(&ctx.cluster, ctx.namespace()).await;
+    for o in found.objects.iter().filter(|o| o.at.namespace.as_deref() == Some(place) && !o.is_helms() && !o.is_child()) {
+        relabel(ctx, &o.at, &heir).await?;
+    }
     // The heir's mark makes it the one that uninstalls; it comes last, for a second try.
-    let mark = Mark { stack: heir.clone(), object: namespace.to_string(), key: r.name.clone(), before: r.namespace.clone(), ours: vec![] };
-    marks::create(&ctx.cluster, wva::INSTALLED, &mark).await?;
-    Ok(Some(format!("stack {heir} uses release {} of {}: handed over to it", r.name, r.namespace)))
+    marks::create(&ctx.cluster, part.installed, &Mark { stack: heir.clone(), ..mine.clone() }).await?;
+    Ok(Some(format!("stack {heir} uses release {what} of {place}: handed over to it")))
 }

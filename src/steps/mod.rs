@@ -5,6 +5,8 @@
 pub mod adapter;
 mod adapter_rules;
 pub mod arm;
+pub mod control_plane;
+pub mod crds;
 pub mod deployment;
 pub mod gateway;
 pub mod hand_over;
@@ -13,13 +15,18 @@ pub mod lease;
 pub mod marks;
 pub mod model_server;
 pub mod monitoring;
+pub mod monitoring_stack;
 pub mod namespace;
 pub mod others;
 pub mod owned;
 pub mod owner;
 pub mod record;
+pub mod release;
 pub mod run_record;
+pub mod scheduler;
 pub mod stuck;
+pub mod user_workload;
+pub mod weights;
 pub mod wva;
 
 use crate::cluster::{Applied, Cluster, ClusterError, Ref, explain};

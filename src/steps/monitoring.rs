@@ -13,7 +13,7 @@ use std::time::Duration;
 const PROBE: &str = "vllm:num_requests_running";
 
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
-    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
     let monitor = Ref::new("PodMonitor", ctx.namespace(), &ctx.plan.deployment());
     let how = ctx.plan.scenario.monitoring.pod_monitor;
     let mut said = "scraped already".to_string();

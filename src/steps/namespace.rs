@@ -39,21 +39,27 @@ pub async fn ensure_named(ctx: &Ctx, name: &str) -> anyhow::Result<((), String)>
 
 /// What somebody else keeps in a namespace; what every namespace has by itself does not count.
 ///
-/// A PersistentVolumeClaim always counts, whatever its labels: it holds data, and bench makes none.
+/// A PersistentVolumeClaim always counts, whatever its labels: it holds data, such as a model that took an hour to load.
 pub async fn strangers(ctx: &Ctx, name: &str) -> anyhow::Result<Vec<String>> {
     let mut out = vec![];
+    let istio = &ctx.plan.scenario.gateway.control_plane.namespace;
     for kind in ["Deployment", "StatefulSet", "Job", "Pod", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim"] {
         for o in ctx.cluster.list(kind, Some(name), "").await? {
             let object = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            let own = kind != "PersistentVolumeClaim" && super::label(&o, labels::MANAGED_BY) == Some(labels::BENCH);
+            let mine = super::label(&o, labels::MANAGED_BY) == Some(labels::BENCH);
+            let own = kind != "PersistentVolumeClaim" && mine;
             // What a controller made goes with what it was made from, which counts itself.
             let child = o.pointer("/metadata/ownerReferences").is_some();
-            let usual =
-                matches!(object, "kube-root-ca.crt" | "openshift-service-ca.crt") || o["type"] == "kubernetes.io/service-account-token";
+            // By Istio's control plane in every namespace, and for itself.
+            let istios = super::label(&o, "istio.io/config") == Some("true")
+                || (name == istio && (object.starts_with("istio-") && matches!(kind, "ConfigMap" | "Secret")));
+            let usual = istios
+                || matches!(object, "kube-root-ca.crt" | "openshift-service-ca.crt")
+                || o["type"] == "kubernetes.io/service-account-token";
             let leaving = o.pointer("/metadata/deletionTimestamp").is_some();
             // Secrets that OpenShift gives every ServiceAccount.
             if !own && !child && !usual && !leaving && !object.contains("-dockercfg-") {
-                out.push(format!("{kind} {object}"));
+                out.push(format!("{kind} {object}{}", if mine { ", which bench made" } else { "" }));
             }
         }
     }
@@ -71,7 +77,7 @@ pub async fn remove(ctx: &Ctx, name: &str) -> anyhow::Result<Option<String>> {
     let Some(object) = found.filter(|o| is_ours(o, ctx.namespace())) else { return Ok(None) };
     let strangers = strangers(ctx, name).await?;
     if !strangers.is_empty() {
-        ctx.report.warn(format!("namespace {name} is kept, somebody else put things into it: {}", strangers.join(", ")));
+        ctx.report.warn(format!("namespace {name} is kept, there are things in it that bench does not remove: {}", strangers.join(", ")));
         return Ok(None);
     }
     ctx.cluster.delete(&r, object.pointer("/metadata/uid").and_then(Value::as_str)).await?;

@@ -3,7 +3,7 @@
 use super::adapter::{deployment_ready, restart as replace_pods};
 use super::marks::{self, Mark, write_key};
 use super::{Ctx, hand_over, namespace};
-use crate::cluster::{Chart, ClusterError, HelmOutcome, Ref, Release};
+use crate::cluster::{Chart, ClusterError, Ref, Release};
 use crate::config::manifests::{self, labels};
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
@@ -139,6 +139,7 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
         release: &w.release,
         namespace: &w.namespace,
         reference: &w.chart,
+        repository: "",
         version: &w.chart_version,
         values: &values,
         labels: &[(labels::MANAGED_BY, labels::BENCH), (labels::STACK, ctx.namespace())],
@@ -150,12 +151,7 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
         ))),
         other => other.into(),
     })?;
-    let what = match outcome {
-        HelmOutcome::Installed => "installed",
-        HelmOutcome::Upgraded => "upgraded",
-        HelmOutcome::Unchanged => "unchanged",
-        HelmOutcome::Repaired => "repaired after an interrupted install",
-    };
+    let what = super::release::spoken(outcome);
     Ok(format!("release {} {what} in {}", w.release, w.namespace))
 }
 
