@@ -3,9 +3,13 @@
 use super::facts;
 use super::rights::{self, Answer, Part, Places};
 use crate::cluster::{Cluster, ClusterError, Ref, text_at};
+use crate::config::{llmd, manifests};
 use crate::metrics::Prometheus;
 use crate::report::{Event, Reporter};
+use crate::steps::control_plane;
+use bench_model::plan::ClusterFacts;
 use bench_model::plan::{Arm, Plan};
+use bench_model::scenario::Method;
 use bench_model::scenario::Provision;
 use serde_json::Value;
 
@@ -39,11 +43,14 @@ pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> any
     } else {
         c.pass("scenario", &format!("{} for {}", plan.scenario.name, plan.scenario.model));
     }
-    c.nodes(plan, &facts);
+    c.nodes(cluster, plan, &facts).await?;
     c.apis(cluster, plan).await?;
     let mut places = Places { stack: plan.namespace().into(), ..Places::default() };
     let mut there = There::default();
-    c.prometheus(cluster, plan, &mut places).await;
+    c.serving(cluster, plan, &mut there).await?;
+    if !c.is_to_come(cluster, plan, &mut there).await? {
+        c.prometheus(cluster, plan, &mut places).await;
+    }
     c.external_metrics(cluster, plan, &mut places, &mut there).await?;
     c.wva(cluster, plan, &mut places, &mut there).await?;
     c.others(cluster, plan).await?;
@@ -61,8 +68,21 @@ pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> any
 #[derive(Debug, Default)]
 struct There {
     namespace: bool,
+    /// Gateway API, its control plane, a Prometheus.
+    platform: bool,
     adapter: bool,
     wva: bool,
+}
+
+/// Minor version of Kubernetes, by the plan's facts.
+fn minor(plan: &Plan) -> Option<u32> {
+    plan.facts.as_ref()?.kubernetes.trim_start_matches('v').split('.').nth(1)?.trim_end_matches('+').parse().ok()
+}
+
+/// Does standing up make a Prometheus, or switch one on?
+fn makes_prometheus(plan: &Plan) -> bool {
+    let m = &plan.scenario.monitoring;
+    m.stack.mode != Provision::Existing && m.prometheus.namespace == "auto" && m.prometheus.service == "auto"
 }
 
 struct Checks<'a> {
@@ -91,20 +111,62 @@ impl Checks<'_> {
         self.tell(Check::new(name, false, detail, Some(remedy)));
     }
 
-    fn nodes(&mut self, plan: &Plan, facts: &bench_model::plan::ClusterFacts) {
-        let wanted: u32 = plan.scenario.model_server.resources.limits.get("nvidia.com/gpu").and_then(|g| g.parse().ok()).unwrap_or(0);
-        let gpus: u32 = facts.nodes.iter().map(|n| n.gpus).sum();
-        let need = wanted * plan.scenario.scaling.max_replicas;
-        if wanted == 0 {
+    /// GPUs, and memory for the lengths.
+    async fn nodes(&mut self, cluster: &Cluster, plan: &Plan, facts: &ClusterFacts) -> Result<(), ClusterError> {
+        let verdicts = super::capacity::check(cluster, plan).await?;
+        if verdicts.is_empty() {
             self.pass("nodes", &format!("{}; no GPU is needed", facts.nodes.len()));
-        } else if facts.nodes.is_empty() {
-            self.pass("GPUs", &format!("not allowed to look at nodes; {need} needed for {} replicas", plan.scenario.scaling.max_replicas));
-        } else if gpus >= need {
-            self.pass("GPUs", &format!("{gpus} allocatable, {need} needed for {} replicas", plan.scenario.scaling.max_replicas));
-        } else {
-            let remedy = format!("add GPU nodes, or --set scaling.max_replicas={}", gpus / wanted);
-            self.fail("GPUs", &format!("{gpus} allocatable, {need} needed for {} replicas", plan.scenario.scaling.max_replicas), &remedy);
         }
+        for v in verdicts {
+            match v.ok {
+                true => self.pass(v.what, &v.detail),
+                false => self.fail(v.what, &v.detail, &v.remedy),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gateway API, its control plane, and what vLLM's weights need.
+    async fn serving(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) -> Result<(), ClusterError> {
+        let s = &plan.scenario;
+        there.platform = true;
+        if s.gateway.kind.is_gateway_api() {
+            let api = cluster.serves("Gateway").await? && (!s.scheduler.enabled || cluster.serves("InferencePool").await?);
+            there.platform &= api;
+            let (has, hasnt) = (
+                "its kinds are served".to_string(),
+                format!("bench makes {} and {}", s.gateway.api.version, s.gateway.inference_api.version),
+            );
+            self.pass("Gateway API", &if api { has } else { hasnt });
+            match control_plane::look(cluster, plan).await {
+                Ok((found, said)) => {
+                    there.platform &= found;
+                    self.pass("control plane", &said);
+                }
+                Err(e) => {
+                    let hint = crate::failure::classify(&e).1.unwrap_or_default();
+                    self.fail("control plane", &e.to_string(), &hint);
+                }
+            }
+        }
+        if let Some(claim) = llmd::claim(plan) {
+            let r = Ref::of(&claim)?;
+            let found = cluster.get_if_allowed(&r).await?;
+            let w = &s.model_server.weights;
+            let detail = match &found {
+                Some(o) => format!("{r} is there, {}", text_at(o, "/status/phase")),
+                None => format!("bench makes {r}: {} {}", w.size, w.access_mode),
+            };
+            self.pass("weights", &detail);
+        }
+        if s.model_server.sidecar.enabled && s.model_server.method == Method::Modelservice && minor(plan).is_some_and(|v| v < 29) {
+            self.fail(
+                "Kubernetes",
+                "the routing sidecar is a container that starts before the others and stays, which Kubernetes knows from 1.29 on",
+                "--set model_server.sidecar.enabled=false --set model_server.metrics_port=8000",
+            );
+        }
+        Ok(())
     }
 
     /// Kinds of other people, by discovery.
@@ -120,6 +182,8 @@ impl Checks<'_> {
                 self.pass(&format!("CRD {kind}"), &name);
             } else if kind == "VariantAutoscaling" {
                 self.fail(&format!("CRD {kind}"), "missing", "no WVA is installed: --set wva.mode=install");
+            } else if makes_prometheus(plan) && !plan.on_openshift() {
+                self.pass(&format!("CRD {kind}"), "missing; kube-prometheus-stack, which bench installs, brings it");
             } else {
                 self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)");
             }
@@ -127,9 +191,35 @@ impl Checks<'_> {
         Ok(())
     }
 
+    /// `true` when standing up makes one, or what it is asked by.
+    async fn is_to_come(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) -> Result<bool, ClusterError> {
+        if !makes_prometheus(plan) {
+            return Ok(false);
+        }
+        if plan.on_openshift() {
+            let account = Ref::new("ServiceAccount", plan.namespace(), manifests::METRICS_ACCOUNT);
+            let to_come = cluster.get_if_allowed(&account).await?.is_none();
+            if to_come {
+                there.platform = false;
+                self.pass("Prometheus", "OpenShift's Thanos querier; it is asked once bench has made an account that may");
+            }
+            return Ok(to_come);
+        }
+        let none = match cluster.list("Prometheus", None, "").await {
+            Ok(all) => all.is_empty(),
+            Err(e) => e.is_not_found(),
+        };
+        if none {
+            there.platform = false;
+            let s = &plan.scenario.monitoring.stack;
+            self.pass("Prometheus", &format!("none; bench installs {} {} with TLS", s.chart, s.chart_version));
+        }
+        Ok(none)
+    }
+
     async fn prometheus(&mut self, cluster: &Cluster, plan: &Plan, places: &mut Places) {
         let wanted = &plan.scenario.monitoring.prometheus;
-        let found = Prometheus::discover(cluster, wanted).await;
+        let found = Prometheus::discover(cluster, plan).await;
         // Where the rights must hold, also when it does not answer for want of them.
         let known = |s: &str, auto: &str| if s == "auto" { auto.to_string() } else { s.to_string() };
         places.prometheus = found.as_ref().map_or_else(|_| known(&wanted.namespace, ""), |p| p.at.namespace.clone());
@@ -172,9 +262,11 @@ impl Checks<'_> {
         let ns = plan.namespace();
         let parts = [
             (Part::Stack, format!("rights in namespace {ns}"), true, ""),
+            (Part::Served, format!("rights for the GPU stack in namespace {ns}"), true, ""),
             (Part::Prometheus, "rights on Prometheus".into(), true, ""),
             (Part::Viewer, "rights to look around".into(), false, "not needed; bench sees less of the cluster without"),
             (Part::Namespaces, "cluster part: namespaces".into(), !namespaces, "not needed, they are there"),
+            (Part::Platform, "cluster part: Gateway API and monitoring".into(), !there.platform, "not needed where they are there already"),
             (Part::Adapter, "cluster part: adapter".into(), !there.adapter, "not needed where an adapter serves the metrics already"),
             (Part::Wva, "cluster part: WVA".into(), !there.wva, "not needed where a WVA is at work already; it is used as it is set"),
         ];
@@ -189,7 +281,7 @@ impl Checks<'_> {
             if n > 0 && needed {
                 check.detail = format!("{n} of {of} missing");
                 let namespace = match part {
-                    Part::Stack => format!(" -n {ns}"),
+                    Part::Stack | Part::Served => format!(" -n {ns}"),
                     // Nobody has said yet where it is.
                     Part::Prometheus if places.prometheus.is_empty() => " -n MONITORING-NAMESPACE".into(),
                     Part::Prometheus => format!(" -n {}", places.prometheus),

@@ -7,7 +7,7 @@ mod table;
 
 use crate::cluster::{Access, Cluster, ClusterError};
 use bench_model::plan::{Arm, Plan};
-use bench_model::scenario::PodMonitor;
+use bench_model::scenario::{PodMonitor, Provision};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 
@@ -22,12 +22,16 @@ const AT_ONCE: usize = 8;
 pub enum Part {
     /// In the stack's namespace: whoever uses bench needs it.
     Stack,
+    /// In the stack's namespace, for the published stack beside a simulated one: weights, Gateway, scheduler.
+    Served,
     /// In Prometheus' namespace: whoever uses bench needs it.
     Prometheus,
     /// In the whole cluster, reading only: nobody needs it, it makes bench see more.
     Viewer,
     /// Cluster part: namespaces that bench makes.
     Namespaces,
+    /// Cluster part: CRDs and control plane of the Gateway, a Prometheus of bench's own, OpenShift's monitoring.
+    Platform,
     /// Cluster part: prometheus-adapter, bench's own or rules in somebody's.
     Adapter,
     /// Cluster part: WVA, bench's own release or settings of somebody's.
@@ -39,6 +43,8 @@ impl Part {
     pub fn file(self) -> &'static str {
         match self {
             Self::Stack => "stack-user.yaml",
+            Self::Served => "gpu-stack-user.yaml",
+            Self::Platform => "platform-part.yaml",
             Self::Prometheus => "monitoring-reader.yaml",
             Self::Viewer => "cluster-viewer.yaml",
             Self::Namespaces | Self::Adapter | Self::Wva => "cluster-part.yaml",
@@ -56,6 +62,14 @@ pub enum When {
     Wva,
     /// Unless `monitoring.pod_monitor` is `never`.
     PodMonitor,
+    /// vLLM that bench deploys.
+    Vllm,
+    /// Behind a Gateway of the Gateway API.
+    GatewayApi,
+    /// On OpenShift, unless another Prometheus is named.
+    OpenShift,
+    /// Where bench may install or change something for the whole cluster.
+    Platform,
 }
 
 impl When {
@@ -64,6 +78,13 @@ impl When {
             Self::Always => true,
             Self::Autoscaled => matches!(plan.arm, Arm::Wva | Arm::Hpa),
             Self::Wva => plan.arm == Arm::Wva,
+            Self::Vllm => plan.scenario.model_server.method.is_vllm(),
+            Self::GatewayApi => plan.scenario.gateway.kind.is_gateway_api(),
+            Self::OpenShift => plan.on_openshift() && plan.scenario.monitoring.prometheus.service == "auto",
+            Self::Platform => {
+                let installs = plan.scenario.gateway.control_plane.mode != Provision::Existing;
+                (plan.scenario.gateway.kind.is_gateway_api() && installs) || plan.scenario.monitoring.stack.mode != Provision::Existing
+            }
             Self::PodMonitor => plan.scenario.monitoring.pod_monitor != PodMonitor::Never,
         }
     }
@@ -92,7 +113,10 @@ pub struct Right {
 pub const PROMETHEUS: &str = "https:kube-prometheus-stack-prometheus:9090";
 
 /// Kinds without a namespace, among those of the table.
-const CLUSTER_SCOPED: [&str; 8] = [
+const CLUSTER_SCOPED: [&str; 11] = [
+    "gatewayclasses",
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
     "namespaces",
     "nodes",
     "clusterroles",
@@ -182,9 +206,9 @@ fn questions(plan: &Plan, places: &Places) -> Vec<Answer> {
         let namespace = match (r.namespace, r.part) {
             _ if CLUSTER_SCOPED.contains(&bare) => "",
             (Some(fixed), _) => fixed,
-            (None, Part::Stack) => &places.stack,
+            (None, Part::Stack | Part::Served) => &places.stack,
             (None, Part::Prometheus) => &places.prometheus,
-            (None, Part::Viewer | Part::Namespaces) => "",
+            (None, Part::Viewer | Part::Namespaces | Part::Platform) => "",
             (None, Part::Adapter) => &places.adapter,
             (None, Part::Wva) => &places.wva,
         };

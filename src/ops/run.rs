@@ -186,7 +186,7 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
                 // The records and metrics of a load that is gone are still worth having.
                 return d
                     .stoppable(async {
-                        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+                        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
                         home::salvage(ctx, dir, record, &prometheus, why).await.map(|()| true)
                     })
                     .await;
@@ -211,7 +211,7 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
         return Ok(false);
     }
     d.stoppable(async {
-        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
         home::finish(ctx, dir, record, &load, &prometheus).await.map(|()| true)
     })
     .await
@@ -227,7 +227,7 @@ async fn prepare(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness) 
     })
     .await?;
     ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(60))).await?;
-    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
     for w in &load.rendered.warnings {
         ctx.report.warn(w.clone());
     }

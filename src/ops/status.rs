@@ -39,7 +39,7 @@ pub struct HpaStatus {
 pub async fn status(ctx: &Ctx) -> anyhow::Result<Status> {
     let plan = &ctx.plan;
     let mut live = LoadProgress { phase: "now".into(), ..LoadProgress::default() };
-    match Prometheus::discover(&ctx.cluster, &plan.scenario.monitoring.prometheus).await {
+    match Prometheus::discover(&ctx.cluster, plan).await {
         Ok(p) => follow::cluster_state(ctx, &p, &mut live).await,
         Err(e) => {
             ctx.report.warn(format!("no live metrics: {e:#}"));

@@ -26,7 +26,7 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     d.lease().await?;
     super::run::refuse_live_run(ctx, "").await?;
-    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan.scenario.monitoring.prometheus).await?;
+    let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
     others::refuse(ctx).await?;
     d.begin();
     // First of all: another machine that carries on must find the arm to come.

@@ -68,6 +68,31 @@ const fn within(mut r: Right, namespace: &'static str) -> Right {
 const RBAC: &str = "rbac.authorization.k8s.io";
 const MONITORING: &str = "monitoring.coreos.com";
 
+const GATEWAY: &str = "gateway.networking.k8s.io";
+const INFERENCE: &str = "inference.networking.k8s.io";
+const ADMISSION: &str = "admissionregistration.k8s.io";
+
+/// A row of the published stack, in its namespace.
+const fn served(
+    when: When,
+    group: &'static str,
+    resource: &'static str,
+    verbs: &'static [&'static str],
+    used_by: &'static [&'static str],
+    why: &'static str,
+) -> Right {
+    let mut r = other(Part::Served, group, resource, verbs, used_by, why);
+    r.when = when;
+    r
+}
+
+/// A row of what the published stack stands on, in the whole cluster.
+const fn platform(group: &'static str, resource: &'static str, verbs: &'static [&'static str], why: &'static str) -> Right {
+    let mut r = other(Part::Platform, group, resource, verbs, MADE_ONCE, why);
+    r.when = When::Platform;
+    r
+}
+
 const EXTERNAL: &str = "external.metrics.k8s.io";
 const ASKS_METRICS: &[&str] = &[STANDUP, RUN, SWAP, RESUME];
 const ACTS_BESIDE: &[&str] = &[STANDUP, SWAP, RUN];
@@ -110,6 +135,34 @@ pub const TABLE: &[Right] = &[
     stack(When::Autoscaled, EXTERNAL, "vllm:num_requests_waiting", &["list"], ASKS_METRICS, METRICS_SERVED),
     stack(When::Autoscaled, EXTERNAL, "vllm:kv_cache_usage_perc", &["list"], ASKS_METRICS, METRICS_SERVED),
     stack(When::Wva, EXTERNAL, "inferno_desired_replicas", &["list"], ASKS_METRICS, METRICS_SERVED),
+    // The published stack.
+    served(When::Vllm, "", "serviceaccounts", ALL, MADE_ONCE, "the model servers' account, which may do nothing"),
+    served(When::Vllm, "", "persistentvolumeclaims", &["get", "create"], &[STANDUP, RESUME], "the weights' claim, which stays"),
+    served(When::Vllm, "batch", "jobs", ALL, MADE_ONCE, "loads the model's weights"),
+    served(When::Vllm, "", "secrets", ALL, MADE_ONCE, "the Hub's token out of $HF_TOKEN; helm's record of the scheduler"),
+    served(When::Vllm, "", "secrets", &["update"], MADE_ONCE, "helm's record of the scheduler"),
+    served(When::GatewayApi, GATEWAY, "gateways", ALL, MADE_ONCE, "the Gateway"),
+    served(When::GatewayApi, GATEWAY, "httproutes", ALL, MADE_ONCE, "the way from the Gateway to the pool"),
+    served(When::GatewayApi, "gateway.kgateway.dev", "gatewayparameters", ALL, MADE_ONCE, "size of a proxy of kgateway's"),
+    served(
+        When::GatewayApi,
+        INFERENCE,
+        "inferencepools",
+        &["get", "list", "watch", "create", "update", "patch", "delete"],
+        MADE_ONCE,
+        POOL,
+    ),
+    served(When::GatewayApi, "networking.istio.io", "destinationrules", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
+    served(When::GatewayApi, MONITORING, "servicemonitors", ALL, MADE_ONCE, POOL),
+    served(When::GatewayApi, "", "configmaps", &["update"], MADE_ONCE, POOL),
+    served(When::GatewayApi, "", "services", &["update"], MADE_ONCE, POOL),
+    served(When::GatewayApi, "", "serviceaccounts", &["update"], MADE_ONCE, POOL),
+    served(When::GatewayApi, "apps", "deployments", &["update"], MADE_ONCE, POOL),
+    served(When::GatewayApi, RBAC, "roles", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
+    served(When::GatewayApi, RBAC, "rolebindings", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
+    served(When::GatewayApi, "", "pods", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::GatewayApi, "inference.networking.x-k8s.io", "inferenceobjectives", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::OpenShift, "", "serviceaccounts/token", &["create"], CHANGING, "a token by which the Thanos querier is asked"),
     // Prometheus' namespace.
     named(other(Part::Prometheus, "", "services/proxy", &["get"], CHANGING, "asks Prometheus through the API server"), &[PROMETHEUS]),
     // Reading in the whole cluster.
@@ -159,6 +212,48 @@ pub const TABLE: &[Right] = &[
     other(Part::Namespaces, "apps", "deployments", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "apps", "statefulsets", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
     other(Part::Namespaces, "batch", "jobs", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
+    // Gateway API, its control plane, monitoring.
+    platform(
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+        &["get", "list", "create", "update", "patch", "delete"],
+        "CRDs, made and removed",
+    ),
+    platform("", "namespaces", &["get", "list", "create", "patch", "delete"], "namespaces of Istio and of a Prometheus"),
+    platform("", "configmaps", &["get", "list", "create", "update", "patch", "delete"], "charts; OpenShift's cluster-monitoring-config"),
+    platform(
+        "",
+        "secrets",
+        &["get", "list", "create", "update", "patch", "delete"],
+        "helm's releases; the certificate of an own Prometheus",
+    ),
+    platform("", "services", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform("", "serviceaccounts", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform("", "pods", &["list"], "whether they have come up; who uses which GPU"),
+    platform("apps", "deployments", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform("autoscaling", "horizontalpodautoscalers", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform("policy", "poddisruptionbudgets", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform(RBAC, "roles", &["get", "list", "create", "update", "patch", "delete", "bind", "escalate"], ROLES),
+    platform(RBAC, "rolebindings", &["get", "list", "create", "update", "patch", "delete"], ROLES),
+    platform(RBAC, "clusterroles", &["get", "list", "create", "update", "patch", "delete", "bind", "escalate"], ROLES),
+    platform(RBAC, "clusterrolebindings", &["get", "list", "create", "update", "patch", "delete"], ROLES),
+    platform(ADMISSION, "mutatingwebhookconfigurations", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform(ADMISSION, "validatingwebhookconfigurations", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
+    platform(MONITORING, "prometheuses", &["get", "list", "create", "update", "patch", "delete"], "a Prometheus of bench's own"),
+    platform(GATEWAY, "gatewayclasses", &["get", "list", "delete"], "whether the control plane takes its class; goes with it"),
+    platform(GATEWAY, "gateways", &["list"], WHO_ELSE),
+    platform(GATEWAY, "httproutes", &["list"], WHO_ELSE),
+    platform(GATEWAY, "grpcroutes", &["list"], WHO_ELSE),
+    platform(GATEWAY, "referencegrants", &["list"], WHO_ELSE),
+    platform(INFERENCE, "inferencepools", &["list"], WHO_ELSE),
+    platform("inference.networking.x-k8s.io", "*", &["list"], WHO_ELSE),
+    platform("networking.istio.io", "*", &["list"], WHO_ELSE),
+    platform("security.istio.io", "*", &["list"], WHO_ELSE),
+    platform("telemetry.istio.io", "*", &["list"], WHO_ELSE),
+    platform("extensions.istio.io", "*", &["list"], WHO_ELSE),
+    platform("gateway.kgateway.dev", "*", &["list"], WHO_ELSE),
+    platform(MONITORING, "*", &["list"], WHO_ELSE),
+    platform("route.openshift.io", "routes", &["get"], "where the Thanos querier is"),
     // prometheus-adapter.
     other(Part::Adapter, "apiregistration.k8s.io", "apiservices", ALL, UP_AND_DOWN, "the external metrics API of an own adapter"),
     other(Part::Adapter, "", "configmaps", ALL, UP_AND_DOWN, "an adapter's rules, own or somebody's"),
@@ -270,3 +365,9 @@ pub const TABLE: &[Right] = &[
 const ADAPTER_ROLE: &str = "an own adapter's ClusterRole grants it, and nobody can grant what he does not hold";
 const WVA_ROLE: &str = "the roles of WVA's chart grant it, and nobody can grant what he does not hold";
 const CERTIFICATE: &str = "the certificate by which Prometheus is verified";
+const POOL: &str = "the scheduler's chart";
+const PICKER_ROLE: &str = "the scheduler's Role grants it, and nobody can grant what he does not hold";
+const CHARTS: &str = "charts of the control plane and of a Prometheus";
+const ROLES: &str =
+    "those charts, and the scheduler's metrics, have roles of their own, wider than this one; OpenShift's cluster-monitoring-view";
+const WHO_ELSE: &str = "whether somebody has objects of a CRD that would go";

@@ -72,7 +72,7 @@ fn the_roles_in_docs_grant_what_the_table_says_no_more_and_no_less() {
         assert_eq!(wanted.difference(&granted).collect::<Vec<_>>(), Vec::<&One>::new(), "{file} does not grant");
         seen.insert(file.to_string());
     }
-    assert_eq!(seen.len(), 4);
+    assert_eq!(seen.len(), 6);
 }
 
 #[test]
@@ -170,4 +170,30 @@ fn what_is_missing_is_told_by_resource_with_its_use_and_its_place() {
     let all = questions(&plan(), &places);
     let missing: Vec<&Answer> = all.iter().filter(|a| a.part == Part::Stack && a.resource == "jobs" && a.verb != "get").collect();
     assert_eq!(lines(missing), ["list, create, patch, delete jobs.batch in namespace mine: the load (run, resume, teardown, gc)"]);
+}
+
+/// `BENCH_UPDATE_RBAC=1` writes the two roles anew.
+#[test]
+fn the_roles_of_the_published_stack_are_the_tables() {
+    if std::env::var_os("BENCH_UPDATE_RBAC").is_none() {
+        return;
+    }
+    for (part, name, kind) in [(Part::Served, "llmd-bench-gpu-user", "Role"), (Part::Platform, "llmd-bench-platform", "ClusterRole")] {
+        let mut rows: Vec<(&str, &str, BTreeSet<&str>)> = vec![];
+        for r in TABLE.iter().filter(|r| r.part == part) {
+            match rows.iter_mut().find(|(g, res, _)| *g == r.group && *res == r.resource) {
+                Some((.., verbs)) => verbs.extend(r.verbs),
+                None => rows.push((r.group, r.resource, r.verbs.iter().copied().collect())),
+            }
+        }
+        let lines: String = rows
+            .iter()
+            .map(|(g, res, verbs)| {
+                let verbs: Vec<&str> = verbs.iter().copied().collect();
+                format!("- {{apiGroups: [{g:?}], resources: [{res:?}], verbs: [{}]}}\n", verbs.join(", "))
+            })
+            .collect();
+        let text = format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nrules:\n{lines}");
+        std::fs::write(format!("{}/docs/rbac/{}", env!("CARGO_MANIFEST_DIR"), part.file()), text).unwrap();
+    }
 }
