@@ -12,7 +12,10 @@ fn cluster_failures() {
     p.clean();
 
     p.bench(&["run", "-w", "ramp_small"]).exits(6).says("no stack of bench is up").says("bench standup");
-    p.bench(&["standup", "--wva", "-p", "llmdbench"]).exits(6).says("cannot be stood up").says("-c simulated");
+    p.bench(&["standup", "--wva", "-p", "llmdbench"])
+        .exits(6)
+        .says("no room for the stack: GPUs")
+        .says("model_server.check_capacity=false");
     p.bench(&["status", "--context", "nowhere"]).exits(6).says("nowhere");
     foreign_objects_are_refused(&p);
     a_user_without_rights(&p);

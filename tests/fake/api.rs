@@ -112,7 +112,7 @@ pub fn selected(object: &Value, selector: &str) -> bool {
 
 /// Is there a namespace that takes a new object?
 pub fn room(w: &World, id: &Id) -> Result<(), Status> {
-    if id.kind == "VariantAutoscaling" && w.get("CustomResourceDefinition", "", "variantautoscalings.llmd.ai").is_none() {
+    if !w.serves(kind_of(id.kind)) {
         return Err(Status::new(404, "NotFound", "the server could not find the requested resource"));
     }
     if !kind_of(id.kind).namespaced {
@@ -134,7 +134,25 @@ fn handle(w: &mut World, method: &str, target: &str, content_type: &str, body: &
     match parts.as_slice() {
         ["version"] => return Ok(Answer::Json(json!({"gitVersion": "v1.34.2", "major": "1", "minor": "34"}))),
         ["readyz"] => return Ok(Answer::Text("ok".into())),
-        ["apis"] => return Ok(Answer::Json(json!({"kind": "APIGroupList", "groups": []}))),
+        ["apis"] => {
+            let groups = if w.openshift() { json!([{"name": "route.openshift.io"}]) } else { json!([]) };
+            return Ok(Answer::Json(json!({"kind": "APIGroupList", "groups": groups})));
+        }
+        ["apis", group, version] => {
+            let all: Vec<Value> = bench::cluster::KINDS
+                .iter()
+                .filter(|k| k.group == *group && k.version == *version && w.serves(k))
+                .map(|k| json!({"name": k.plural}))
+                .collect();
+            return Ok(Answer::Json(json!({"kind": "APIResourceList", "resources": all})));
+        }
+        ["api", "v1", "namespaces", ns, "serviceaccounts", name, "token"] if method == "POST" => {
+            let id = Id::new("ServiceAccount", ns, name);
+            let account = w.objects.get(&id).ok_or_else(|| Status::not_found(&id))?;
+            let token = format!("token-of-{}", text(account, "/metadata/uid"));
+            let end = chrono::Utc::now() + chrono::TimeDelta::days(1);
+            return Ok(Answer::Json(json!({"status": {"token": token, "expirationTimestamp": end.to_rfc3339()}})));
+        }
         ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => {
             return Ok(Answer::Json(json!({"status": {"allowed": true}})));
         }
@@ -167,7 +185,7 @@ fn handle(w: &mut World, method: &str, target: &str, content_type: &str, body: &
     let Some(kind) = by_path(group, version, plural) else {
         return Err(Status::new(404, "NotFound", &format!("the server could not find the requested resource {path}")));
     };
-    if kind.kind == "VariantAutoscaling" && w.get("CustomResourceDefinition", "", "variantautoscalings.llmd.ai").is_none() {
+    if !w.serves(kind) {
         return Err(Status::new(404, "NotFound", "the server could not find the requested resource"));
     }
     let id = Id::new(kind.kind, ns, name);

@@ -42,6 +42,8 @@ impl World {
             self.jobs();
             self.pods();
             self.autoscalers();
+            self.gateways();
+            self.openshifts();
             if !self.dirty {
                 return;
             }

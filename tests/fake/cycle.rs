@@ -11,17 +11,17 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const CYCLE: [Op; 4] = [Op::Standup(Arm::Wva), Op::Run, Op::Swap(Arm::Hpa), Op::Teardown];
+pub const CYCLE: [Op; 4] = [Op::Standup(Arm::Wva), Op::Run, Op::Swap(Arm::Hpa), Op::Teardown];
 
 /// The undisturbed cycle: the lab before each operation, and after the last.
-struct Course {
-    before: Vec<Lab>,
-    states: Vec<Normal>,
-    calls: Vec<Vec<String>>,
+pub struct Course {
+    pub before: Vec<Lab>,
+    pub states: Vec<Normal>,
+    pub calls: Vec<Vec<String>>,
     moments: Vec<Vec<(usize, u64)>>,
 }
 
-fn undisturbed(world: World) -> Course {
+pub fn undisturbed(world: World) -> Course {
     let mut lab = Lab::new(world);
     let mut course = Course { before: vec![], states: vec![lab.normal()], calls: vec![], moments: vec![] };
     for op in CYCLE {
@@ -133,7 +133,7 @@ fn what_a_kill_left_half_done_is_done() {
 }
 
 /// `FAKE_EVERY=1` takes every case; without it every so-many-th, for they take minutes.
-fn every_call(world: World, takes: impl Fn(Op) -> bool, every: usize) {
+pub fn every_call(world: World, takes: impl Fn(Op) -> bool, every: usize) {
     let course = undisturbed(world);
     let all: Vec<_> = cases(&course).into_iter().filter(|(k, ..)| takes(CYCLE[*k])).collect();
     let every = std::env::var("FAKE_EVERY").ok().and_then(|n| n.parse::<usize>().ok()).unwrap_or(every);
@@ -146,7 +146,13 @@ fn every_call(world: World, takes: impl Fn(Op) -> bool, every: usize) {
 #[test]
 fn an_undisturbed_cycle_leaves_nothing_and_touches_nothing() {
     for world in [setting::furnished(), setting::bare()] {
-        let course = undisturbed(world);
+        leaves_nothing(&undisturbed(world));
+    }
+}
+
+/// The cluster is what it was, and the run is whole.
+pub fn leaves_nothing(course: &Course) {
+    {
         let (first, last) = (&course.states[0], &course.states[CYCLE.len()]);
         let left: Normal = last
             .iter()

@@ -1,5 +1,6 @@
-//! Helm with one chart: WVA's. It writes its release before it makes anything, and is killed with bench.
+//! Helm with the charts of the stack. It writes its release before it makes anything, and is killed with bench.
 
+use crate::charts;
 use crate::world::{Id, Release, Server, Silence, World};
 use bench::cluster::ClusterError;
 use serde_json::{Value, json};
@@ -38,13 +39,14 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
             })
             .await
         }
-        ["upgrade", "--install", release, ..] => {
+        ["upgrade", "--install", release, reference, ..] => {
+            let chart = reference.rsplit('/').next().unwrap_or_default();
             let text = std::fs::read_to_string(option("-f")).map_err(|e| ClusterError::Helm(e.to_string()))?;
             let values: Value = serde_json::from_str(&text).map_err(|e| ClusterError::Helm(e.to_string()))?;
             let pending = Release {
                 namespace: ns.into(),
                 status: "pending-install".into(),
-                chart: format!("workload-variant-autoscaler-{}", option("--version")),
+                chart: format!("{chart}-{}", option("--version")),
                 values: values.clone(),
             };
             let what = format!("helm upgrade {release}: its release");
@@ -58,8 +60,13 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
             });
             begun.await??;
             step(server, &format!("helm upgrade {release}: its objects"), |w| {
-                let interval = values.pointer("/wva/reconcileInterval").and_then(Value::as_str).unwrap_or("60s");
-                install(w, ns, interval);
+                match charts::objects(chart, release, ns, &values) {
+                    Some(objects) => charts::make(w, objects),
+                    None => {
+                        let interval = values.pointer("/wva/reconcileInterval").and_then(Value::as_str).unwrap_or("60s");
+                        install(w, ns, interval);
+                    }
+                }
                 if let Some(r) = w.releases.get_mut(*release) {
                     r.status = "deployed".into();
                 }
@@ -70,6 +77,17 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
         ["uninstall", release, ..] => {
             step(server, &format!("helm uninstall {release}: its objects"), |w| {
                 w.wrote(format!("helm uninstall {release}"));
+                let found = w.releases.get(*release).cloned();
+                if let Some(objects) = found.as_ref().and_then(|r| charts::objects(charts::name(&r.chart), release, ns, &r.values)) {
+                    // Charts say that CRDs are kept.
+                    for (id, _) in objects.iter().filter(|(id, _)| id.kind != "CustomResourceDefinition") {
+                        w.delete(id);
+                    }
+                    if let Some(r) = w.releases.get_mut(*release) {
+                        r.status = "uninstalling".into();
+                    }
+                    return;
+                }
                 for (kind, name) in [
                     ("Deployment", CONTROLLER),
                     ("ConfigMap", "capacity-scaling-config"),

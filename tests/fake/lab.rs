@@ -51,26 +51,28 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn scenario() -> ScenarioArgs {
+fn scenario(of: (&str, Vec<String>)) -> ScenarioArgs {
     let mut set = vec!["recording.settle_s=1".to_string(), "wva.mode=auto".into()];
     // Without a small program to stream the recorder comes as an image.
     if std::env::var_os("BENCH_AGENT_BINARY").is_none() {
         set.push("recording.agent_image=bench:1".into());
     }
-    ScenarioArgs { name: "simulated".into(), set, namespace: Some(STACK.into()), ..ScenarioArgs::default() }
+    set.extend(of.1);
+    let name = if of.0.is_empty() { "simulated" } else { of.0 };
+    ScenarioArgs { name: name.into(), set, namespace: Some(STACK.into()), ..ScenarioArgs::default() }
 }
 
-async fn plan(session: &Session, arm: Arm) -> anyhow::Result<Plan> {
+async fn plan(session: &Session, scenario: ScenarioArgs, arm: Arm) -> anyhow::Result<Plan> {
     let facts = ops::facts::gather(&session.cluster).await?;
-    let intent = ops::plan::Intent { scenario: scenario(), arm: Some(arm), ..ops::plan::Intent::default() };
+    let intent = ops::plan::Intent { scenario, arm: Some(arm), ..ops::plan::Intent::default() };
     Ok(ops::plan::resolve(&Lookup::default(), &intent, Some(facts))?.0)
 }
 
 /// What `bench standup`, `run`, `swap-to-…` and `teardown` do with their arguments, and `resume` where something was begun.
-async fn command(session: &Session, op: Op) -> anyhow::Result<()> {
+async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::Result<()> {
     let stack = async || bench::steps::record::find(&session.cluster, Some(STACK)).await;
     match op {
-        Op::Standup(arm) => ops::standup::standup(session, plan(session, arm).await?).await.map(drop),
+        Op::Standup(arm) => ops::standup::standup(session, plan(session, scenario, arm).await?).await.map(drop),
         Op::Swap(arm) => ops::swap::swap(session, stack().await?, arm).await.map(drop),
         Op::Teardown => {
             // Whoever is told that there is no stack any more lets the orphans be collected.
@@ -107,7 +109,8 @@ impl Lab {
 
     /// One process: it does this, or dies of it.
     pub fn process(&self, op: Op) -> End {
-        self.process_of(async |session| command(session, op).await)
+        let scenario = scenario(self.server.world().scenario.clone());
+        self.process_of(async |session| command(session, scenario.clone(), op).await)
     }
 
     /// One process that does whatever it is given.

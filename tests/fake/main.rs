@@ -3,13 +3,17 @@
 
 mod api;
 mod apply;
+mod charts;
 mod controllers;
 mod cycle;
 mod experiment;
+mod gateways;
 mod helm;
 mod lab;
 mod metrics;
 mod normal;
+mod openshift;
 mod pods;
 mod setting;
+mod stacks;
 mod world;

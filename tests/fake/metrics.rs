@@ -2,7 +2,7 @@
 
 use crate::api::{Status, parameter};
 use crate::controllers::{fits, ready};
-use crate::world::{World, is_leaving, text};
+use crate::world::{Id, World, is_leaving, text};
 use serde_json::{Value, json};
 
 const GAUGE: &str = "inferno_desired_replicas";
@@ -24,6 +24,11 @@ fn matcher(query: &str, label: &str) -> String {
 
 /// Names of the ready pods that a PodMonitor of the namespace selects.
 fn scraped(w: &World, ns: &str) -> Vec<String> {
+    // OpenShift's own Prometheus sees nothing of users.
+    let at_work = |(i, p): (&Id, &Value)| i.ns == "openshift-user-workload-monitoring" && ready(p);
+    if w.openshift() && !w.of_kind("Pod").any(at_work) {
+        return vec![];
+    }
     let monitors: Vec<&Value> = w.of_kind("PodMonitor").filter(|(i, _)| i.ns == ns).map(|(_, o)| o).collect();
     let seen = |p: &Value| monitors.iter().any(|m| fits(p.pointer("/metadata/labels"), m.pointer("/spec/selector/matchLabels")));
     w.of_kind("Pod").filter(|(i, p)| i.ns == ns && ready(p) && seen(p)).map(|(i, _)| i.name.clone()).collect()
@@ -69,6 +74,36 @@ fn prometheus(w: &World, query: &str, time: &str) -> Value {
     if pods.is_empty() { vector(&[]) } else { vector(&[(json!({}), 0.0)]) }
 }
 
+/// Prometheus' API.
+fn api(w: &World, path: &str, query: &str) -> Option<Value> {
+    if path == "/api/v1/query" {
+        return Some(prometheus(w, &parameter(query, "query"), &parameter(query, "time")));
+    }
+    if path == "/api/v1/label/__name__/values" {
+        let names = match parameter(query, "match[]") {
+            q if q.contains("vllm:") => json!(["vllm:num_requests_running", "vllm:num_requests_waiting"]),
+            q if q.contains("inferno") => json!([GAUGE]),
+            _ => json!(["up"]),
+        };
+        return Some(json!({"status": "success", "data": names}));
+    }
+    None
+}
+
+/// The Thanos querier through its Route: to accounts that may see the cluster's metrics.
+pub fn thanos(w: &World, path: &str, query: &str, token: &str) -> Result<Value, u16> {
+    let account = w.of_kind("ServiceAccount").find(|(_, o)| format!("token-of-{}", text(o, "/metadata/uid")) == token);
+    let (id, _) = account.ok_or(401u16)?;
+    let subject = json!({"kind": "ServiceAccount", "name": id.name, "namespace": id.ns});
+    let bound = |(_, b): (&Id, &Value)| {
+        text(b, "/roleRef/name") == "cluster-monitoring-view" && b["subjects"].as_array().is_some_and(|s| s.contains(&subject))
+    };
+    if !w.of_kind("ClusterRoleBinding").any(bound) {
+        return Err(403);
+    }
+    api(w, path, query).ok_or(404)
+}
+
 pub fn proxy(w: &World, ns: &str, service: &str, path: &str, query: &str) -> Result<Value, Status> {
     let down = |why: &str| Status::new(503, "ServiceUnavailable", why);
     let name = service.split(':').nth(1).unwrap_or(service);
@@ -77,21 +112,19 @@ pub fn proxy(w: &World, ns: &str, service: &str, path: &str, query: &str) -> Res
     if !w.of_kind("Pod").any(|(i, p)| i.ns == ns && behind(p)) {
         return Err(down("no endpoints available for service"));
     }
-    if path == "/api/v1/query" {
-        return Ok(prometheus(w, &parameter(query, "query"), &parameter(query, "time")));
+    if let Some(answer) = api(w, path, query) {
+        return Ok(answer);
     }
-    if path == "/api/v1/label/__name__/values" {
-        let names = match parameter(query, "match[]") {
-            q if q.contains("vllm:") => json!(["vllm:num_requests_running", "vllm:num_requests_waiting"]),
-            q if q.contains("inferno") => json!([GAUGE]),
-            _ => json!(["up"]),
-        };
-        return Ok(json!({"status": "success", "data": names}));
+    // A Gateway knows no way before it has a route to a pool that is there.
+    let gateway = text(object, "/metadata/labels/gateway.networking.k8s.io~1gateway-name");
+    let routed = |(i, r): (&Id, &Value)| i.ns == ns && r.pointer("/status/parents/0/conditions/1/status") == Some(&json!("True"));
+    if !gateway.is_empty() && !w.of_kind("HTTPRoute").any(routed) {
+        return Err(Status::new(404, "NotFound", "no route"));
     }
     // The gateway passes on to whichever model server is ready.
     let server = w.of_kind("Pod").find(|(i, p)| i.ns == ns && ready(p) && !is_leaving(p) && p["spec"]["containers"][0]["name"] == "vllm");
     let args = server.and_then(|(_, p)| p["spec"]["containers"][0]["args"].as_array()).ok_or_else(|| down("no server is available"))?;
-    let model = args.iter().skip_while(|a| *a != "--model").nth(1).cloned().unwrap_or_default();
+    let model = args.iter().skip_while(|a| *a != "--model" && *a != "--served-model-name").nth(1).cloned().unwrap_or_default();
     match path {
         "/v1/models" => Ok(json!({"data": [{"id": model}]})),
         "/v1/completions" => Ok(json!({"model": model, "usage": {"completion_tokens": 2}, "choices": [{"text": "a b"}]})),

@@ -3,9 +3,9 @@
 use crate::api::Status;
 use crate::controllers::LOAD;
 use crate::world::{Id, Server, Silence, World, is_leaving, text};
-use bench::cluster::{ClusterError, Container, Outside};
+use bench::cluster::{ClusterError, Container, Outside, Page};
 use bench_model::names::sha256_hex;
-use futures::future::LocalBoxFuture;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -63,6 +63,11 @@ impl World {
             let acknowledged = self.files.get(&uid).is_some_and(|f| f.contains_key("/results/ACK"));
             if acknowledged && is_running(pod, "keeper") {
                 terminate(&mut after, "keeper");
+                after["status"]["phase"] = json!("Succeeded");
+            }
+        } else if state(pod, "download").is_some() {
+            if self.is_due(since + 30.0) {
+                terminate(&mut after, "download");
                 after["status"]["phase"] = json!("Succeeded");
             }
         } else if state(pod, "agent").is_some() {
@@ -225,5 +230,16 @@ impl Outside for Server {
 
     fn helm<'a>(&'a self, args: &'a [&'a str]) -> LocalBoxFuture<'a, Result<String, ClusterError>> {
         Box::pin(crate::helm::helm(self, args))
+    }
+
+    fn web<'a>(&'a self, page: &'a Page<'a>) -> BoxFuture<'a, Result<String, ClusterError>> {
+        Box::pin(async move {
+            let lost = || ClusterError::Unreachable { url: page.url.into(), what: "get it".into(), reason: "connection reset".into() };
+            match self.perform(&format!("GET {}", page.url), |w| crate::openshift::web(w, page)) {
+                Ok(answer) => answer,
+                Err(Silence::Lost(_)) => Err(lost()),
+                Err(Silence::Dead(_)) => std::future::pending().await,
+            }
+        })
     }
 }

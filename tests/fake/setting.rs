@@ -17,9 +17,7 @@ pub fn bare() -> World {
         Id::new("Node", "", "node-1"),
         json!({"metadata": {}, "status": {"nodeInfo": {"architecture": "amd64", "osImage": "none"}, "allocatable": {}}}),
     );
-    for name in ["podmonitors.monitoring.coreos.com", "servicemonitors.monitoring.coreos.com"] {
-        w.insert(Id::new("CustomResourceDefinition", "", name), json!({"metadata": {}}));
-    }
+    crds(&mut w);
     let tls = json!({"web": {"tlsConfig": {"cert": {"secret": {"name": "web-tls", "key": "tls.crt"}}}}});
     w.insert(Id::new("Prometheus", "monitoring", "k8s"), json!({"metadata": {}, "spec": tls}));
     // "-----BEGIN CERTIFICATE-----" in base64.
@@ -32,6 +30,94 @@ pub fn bare() -> World {
     );
     deployment(&mut w, "somebody", "web", &json!([{"name": "web", "image": "web"}]), &json!([]));
     w.insert(Id::new("ConfigMap", "somebody", "settings"), json!({"metadata": {}, "data": {"a": "b\n"}}));
+    rest(&mut w);
+    w
+}
+
+/// The Prometheus operator's.
+fn crds(w: &mut World) {
+    for plural in ["podmonitors", "servicemonitors", "prometheuses"] {
+        let spec = json!({"group": "monitoring.coreos.com", "names": {"plural": plural}, "versions": [{"name": "v1", "served": true}]});
+        w.insert(
+            Id::new("CustomResourceDefinition", "", &format!("{plural}.monitoring.coreos.com")),
+            json!({"metadata": {}, "spec": spec}),
+        );
+    }
+}
+
+fn gpus(w: &mut World, product: &str) {
+    w.insert(
+        Id::new("Node", "", "gpu-1"),
+        json!({
+            "metadata": {"labels": {"nvidia.com/gpu.product": product, "nvidia.com/gpu.memory": "81559"}},
+            "status": {"nodeInfo": {"architecture": "amd64", "osImage": "none"}, "allocatable": {"nvidia.com/gpu": "16"}},
+        }),
+    );
+}
+
+fn namespaces(w: &mut World, names: &[&str]) {
+    for ns in names {
+        w.insert(Id::new("Namespace", "", ns), json!({"metadata": {}}));
+    }
+}
+
+/// An OpenShift with GPUs as it is delivered: monitoring of users' workloads is off. Somebody gave the namespace and a claim.
+pub fn openshift() -> World {
+    let mut w = World::default();
+    w.scenario.0 = "inference-scheduling";
+    let system = ["openshift-monitoring", "openshift-user-workload-monitoring", "openshift-config-managed"];
+    namespaces(&mut w, &["default", "kube-system", "somebody", STACK]);
+    namespaces(&mut w, &system);
+    gpus(&mut w, "NVIDIA-H100-80GB-HBM3");
+    crds(&mut w);
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    w.insert(Id::new("ConfigMap", STACK, "openshift-service-ca.crt"), json!({"metadata": {}, "data": {"service-ca.crt": pem}}));
+    for (name, key, text) in
+        [("monitoring-shared-config", "thanosPublicURL", crate::openshift::THANOS), ("default-ingress-cert", "ca-bundle.crt", pem)]
+    {
+        w.insert(Id::new("ConfigMap", "openshift-config-managed", name), json!({"metadata": {}, "data": {key: text}}));
+    }
+    // With a comment and a key of somebody's: what a rewrite would not give back.
+    let config = "# by the administrators\nprometheusK8s:\n  retention: 3d   # three\n";
+    let id = Id::new("ConfigMap", "openshift-monitoring", "cluster-monitoring-config");
+    w.insert(id, json!({"metadata": {}, "data": {"config.yaml": config}}));
+    let spec = json!({"host": "thanos.apps.example.com"});
+    w.insert(Id::new("Route", "openshift-monitoring", "thanos-querier"), json!({"metadata": {}, "spec": spec}));
+    for name in ["anyuid", "privileged", "restricted-v2"] {
+        w.insert(Id::new("SecurityContextConstraints", "", name), json!({"metadata": {}, "users": ["system:admin"], "groups": []}));
+    }
+    w.insert(Id::new("PersistentVolumeClaim", STACK, "model-pvc"), json!({"metadata": {}, "spec": {}, "status": {"phase": "Bound"}}));
+    deployment(&mut w, "somebody", "web", &json!([{"name": "web", "image": "web"}]), &json!([]));
+    rest(&mut w);
+    w
+}
+
+/// A plain Kubernetes with GPUs and nothing else: no Prometheus, no Gateway API, no namespace.
+pub fn empty() -> World {
+    let mut w = World::default();
+    w.scenario = ("inference-scheduling", vec!["model_server.weights.source=hub".into()]);
+    namespaces(&mut w, &["default", "kube-system", "somebody"]);
+    gpus(&mut w, "NVIDIA-A100-SXM4-80GB");
+    deployment(&mut w, "somebody", "web", &json!([{"name": "web", "image": "web"}]), &json!([]));
+    rest(&mut w);
+    w
+}
+
+/// The same with somebody's Istio of another version, Gateway API of another version, and model servers.
+pub fn others() -> World {
+    let mut w = empty();
+    namespaces(&mut w, &["istio-system", STACK]);
+    crds(&mut w);
+    for plural in ["gatewayclasses", "gateways", "httproutes"] {
+        let meta = json!({"annotations": {"gateway.networking.k8s.io/bundle-version": "v1.4.0"}});
+        let spec = json!({"group": "gateway.networking.k8s.io", "names": {"plural": plural}, "versions": [{"name": "v1", "served": true}]});
+        w.insert(
+            Id::new("CustomResourceDefinition", "", &format!("{plural}.gateway.networking.k8s.io")),
+            json!({"metadata": meta, "spec": spec}),
+        );
+    }
+    let env = json!([{"name": "ENABLE_GATEWAY_API_INFERENCE_EXTENSION", "value": "true"}]);
+    deployment(&mut w, "istio-system", "istiod", &json!([{"name": "discovery", "image": "istio/pilot:1.29.0", "env": env}]), &json!([]));
     rest(&mut w);
     w
 }

@@ -77,6 +77,8 @@ pub struct World {
     /// WVA's gauge: (controller's pod uid, namespace, variant) → replicas.
     pub gauges: BTreeMap<(String, String, String), u64>,
     pub releases: BTreeMap<String, Release>,
+    /// Scenario of the stack, and assignments to its keys; empty is the simulated one.
+    pub scenario: (&'static str, Vec<String>),
     /// Every load Job that was ever made.
     pub jobs: Vec<String>,
     /// Uids of Jobs whose pod was made.
@@ -142,7 +144,7 @@ impl World {
         if id.kind == "Deployment" && object.pointer("/spec/replicas").is_none() {
             object["spec"]["replicas"] = json!(1);
         }
-        if id.kind == "Job" {
+        if id.kind == "Job" && id.name.starts_with("llmd-bench-load") {
             self.jobs.push(id.name.clone());
         }
         if id.kind == "Namespace" {
@@ -273,6 +275,19 @@ impl Server {
             Some(Fault::LostAnswer) => Err(Silence::Lost(answer)),
             _ => Ok(answer),
         }
+    }
+}
+
+impl World {
+    pub fn openshift(&self) -> bool {
+        self.get("Namespace", "", "openshift-monitoring").is_some()
+    }
+
+    /// Is a kind served? Those of CRDs are once their CRD is there.
+    pub fn serves(&self, k: &Kind) -> bool {
+        let by_crd =
+            ["llmd.ai", "gateway.networking.k8s.io", "inference.networking.k8s.io", "gateway.kgateway.dev", "monitoring.coreos.com"];
+        !by_crd.contains(&k.group) || self.get("CustomResourceDefinition", "", &format!("{}.{}", k.plural, k.group)).is_some()
     }
 }
 
