@@ -19,7 +19,7 @@ const TEARDOWN_S: f64 = 30.0;
 fn pod_start_s(plan: &Plan, c: &Coefficients) -> f64 {
     match plan.scenario.model_server.method {
         Method::Simulator => c.cluster.pod_start.simulator.median_s,
-        Method::Modelservice => c.cluster.pod_start.vllm.median_s,
+        Method::Modelservice | Method::Standalone | Method::Existing => c.cluster.pod_start.vllm.median_s,
     }
 }
 
