@@ -174,10 +174,10 @@ pub async fn look(cluster: &Cluster, plan: &Plan) -> anyhow::Result<(bool, Strin
 pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let Some(mark) = release::installed(ctx, PART).await? else { return Ok(vec![]) };
     match release::remove(ctx, PART).await? {
-        Removed::NotOurs => return Ok(vec![]),
-        Removed::HandedOver(said) => return Ok(vec![said]),
+        Removed::NotOurs => Ok(vec![]),
+        Removed::HandedOver(said) => Ok(vec![said]),
         Removed::Gone(said) if !mark.key.contains(ISTIOD) => {
-            return Ok([vec![said], leftover_crds(ctx, "kgateway-crds", &mark.before).await?].concat());
+            Ok([vec![said], leftover_crds(ctx, "kgateway-crds", &mark.before).await?].concat())
         }
         Removed::Gone(said) => {
             let mut done = vec![said];

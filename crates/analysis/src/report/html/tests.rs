@@ -38,7 +38,8 @@ fn hostile() -> (RunRecord, Tables, Explanation) {
     r.failure = Some(h());
     r.state = bench_model::run::RunState::Failed;
     r.images = [(h(), h())].into();
-    r.nodes = vec![NodeFact { name: h(), arch: h(), os_image: h(), gpu_product: Some(h()), gpus: 1 }];
+    r.nodes =
+        vec![NodeFact { name: h(), arch: h(), os_image: h(), gpu_product: Some(h()), gpus: 1, gpu_label: Some(h()), gpu_memory_mib: None }];
     (r.missing, r.notes) = (vec![h()], vec![h()]);
     r.hashes.plan = h();
     let e = Explanation {
