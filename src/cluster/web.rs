@@ -103,4 +103,61 @@ mod tests {
         let page = Page { url: "http://127.0.0.1:1/x", bearer: None, ca: "" };
         assert!(matches!(real(&page).await, Err(ClusterError::Config(_))));
     }
+
+    /// A server with a certificate of its own, on this machine; answers by the path, and says which token it was shown.
+    async fn server() -> (u16, String) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let key = tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut buffer = vec![0; 4096];
+                let n = stream.read(&mut buffer).await.unwrap_or(0);
+                let request = String::from_utf8_lossy(&buffer[..n]).to_lowercase();
+                let (status, body) = match () {
+                    () if request.contains("get /missing ") => ("404 Not Found", "no such page".to_string()),
+                    () if request.contains("get /api/v1/query?query=time%28%29 ") && !request.contains("bearer good") => {
+                        ("401 Unauthorized", "Unauthorized".into())
+                    }
+                    () => ("200 OK", format!("shown: {}", request.contains("authorization: bearer good"))),
+                };
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        (port, made.cert.pem())
+    }
+
+    #[tokio::test]
+    async fn a_page_comes_over_verified_tls_with_its_token_and_only_so() {
+        let (port, ca) = server().await;
+        let at = |path: &str| format!("https://localhost:{port}{path}");
+        let ask = async |url: &str, bearer: Option<&str>, ca: &str| real(&Page { url, bearer, ca }).await;
+        assert_eq!(ask(&at("/x.yaml"), None, &ca).await.unwrap(), "shown: false");
+        let query = at("/api/v1/query?query=time%28%29");
+        assert_eq!(ask(&query, Some("good"), &ca).await.unwrap(), "shown: true");
+        assert!(
+            matches!(ask(&query, Some("old"), &ca).await, Err(ClusterError::Api { code: 401, .. })),
+            "a fresh token is asked for by this"
+        );
+        assert!(matches!(ask(&at("/missing"), None, &ca).await, Err(ClusterError::Api { code: 404, .. })));
+        // Nobody that this machine trusts has signed it.
+        let e = ask(&at("/x.yaml"), Some("good"), "").await.unwrap_err();
+        assert!(matches!(e, ClusterError::Unreachable { .. }), "{e}");
+    }
 }

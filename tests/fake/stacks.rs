@@ -53,12 +53,12 @@ fn a_cycle_on_a_kubernetes_that_has_nothing_leaves_nothing() {
 
 #[test]
 fn openshift_with_every_fault() {
-    every_call(setting::openshift(), |op| op != Op::Run, 41);
+    every_call(setting::openshift(), |op| op != Op::Run, 101);
 }
 
 #[test]
 fn a_kubernetes_that_has_nothing_with_every_fault() {
-    every_call(setting::empty(), |op| op != Op::Run, 41);
+    every_call(setting::empty(), |op| op != Op::Run, 101);
 }
 
 fn standup(world: World) -> (Lab, Result<(), String>) {
