@@ -1,15 +1,13 @@
 //! Can this cluster and this user do it? Every check, its verdict, and the remedy.
 
+mod serving;
+
 use super::facts;
 use super::rights::{self, Answer, Part, Places};
 use crate::cluster::{Cluster, ClusterError, Ref, text_at};
-use crate::config::{llmd, manifests};
 use crate::metrics::Prometheus;
 use crate::report::{Event, Reporter};
-use crate::steps::control_plane;
-use bench_model::plan::ClusterFacts;
 use bench_model::plan::{Arm, Plan};
-use bench_model::scenario::Method;
 use bench_model::scenario::Provision;
 use serde_json::Value;
 
@@ -50,6 +48,7 @@ pub async fn preflight(cluster: &Cluster, plan: &Plan, report: &Reporter) -> any
     c.serving(cluster, plan, &mut there).await?;
     if !c.is_to_come(cluster, plan, &mut there).await? {
         c.prometheus(cluster, plan, &mut places).await;
+        there.proxied = !(plan.on_openshift() && serving::makes_prometheus(plan));
     }
     c.external_metrics(cluster, plan, &mut places, &mut there).await?;
     c.wva(cluster, plan, &mut places, &mut there).await?;
@@ -70,19 +69,10 @@ struct There {
     namespace: bool,
     /// Gateway API, its control plane, a Prometheus.
     platform: bool,
+    /// A Prometheus that the API server's proxy is asked for: not OpenShift's, and not one that is to come.
+    proxied: bool,
     adapter: bool,
     wva: bool,
-}
-
-/// Minor version of Kubernetes, by the plan's facts.
-fn minor(plan: &Plan) -> Option<u32> {
-    plan.facts.as_ref()?.kubernetes.trim_start_matches('v').split('.').nth(1)?.trim_end_matches('+').parse().ok()
-}
-
-/// Does standing up make a Prometheus, or switch one on?
-fn makes_prometheus(plan: &Plan) -> bool {
-    let m = &plan.scenario.monitoring;
-    m.stack.mode != Provision::Existing && m.prometheus.namespace == "auto" && m.prometheus.service == "auto"
 }
 
 struct Checks<'a> {
@@ -111,64 +101,6 @@ impl Checks<'_> {
         self.tell(Check::new(name, false, detail, Some(remedy)));
     }
 
-    /// GPUs, and memory for the lengths.
-    async fn nodes(&mut self, cluster: &Cluster, plan: &Plan, facts: &ClusterFacts) -> Result<(), ClusterError> {
-        let verdicts = super::capacity::check(cluster, plan).await?;
-        if verdicts.is_empty() {
-            self.pass("nodes", &format!("{}; no GPU is needed", facts.nodes.len()));
-        }
-        for v in verdicts {
-            match v.ok {
-                true => self.pass(v.what, &v.detail),
-                false => self.fail(v.what, &v.detail, &v.remedy),
-            }
-        }
-        Ok(())
-    }
-
-    /// Gateway API, its control plane, and what vLLM's weights need.
-    async fn serving(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) -> Result<(), ClusterError> {
-        let s = &plan.scenario;
-        there.platform = true;
-        if s.gateway.kind.is_gateway_api() {
-            let api = cluster.serves("Gateway").await? && (!s.scheduler.enabled || cluster.serves("InferencePool").await?);
-            there.platform &= api;
-            let (has, hasnt) = (
-                "its kinds are served".to_string(),
-                format!("bench makes {} and {}", s.gateway.api.version, s.gateway.inference_api.version),
-            );
-            self.pass("Gateway API", &if api { has } else { hasnt });
-            match control_plane::look(cluster, plan).await {
-                Ok((found, said)) => {
-                    there.platform &= found;
-                    self.pass("control plane", &said);
-                }
-                Err(e) => {
-                    let hint = crate::failure::classify(&e).1.unwrap_or_default();
-                    self.fail("control plane", &e.to_string(), &hint);
-                }
-            }
-        }
-        if let Some(claim) = llmd::claim(plan) {
-            let r = Ref::of(&claim)?;
-            let found = cluster.get_if_allowed(&r).await?;
-            let w = &s.model_server.weights;
-            let detail = match &found {
-                Some(o) => format!("{r} is there, {}", text_at(o, "/status/phase")),
-                None => format!("bench makes {r}: {} {}", w.size, w.access_mode),
-            };
-            self.pass("weights", &detail);
-        }
-        if s.model_server.sidecar.enabled && s.model_server.method == Method::Modelservice && minor(plan).is_some_and(|v| v < 29) {
-            self.fail(
-                "Kubernetes",
-                "the routing sidecar is a container that starts before the others and stays, which Kubernetes knows from 1.29 on",
-                "--set model_server.sidecar.enabled=false --set model_server.metrics_port=8000",
-            );
-        }
-        Ok(())
-    }
-
     /// Kinds of other people, by discovery.
     async fn apis(&mut self, cluster: &Cluster, plan: &Plan) -> Result<(), ClusterError> {
         let mut wanted = vec!["PodMonitor", "ServiceMonitor"];
@@ -182,39 +114,13 @@ impl Checks<'_> {
                 self.pass(&format!("CRD {kind}"), &name);
             } else if kind == "VariantAutoscaling" {
                 self.fail(&format!("CRD {kind}"), "missing", "no WVA is installed: --set wva.mode=install");
-            } else if makes_prometheus(plan) && !plan.on_openshift() {
+            } else if serving::makes_prometheus(plan) && !plan.on_openshift() {
                 self.pass(&format!("CRD {kind}"), "missing; kube-prometheus-stack, which bench installs, brings it");
             } else {
                 self.fail(&format!("CRD {kind}"), "missing", "install the Prometheus operator (kube-prometheus-stack brings it)");
             }
         }
         Ok(())
-    }
-
-    /// `true` when standing up makes one, or what it is asked by.
-    async fn is_to_come(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) -> Result<bool, ClusterError> {
-        if !makes_prometheus(plan) {
-            return Ok(false);
-        }
-        if plan.on_openshift() {
-            let account = Ref::new("ServiceAccount", plan.namespace(), manifests::METRICS_ACCOUNT);
-            let to_come = cluster.get_if_allowed(&account).await?.is_none();
-            if to_come {
-                there.platform = false;
-                self.pass("Prometheus", "OpenShift's Thanos querier; it is asked once bench has made an account that may");
-            }
-            return Ok(to_come);
-        }
-        let none = match cluster.list("Prometheus", None, "").await {
-            Ok(all) => all.is_empty(),
-            Err(e) => e.is_not_found(),
-        };
-        if none {
-            there.platform = false;
-            let s = &plan.scenario.monitoring.stack;
-            self.pass("Prometheus", &format!("none; bench installs {} {} with TLS", s.chart, s.chart_version));
-        }
-        Ok(none)
     }
 
     async fn prometheus(&mut self, cluster: &Cluster, plan: &Plan, places: &mut Places) {
@@ -263,7 +169,7 @@ impl Checks<'_> {
         let parts = [
             (Part::Stack, format!("rights in namespace {ns}"), true, ""),
             (Part::Served, format!("rights for the GPU stack in namespace {ns}"), true, ""),
-            (Part::Prometheus, "rights on Prometheus".into(), true, ""),
+            (Part::Prometheus, "rights on Prometheus".into(), there.proxied, "not needed, it is not asked through the API server's proxy"),
             (Part::Viewer, "rights to look around".into(), false, "not needed; bench sees less of the cluster without"),
             (Part::Namespaces, "cluster part: namespaces".into(), !namespaces, "not needed, they are there"),
             (Part::Platform, "cluster part: Gateway API and monitoring".into(), !there.platform, "not needed where they are there already"),

@@ -51,7 +51,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn scenario(of: (&str, Vec<String>)) -> ScenarioArgs {
+pub fn scenario(of: (&str, Vec<String>)) -> ScenarioArgs {
     let mut set = vec!["recording.settle_s=1".to_string(), "wva.mode=auto".into()];
     // Without a small program to stream the recorder comes as an image.
     if std::env::var_os("BENCH_AGENT_BINARY").is_none() {
@@ -62,7 +62,7 @@ fn scenario(of: (&str, Vec<String>)) -> ScenarioArgs {
     ScenarioArgs { name: name.into(), set, namespace: Some(STACK.into()), ..ScenarioArgs::default() }
 }
 
-async fn plan(session: &Session, scenario: ScenarioArgs, arm: Arm) -> anyhow::Result<Plan> {
+pub async fn plan(session: &Session, scenario: ScenarioArgs, arm: Arm) -> anyhow::Result<Plan> {
     let facts = ops::facts::gather(&session.cluster).await?;
     let intent = ops::plan::Intent { scenario, arm: Some(arm), ..ops::plan::Intent::default() };
     Ok(ops::plan::resolve(&Lookup::default(), &intent, Some(facts))?.0)

@@ -1,7 +1,7 @@
 //! The published stack: whole cycles of it on an OpenShift and on a Kubernetes that has nothing, which no cluster here can run.
 
 use crate::cycle::{Course, every_call, leaves_nothing, undisturbed};
-use crate::lab::{End, Lab, Op};
+use crate::lab::{self, End, Lab, Op};
 use crate::setting;
 use crate::world::{Id, World, text};
 use bench_model::plan::Arm;
@@ -135,4 +135,24 @@ fn too_few_gpus_are_told_before_anything_is_made() {
     let End::Failed(e) = lab.process(Op::Standup(Arm::Wva)) else { panic!("there are 16 GPUs for 20 replicas") };
     assert!(e.contains("no room for the stack: GPUs") && e.contains("NVIDIA-A100-SXM4-80GB"), "{e}");
     assert_eq!(lab.server.world().writes, [""; 0]);
+}
+
+#[test]
+fn preflight_passes_where_standup_will_and_changes_nothing() {
+    for world in [setting::openshift(), setting::empty()] {
+        let lab = Lab::new(world);
+        let scenario = lab::scenario(lab.server.world().scenario.clone());
+        let end = lab.process_of(async |session| {
+            let plan = lab::plan(session, scenario.clone(), Arm::Wva).await?;
+            let checks = bench::ops::preflight::preflight(&session.cluster, &plan, &session.report).await?;
+            let failed: Vec<String> = checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
+            assert_eq!(failed, [""; 0]);
+            for wanted in ["GPUs", "KV cache", "Gateway API", "control plane", "Prometheus"] {
+                assert!(checks.iter().any(|c| c.name == wanted), "{wanted} was not looked at");
+            }
+            Ok(())
+        });
+        assert!(matches!(end, End::Done));
+        assert_eq!(lab.server.world().writes, [""; 0]);
+    }
 }
