@@ -12,7 +12,8 @@ fn cluster_failures() {
     p.clean();
 
     p.bench(&["run", "-w", "ramp_small"]).exits(6).says("no stack of bench is up").says("bench standup");
-    p.bench(&["standup", "--wva", "-p", "llmdbench"])
+    // The cluster for tests has ten GPUs: refused before anything is made, and before any chart is asked for.
+    p.bench(&["standup", "--wva", "-p", "llmdbench", "--set", "scaling.max_replicas=11"])
         .exits(6)
         .says("no room for the stack: GPUs")
         .says("model_server.check_capacity=false");
