@@ -14,4 +14,5 @@ mod proxy;
 mod published;
 mod reasons;
 mod rights;
+mod stack;
 mod support;
