@@ -4,6 +4,7 @@
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
 mod calendar;
+pub mod calibrate;
 pub mod compare;
 pub mod explain;
 pub mod export;

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
 pub mod bounds;
+pub mod calibration;
 pub mod coefficients;
 pub mod comparison;
 pub mod exit;
