@@ -5,6 +5,7 @@
 pub mod account;
 pub mod attach;
 pub mod bounds;
+pub mod calibrate;
 pub mod capacity;
 pub mod collect;
 pub mod compare;

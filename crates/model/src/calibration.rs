@@ -45,7 +45,7 @@ pub enum Outcome {
     Fitted,
     /// The runs do not tell: the base's value stays.
     Held,
-    /// The runs tell that it is near 0, and it cannot be below.
+    /// The runs tell that it is as good as 0, and it cannot be below: it is put to 0.
     Bound,
 }
 
@@ -61,7 +61,7 @@ pub struct Coefficient {
     /// Interval of 95 %; null where there is none.
     pub low: Option<f64>,
     pub high: Option<f64>,
-    /// What the scenario's arguments state of it beside: the whole is this plus the value.
+    /// What the scenario's arguments state of it; the file holds what was found beyond that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated: Option<f64>,
     /// Why it was not fitted.
@@ -98,6 +98,7 @@ pub struct Errors {
 
 /// A run told by a fit to all the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftOut {
     pub run: String,
     pub residuals: Vec<Residual>,
@@ -105,6 +106,7 @@ pub struct LeftOut {
 
 /// A rate of a run, measured and played in the simulator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Played {
     pub run: String,
     pub rate: f64,
@@ -120,6 +122,7 @@ pub struct Played {
 
 /// All that `bench calibrate` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Calibrated {
     pub schema_version: u32,
     pub calibration: Calibration,

@@ -1,5 +1,6 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
+use crate::calibration::Calibrated;
 use crate::coefficients::Coefficients;
 use crate::comparison::Comparison;
 use crate::experiment::{Experiment, ExperimentRecord, Outlook};
@@ -20,7 +21,7 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 17] {
+pub fn all() -> [(&'static str, Schema); 18] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
@@ -35,6 +36,7 @@ pub fn all() -> [(&'static str, Schema); 17] {
             "coefficients.schema.json",
             of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),
         ),
+        ("calibration.schema.json", of::<Calibrated>("a calibration's JSON", "What `bench calibrate` says.")),
         ("gate.schema.json", of::<GateReport>("a gate's JSON", "What `bench gate` says.")),
         ("baseline.schema.json", of::<Baseline>("a stored baseline", "The numbers of a run, kept for the gates of later ones.")),
         (

@@ -87,11 +87,12 @@ pub fn solve(rows: &[Row], unknowns: &[Unknown], order: &[usize]) -> Solution {
             return Solution { values, fates: fates.into_iter().map(|f| f.unwrap_or_else(untold)).collect(), covariance };
         };
         chosen.remove(k);
-        fates[i] = Some(if below && !holds_base && v + half < unknowns[i].base {
-            Fate::Bound { half: (v + half).max(0.0) }
-        } else {
-            let interval = if half.is_finite() { format!("{} ± {}", short(v), short(half)) } else { "any value".into() };
-            Fate::Held { why: format!("the runs allow {interval}, which does not tell it from the base's value") }
+        let interval = if half.is_finite() { format!("{} ± {}", short(v), short(half)) } else { "any value".into() };
+        fates[i] = Some(match (below, holds_base) {
+            // As good as nothing, and not the base's.
+            (true, false) if v + half > 0.0 && unknowns[i].base > 0.0 => Fate::Bound { half: v + half },
+            (true, false) => Fate::Held { why: format!("by the runs alone it would be {interval}, and it cannot be below 0") },
+            _ => Fate::Held { why: format!("the runs allow {interval}, which does not tell it from the base's value") },
         });
     }
 }
@@ -152,6 +153,8 @@ impl Fit {
 
 /// Least squares over the chosen unknowns, the others at `values`. The covariance is the sandwich over blocks (Liang & Zeger 1986, with
 /// the usual correction for few blocks): requests that shared a queue err together.
+// Matrices are read by their indices.
+#[allow(clippy::needless_range_loop)]
 fn fit(rows: &[Row], values: &[f64], chosen: &[usize]) -> Fit {
     let p = chosen.len();
     let known = |r: &Row| (0..values.len()).filter(|i| !chosen.contains(i)).map(|i| r.x[i] * values[i]).sum::<f64>();
@@ -191,6 +194,7 @@ fn fit(rows: &[Row], values: &[f64], chosen: &[usize]) -> Fit {
 }
 
 /// Of a positive definite matrix, by Gauss and Jordan with pivots on the diagonal: the columns were chosen to be apart.
+#[allow(clippy::needless_range_loop)]
 fn inverse(m: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let p = m.len();
     let mut a: Vec<Vec<f64>> = m.to_vec();
@@ -289,10 +293,14 @@ mod tests {
         let s = solve(&noisy, &UNKNOWNS, &[0, 1, 2]);
         assert!(matches!(&s.fates[1], Fate::Held { why } if why.contains("does not tell it")), "{:?}", s.fates[1]);
         assert_eq!(s.values[1], 0.5);
+        let zero = rows(400, 0.01, |k| [1.0, k % 5.0, 0.0], [2.0, -1e-4, 0.0]);
+        let s = solve(&zero, &UNKNOWNS, &[0, 1]);
+        assert!(matches!(s.fates[1], Fate::Bound { half } if half < 0.01), "{:?}", s.fates);
+        assert_eq!(s.values[1], 0.0);
         let below = rows(400, 0.01, |k| [1.0, k % 5.0, 0.0], [2.0, -0.1, 0.0]);
         let s = solve(&below, &UNKNOWNS, &[0, 1]);
-        assert!(matches!(s.fates[1], Fate::Bound { .. }), "{:?}", s.fates);
-        assert_eq!(s.values[1], 0.0);
+        assert!(matches!(&s.fates[1], Fate::Held { why } if why.contains("cannot be below 0")), "{:?}", s.fates);
+        assert_eq!(s.values[1], 0.5);
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub fn told_by_others(run: Input<'_>, base: &Base, others: &Fitted) -> Vec<Resid
 fn coefficient(name: &str, base: f64, fate: &Fate) -> Coefficient {
     let (outcome, value, half, why) = match fate {
         Fate::Fitted { value, half } => (Outcome::Fitted, *value, Some(*half), None),
-        Fate::Bound { half } => (Outcome::Bound, 0.0, Some(*half), Some("by the runs alone it would be below 0".to_owned())),
+        Fate::Bound { half } => (Outcome::Bound, 0.0, Some(*half), Some("the runs tell that it is as good as nothing".to_owned())),
         Fate::Held { why } => (Outcome::Held, base, None, Some(why.clone())),
     };
     let half = half.filter(|h| h.is_finite());
@@ -293,6 +293,7 @@ fn block(seen: &[&Seen<'_>], told: &mut [Vec<Told>]) {
 
 /// Six step times around the fitted one whose covariance, with it and each as likely, is the fit's: the columns of its Cholesky factor,
 /// both ways, √3.5 long. None is below 0.
+#[allow(clippy::needless_range_loop)]
 fn step_sets(server: &Server, s: &Solution) -> Vec<StepMs> {
     let Server::Vllm(v) = server else { return Vec::new() };
     let c = |i: usize, j: usize| s.covariance[i][j];

@@ -55,7 +55,10 @@ pub fn fit(all: &[f64], period_s: f64, source: Source, base_median_s: f64) -> St
         // Of a standard deviation, by its normal approximation.
         Fate::Fitted { value: own.min(2.0), half: t_975(n - 1.0) * own / (2.0 * (n - 1.0)).sqrt() }
     };
-    Start { median_s: Fate::Fitted { value: median, half }, spread }
+    // The same rule as for all others.
+    let vague = (median - base_median_s).abs() <= half && half > median / 2.0;
+    let untold = || why(&format!("the runs allow {median:.1} ± {half:.1}, which does not tell it from the base's value"));
+    Start { median_s: if vague { untold() } else { Fate::Fitted { value: median, half } }, spread }
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ fn vllms_coefficients_come_back() {
     let v = vllm_of(&Base { server: f.server, ..other() });
     for tokens in [1000.0, 4000.0, 8000.0] {
         let (found, truth) = (of(&v.front_end, &v.prefill, tokens), of(&FRONT, &PREFILL, tokens));
-        assert!((found / truth - 1.0).abs() < 0.03, "{tokens}: {found} instead of {truth}\n{}", shown(&f));
+        assert!((found / truth - 1.0).abs() < 0.05, "{tokens}: {found} instead of {truth}\n{}", shown(&f));
     }
     let token = get(&f, "prefill_ms.per_token");
     assert!(token.low.unwrap() < PREFILL.per_token && PREFILL.per_token < token.high.unwrap(), "{}", shown(&f));

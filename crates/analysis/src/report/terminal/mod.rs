@@ -1,5 +1,6 @@
 //! A run on one or two screens: may it be believed, what did the load meet, what did the autoscaler do.
 
+pub mod calibrate;
 mod chart;
 mod decisions;
 pub mod experiment;
