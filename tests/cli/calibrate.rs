@@ -8,6 +8,11 @@ use serde_json::Value;
 const USAGE: i32 = 2;
 const INVALID: i32 = 4;
 
+/// The last line: before it may stand how far it is.
+fn said(r: &crate::support::Ran) -> Value {
+    r.json().last().expect("a line")["calibrated"].clone()
+}
+
 fn coefficient<'a>(calibrated: &'a Value, name: &str) -> &'a Value {
     let all = calibrated["calibration"]["coefficients"].as_array().expect("coefficients");
     all.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name} in {calibrated:#}"))
@@ -25,8 +30,7 @@ fn near(value: &Value, truth: f64, within: f64) {
 fn a_measured_run_gives_its_servers_constants_back() {
     let place = Place::new();
     let run = stored::run().display().to_string();
-    let r = place.run(&["calibrate", &run, "--output=json"]).exits(0).json();
-    let c = &r[0]["calibrated"];
+    let c = &said(&place.run(&["calibrate", &run, "--output=json"]).exits(0));
     assert_eq!(faults("calibration.schema.json", c), [""; 0]);
     near(&coefficient(c, "inter_token_latency_ms")["value"], 20.0, 0.05);
     assert_eq!(coefficient(c, "inter_token_latency_ms")["outcome"], "fitted");
@@ -84,7 +88,7 @@ fn a_fit_to_two_runs_predicts_a_third_with_other_rates_and_arm() {
     let ids: Vec<String> =
         place.run(&["results", "ls", "--output=json"]).json().iter().map(|r| r["run"].as_str().unwrap().into()).collect();
     let args: Vec<&str> = ["calibrate", "--output=json"].into_iter().chain(ids.iter().map(String::as_str)).collect();
-    let c = place.run(&args).exits(0).json()[0]["calibrated"].clone();
+    let c = said(&place.run(&args).exits(0));
     near(&coefficient(&c, "step_ms.base")["value"], 5.5, 0.05);
     near(&coefficient(&c, "cluster.pod_start.vllm.median_s")["value"], 90.0, 0.05);
     for left in c["leave_one_out"].as_array().expect("three") {
