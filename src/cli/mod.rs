@@ -138,7 +138,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::SwapToWva(a) => swap::to_wva(g, a).await,
         Command::SwapToStatic(a) => swap::to_static(g, a).await,
         Command::Status(a) => status::run(g, a).await,
-        Command::Results(a) => results::run(g, &a),
+        Command::Results(a) => results::run(g, &a).await,
         Command::Report(a) => report::run(g, &a),
         Command::Compare(a) => {
             let g = g.clone();

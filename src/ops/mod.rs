@@ -26,6 +26,7 @@ pub mod predict;
 pub mod preflight;
 pub mod recorder;
 pub mod records;
+pub mod remote;
 pub mod report;
 pub mod reset;
 pub mod results;

@@ -3,6 +3,7 @@
 mod calibrate;
 mod compare;
 mod docs;
+mod elsewhere;
 mod ends;
 mod exits;
 mod experiment;
@@ -19,6 +20,7 @@ mod plan;
 mod predict;
 mod schemas;
 mod secrets;
+mod shelf;
 mod stack;
 mod stored;
 mod support;

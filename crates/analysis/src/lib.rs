@@ -17,6 +17,7 @@ pub mod report;
 pub mod scorecard;
 pub mod stats;
 pub mod summary;
+pub mod trend;
 pub mod validity;
 mod words;
 

@@ -11,6 +11,7 @@ mod grid;
 mod load;
 pub mod sweep;
 mod text;
+pub mod trend;
 
 use crate::summary::{load_span, recording};
 use bench_model::run::{RunRecord, RunState, Source};
