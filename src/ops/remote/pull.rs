@@ -110,13 +110,13 @@ async fn fetch(place: &Place, dir: &Path, f: &File) -> anyhow::Result<()> {
         object_store::Error::NotFound { .. } => Failure::new(Exit::Invalid, format!("{} lacks {}: {}", place.url, f.path, f.blob()))
             .hint("push the run again where it is whole")
             .into(),
-        e => place.told(e),
+        e => place.told(&e),
     })?;
     let mut stream = found.into_stream();
     let (mut hash, mut size) = (Sha256::new(), 0);
     while let Some(piece) = stream.next().await {
         go_on()?;
-        let piece = piece.map_err(|e| place.told(e))?;
+        let piece = piece.map_err(|e| place.told(&e))?;
         size += piece.len() as u64;
         if size > f.size {
             break;

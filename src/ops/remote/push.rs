@@ -91,7 +91,7 @@ pub async fn push(place: &Place, dir: &Path, run: &RunRecord, dry: bool) -> anyh
     moved.bytes = sent.iter().sum();
     if !dry {
         go_on()?;
-        place.store.put(&place.key(&Manifest::place(&m.run)), PutPayload::from(bytes.into_bytes())).await.map_err(|e| place.told(e))?;
+        place.store.put(&place.key(&Manifest::place(&m.run)), PutPayload::from(bytes.into_bytes())).await.map_err(|e| place.told(&e))?;
     }
     Ok(moved)
 }
@@ -111,21 +111,21 @@ async fn send(place: &Place, dir: &Path, f: &File) -> anyhow::Result<()> {
     if f.size <= PART as u64 {
         next(&mut part)?;
         same(&hash.finalize(), f)?;
-        place.store.put(&key, PutPayload::from(part)).await.map_err(|e| place.told(e))?;
+        place.store.put(&key, PutPayload::from(part)).await.map_err(|e| place.told(&e))?;
         return Ok(());
     }
-    let upload = place.store.put_multipart(&key).await.map_err(|e| place.told(e))?;
+    let upload = place.store.put_multipart(&key).await.map_err(|e| place.told(&e))?;
     let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
     while next(&mut part)? {
         go_on()?;
-        parts.wait_for_capacity(AT_ONCE).await.map_err(|e| place.told(e))?;
+        parts.wait_for_capacity(AT_ONCE).await.map_err(|e| place.told(&e))?;
         parts.write(&part);
     }
     if let Err(e) = same(&hash.finalize(), f) {
         let _ = parts.abort().await;
         return Err(e);
     }
-    parts.finish().await.map_err(|e| place.told(e))?;
+    parts.finish().await.map_err(|e| place.told(&e))?;
     Ok(())
 }
 

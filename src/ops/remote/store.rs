@@ -48,7 +48,7 @@ impl Place {
             "file" if bucket.is_empty() && !prefix.is_empty() => {
                 let dir = PathBuf::from(format!("/{prefix}"));
                 std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-                let store = LocalFileSystem::new_with_prefix(&dir).map_err(|e| told(e, url))?.with_fsync(true);
+                let store = LocalFileSystem::new_with_prefix(&dir).map_err(|e| told(&e, url))?.with_fsync(true);
                 return Ok(Self { store: Arc::new(store), prefix: Key::default(), url: url.into() });
             }
             "file" => return Err(wrong("a directory is written with three slashes").into()),
@@ -57,13 +57,13 @@ impl Place {
                 cryptography();
                 let b = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry());
                 let b = TIMES.into_iter().fold(b, |b, (key, value)| b.with_config(AmazonS3ConfigKey::Client(key), value));
-                Arc::new(b.build().map_err(|e| told(e, url))?)
+                Arc::new(b.build().map_err(|e| told(&e, url))?)
             }
             "gs" => {
                 cryptography();
                 let b = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry());
                 let b = TIMES.into_iter().fold(b, |b, (key, value)| b.with_config(GoogleConfigKey::Client(key), value));
-                Arc::new(b.build().map_err(|e| told(e, url))?)
+                Arc::new(b.build().map_err(|e| told(&e, url))?)
             }
             _ => return Err(wrong(&format!("{scheme} is not known")).into()),
         };
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// An error of this place, in the user's words.
-    pub fn told(&self, e: Error) -> anyhow::Error {
+    pub fn told(&self, e: &Error) -> anyhow::Error {
         told(e, &self.url)
     }
 
@@ -88,9 +88,9 @@ impl Place {
     /// When the store does not answer, or refuses.
     pub async fn small(&self, relative: &str) -> anyhow::Result<Option<Vec<u8>>> {
         match self.store.get(&self.key(relative)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.told(e))?.to_vec())),
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|e| self.told(&e))?.to_vec())),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(self.told(e)),
+            Err(e) => Err(self.told(&e)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Place {
         match self.store.head(&self.key(relative)).await {
             Ok(m) => Ok(Some(m.size)),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(self.told(e)),
+            Err(e) => Err(self.told(&e)),
         }
     }
 
@@ -111,7 +111,7 @@ impl Place {
     /// # Errors
     /// As [`Self::small`].
     pub async fn runs(&self) -> anyhow::Result<Vec<String>> {
-        let all: Vec<_> = self.store.list(Some(&self.key("runs"))).try_collect().await.map_err(|e| self.told(e))?;
+        let all: Vec<_> = self.store.list(Some(&self.key("runs"))).try_collect().await.map_err(|e| self.told(&e))?;
         let mut ids: Vec<String> = all.iter().filter_map(|m| m.location.filename()?.strip_suffix(".json").map(str::to_owned)).collect();
         ids.sort();
         Ok(ids)
@@ -143,10 +143,10 @@ fn cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn told(e: Error, url: &str) -> anyhow::Error {
+fn told(e: &Error, url: &str) -> anyhow::Error {
     let credentials = "S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine; AWS_REGION, AWS_ENDPOINT_URL. \
          Google: GOOGLE_APPLICATION_CREDENTIALS, or the login of gcloud";
-    let (exit, hint) = match &e {
+    let (exit, hint) = match e {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => (Exit::Usage, credentials),
         Error::NotFound { .. } => (Exit::Usage, "the bucket must be there already; bench makes none"),
         Error::Generic { source, .. } if chain(source.as_ref()).contains("NoSuchBucket") => {
@@ -156,7 +156,7 @@ fn told(e: Error, url: &str) -> anyhow::Error {
         Error::InvalidPath { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. } => (Exit::Usage, credentials),
         _ => (Exit::Interrupted, "give the command again: what was moved is not moved again"),
     };
-    Failure::new(exit, format!("{url}: {}", chain(&e))).hint(hint).redacted().into()
+    Failure::new(exit, format!("{url}: {}", chain(e))).hint(hint).redacted().into()
 }
 
 /// An error and its causes, each once.
