@@ -30,7 +30,9 @@ pub fn limits(earlier: &[Point], tolerance: f64, worse: Worse) -> Option<Limits>
     #[allow(clippy::cast_precision_loss)]
     let n = values.len() as f64;
     let half = (t_975(n - 1.0) * s * (1.0 + 1.0 / n).sqrt()).max(tolerance * m.abs());
-    Some(Limits { runs: values.len() as u64, mean: m, deviation: s, low: m - half, high: m + half, worse })
+    // What was never below 0 does not get there.
+    let least = if values.iter().all(|v| *v >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
+    Some(Limits { runs: values.len() as u64, mean: m, deviation: s, low: (m - half).max(least), high: m + half, worse })
 }
 
 #[cfg(test)]

@@ -91,8 +91,30 @@ pub fn gate(r: &Request<'_>, found: &Found) -> anyhow::Result<Judged> {
     };
     let mut gate = Gate { slo: r.slo, ..Gate::default() };
     gate.rule(&match l.worse {
-        Worse::Up => format!("{} <= {}", r.metric, l.high),
-        Worse::Down => format!("{} >= {}", r.metric, l.low),
+        Worse::Up => format!("{} <= {}", r.metric, digits(l.high, 1.0)),
+        Worse::Down => format!("{} >= {}", r.metric, digits(l.low, -1.0)),
     })?;
     of_run(&found.dir, &prepare(r.results, gate, false)?)
+}
+
+/// Six digits, rounded to the side that lets pass.
+fn digits(v: f64, side: f64) -> String {
+    let near: f64 = format!("{v:.5e}").parse().unwrap_or(v);
+    let last = 10_f64.powf(v.abs().max(1e-300).log10().floor() - 5.0);
+    let v = if (near - v) * side < 0.0 { near + side * last } else { near };
+    format!("{:.5e}", v).parse::<f64>().map_or_else(|_| v.to_string(), |v| v.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_has_digits_that_people_read() {
+        assert_eq!(digits(1309.386_240_635_460_6, 1.0), "1309.39");
+        assert_eq!(digits(1309.384_240_635_460_6, 1.0), "1309.39");
+        assert_eq!(digits(0.987_654_399, -1.0), "0.987654");
+        assert_eq!(digits(0.987_654_999, -1.0), "0.987654");
+        assert_eq!(digits(0.0, 1.0), "0");
+    }
 }
