@@ -42,7 +42,7 @@ pub fn base(plan: &Plan, c: &Coefficients) -> anyhow::Result<(String, Base)> {
     let start = if found.is_vllm() { &c.cluster.pod_start.vllm } else { &c.cluster.pod_start.simulator };
     let base = Base {
         server,
-        latency_ms: *latency(plan, &mut c.clone()),
+        latency_ms: latency(plan, &mut c.clone()).map_or(0.0, |l| *l),
         start_median_s: start.median_s,
         start_spread: start.spread,
         readiness_period_s: f64::from(s.model_server.readiness_period_s),
@@ -50,13 +50,14 @@ pub fn base(plan: &Plan, c: &Coefficients) -> anyhow::Result<(String, Base)> {
     Ok((name.clone(), base))
 }
 
-/// The way's latency of the plan's gateway.
-fn latency<'a>(plan: &Plan, c: &'a mut Coefficients) -> &'a mut f64 {
+/// The way's latency of the plan's gateway; without one the file has no place for it.
+fn latency<'a>(plan: &Plan, c: &'a mut Coefficients) -> Option<&'a mut f64> {
     let s = &plan.scenario;
     match s.gateway.kind {
-        GatewayKind::Haproxy => &mut c.router.haproxy.latency_ms,
-        GatewayKind::Istio if s.scheduler.enabled => &mut c.router.istio_scheduler.latency_ms,
-        GatewayKind::Istio => &mut c.router.istio.latency_ms,
+        GatewayKind::Haproxy => Some(&mut c.router.haproxy.latency_ms),
+        GatewayKind::Istio | GatewayKind::Kgateway if s.scheduler.enabled => Some(&mut c.router.istio_scheduler.latency_ms),
+        GatewayKind::Istio | GatewayKind::Kgateway => Some(&mut c.router.istio.latency_ms),
+        GatewayKind::None => None,
     }
 }
 
@@ -104,8 +105,10 @@ pub fn apply(plan: &Plan, c: &Coefficients, f: &Fitted, made: &Calibration) -> a
             false
         }
     };
-    if told("router.latency_ms").is_some() {
-        *latency(plan, &mut out) = rounded(f.latency_ms);
+    if told("router.latency_ms").is_some()
+        && let Some(latency) = latency(plan, &mut out)
+    {
+        *latency = rounded(f.latency_ms);
     }
     let start = if is_vllm { &mut out.cluster.pod_start.vllm } else { &mut out.cluster.pod_start.simulator };
     if told("pod_start.median_s").is_some() {
@@ -186,6 +189,12 @@ pub fn state(plan: &Plan, c: &Coefficients, coefficients: &mut [Coefficient]) ->
     for c in coefficients.iter_mut() {
         if let Some(rest) = c.name.strip_prefix("pod_start.") {
             c.name = format!("cluster.pod_start.{kind}.{rest}");
+        }
+    }
+    if latency(plan, &mut c.clone()).is_none() {
+        for c in coefficients.iter_mut().filter(|c| c.name == "router.latency_ms" && c.outcome != Outcome::Held) {
+            (c.outcome, c.value) = (Outcome::Held, c.base);
+            c.why = Some("without a gateway the file has no place for a way's latency".into());
         }
     }
     if let Found::Simulator(x) = found {

@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_limit_has_digits_that_people_read() {
-        assert_eq!(digits(1309.386_240_635_460_6, 1.0), "1309.39");
-        assert_eq!(digits(1309.384_240_635_460_6, 1.0), "1309.39");
+        assert_eq!(digits(1309.3862406, 1.0), "1309.39");
+        assert_eq!(digits(1309.3842406, 1.0), "1309.39");
         assert_eq!(digits(0.987_654_399, -1.0), "0.987654");
         assert_eq!(digits(0.987_654_999, -1.0), "0.987654");
         assert_eq!(digits(0.0, 1.0), "0");
