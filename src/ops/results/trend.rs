@@ -102,7 +102,7 @@ fn digits(v: f64, side: f64) -> String {
     let near: f64 = format!("{v:.5e}").parse().unwrap_or(v);
     let last = 10_f64.powf(v.abs().max(1e-300).log10().floor() - 5.0);
     let v = if (near - v) * side < 0.0 { near + side * last } else { near };
-    format!("{:.5e}", v).parse::<f64>().map_or_else(|_| v.to_string(), |v| v.to_string())
+    format!("{v:.5e}").parse::<f64>().map_or_else(|_| v.to_string(), |v| v.to_string())
 }
 
 #[cfg(test)]
