@@ -132,7 +132,7 @@ pub fn conclude(g: &Global, dir: &Path, ready: &Ready) -> anyhow::Result<Exit> {
     Ok(ops::gate::exit_of(&judged.report))
 }
 
-fn show(g: &Global, r: &GateReport, format: Option<Format>, out: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn show(g: &Global, r: &GateReport, format: Option<Format>, out: Option<&Path>) -> anyhow::Result<()> {
     let by_default = if g.output == Output::Json { Format::Json } else { Format::Terminal };
     match (format, out.filter(|o| *o != Path::new("-"))) {
         (Some(format), Some(path)) => {

@@ -15,6 +15,7 @@ macro_rules! errln {
 
 mod agent;
 mod attach;
+mod calibrate;
 mod compare;
 mod completions;
 mod experiment;
@@ -77,6 +78,7 @@ Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 
 pub enum Command {
     Plan(plan::Args),
     Predict(predict::Args),
+    Calibrate(calibrate::Args),
     Preflight(preflight::Args),
     Standup(standup::Args),
     Run(run::Args),
@@ -122,6 +124,10 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
             let g = g.clone();
             tokio::task::spawn_blocking(move || predict::run(&g, a)).await?
         }
+        Command::Calibrate(a) => {
+            let g = g.clone();
+            tokio::task::spawn_blocking(move || calibrate::run(&g, &a)).await?
+        }
         Command::Preflight(a) => preflight::run(g, a).await,
         Command::Standup(a) => standup::run(g, a).await,
         Command::Run(a) => run::run(g, a).await,
@@ -132,7 +138,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::SwapToWva(a) => swap::to_wva(g, a).await,
         Command::SwapToStatic(a) => swap::to_static(g, a).await,
         Command::Status(a) => status::run(g, a).await,
-        Command::Results(a) => results::run(g, &a),
+        Command::Results(a) => results::run(g, &a).await,
         Command::Report(a) => report::run(g, &a),
         Command::Compare(a) => {
             let g = g.clone();

@@ -1,14 +1,19 @@
 //! `bench results`.
 
+mod elsewhere;
+mod trend;
+
 use super::shared::Global;
 use crate::ops;
+use crate::ops::results::filter::{Filter, all_fit};
+use crate::ops::results::{index, prune};
 use crate::report::Output;
 use bench_model::exit::Exit;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Runs on this machine
+/// Runs on this machine, and elsewhere
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -19,13 +24,26 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench results ls
+  bench results ls --filter arm=wva --filter verdict=valid
   bench results export last --to DIR                       series for promtool, a dashboard and provisioning for Grafana
-  bench results export RUN RUN --to DIR --start 2026-01-01T00:00:00Z    two arms on top of each other";
+  bench results export RUN RUN --to DIR --start 2026-01-01T00:00:00Z    two arms on top of each other
+  bench results trend p99_ttft_ms --gate                   the newest run against the last ones of its plan
+  bench results prune --keep 10 -n                         what would go
+  bench results push s3://bucket/bench last                sends what is not there already
+  bench results pull s3://bucket/bench --all               on another machine";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List all runs, oldest first
-    Ls,
+    Ls {
+        /// Only runs whose KEY is VALUE, or one of VALUE,VALUE; `*` stands for anything; again: all must fit. Keys: run, arm, source,
+        /// state, model, profile, scenario, verdict, and the hashes stack, load and plan
+        #[arg(long, value_name = "KEY=VALUE", value_parser = Filter::parse)]
+        filter: Vec<Filter>,
+        /// List those at s3://…, gs://… or file:///… instead
+        #[arg(long, value_name = "URL", conflicts_with = "filter")]
+        at: Option<String>,
+    },
     /// What run.json says of one
     Show {
         /// Run: its id, the end of its id, its directory, or `last`
@@ -44,11 +62,29 @@ enum Command {
         #[arg(long, value_name = "RFC3339")]
         start: Option<DateTime<Utc>>,
     },
+    /// Make index.json anew from the run directories
+    Reindex,
+    /// Remove all but the newest runs; never one that is not at its end
+    Prune {
+        /// How many stay, of those that the filters mean
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Only runs whose KEY is VALUE go, or stay by count; as of `ls`
+        #[arg(long, value_name = "KEY=VALUE", value_parser = Filter::parse)]
+        filter: Vec<Filter>,
+        /// Tell what would go, and remove nothing
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+    },
+    Trend(trend::Args),
+    Push(elsewhere::PushArgs),
+    Pull(elsewhere::PullArgs),
 }
 
-pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
+pub async fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match &a.command {
-        Command::Ls => ls(g)?,
+        Command::Ls { at: Some(url), .. } => elsewhere::ls(g, url).await?,
+        Command::Ls { filter, at: None } => ls(g, filter)?,
         Command::Export { runs, to, start } => export(g, runs, to, *start)?,
         Command::Show { run } => {
             let (dir, record) = ops::results::find(&g.results, run)?;
@@ -57,6 +93,11 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
                 Output::Human => outln!("{}\n{}", dir.display(), serde_json::to_string_pretty(&record)?),
             }
         }
+        Command::Reindex => reindex(g)?,
+        Command::Prune { keep, filter, dry_run } => pruned(g, *keep, filter, *dry_run)?,
+        Command::Trend(a) => return trend::run(g, a),
+        Command::Push(a) => elsewhere::push(g, a).await?,
+        Command::Pull(a) => elsewhere::pull(g, a).await?,
     }
     Ok(Exit::Done)
 }
@@ -90,17 +131,20 @@ fn export(g: &Global, runs: &[String], to: &Path, start: Option<DateTime<Utc>>) 
     Ok(())
 }
 
-fn ls(g: &Global) -> anyhow::Result<()> {
-    let (runs, unreadable) = ops::results::all(&g.results)?;
+fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
+    let listed = index::list(&g.results)?;
+    let none = listed.runs.is_empty();
+    let runs: Vec<_> = listed.runs.into_iter().filter(|(_, _, e)| all_fit(filters, e)).collect();
     if g.output == Output::Human && !runs.is_empty() {
         outln!("{:<52} {:<9} {:<10} {:<11} {:<12}  VERDICT", "RUN", "ARM", "SOURCE", "STATE", "PLAN");
     }
-    for (dir, r) in &runs {
-        let verdict = verdict(dir);
+    for (dir, r, e) in &runs {
+        let verdict = if e.verdict.is_empty() { "-" } else { &e.verdict };
         match g.output {
             Output::Json => outln!(
                 "{}",
-                json!({"run": r.id, "arm": r.arm, "source": r.source, "state": r.state, "plan": r.hashes.plan, "verdict": verdict, "directory": dir})
+                json!({"run": r.id, "arm": r.arm, "source": r.source, "state": r.state, "plan": r.hashes.plan, "verdict": verdict,
+                       "model": e.model, "profile": e.profile, "scenario": e.scenario, "stack": e.stack, "load": e.load, "directory": dir})
             ),
             Output::Human => {
                 let (source, state) = (format!("{:?}", r.source).to_lowercase(), format!("{:?}", r.state).to_lowercase());
@@ -108,18 +152,51 @@ fn ls(g: &Global) -> anyhow::Result<()> {
             }
         }
     }
-    for u in unreadable {
-        errln!("warning: {u}");
-    }
-    if runs.is_empty() && g.output == Output::Human {
-        outln!("no run in {} yet; bench run -w PROFILE makes one", g.results.display());
+    listed.unreadable.iter().for_each(|u| errln!("warning: {u}"));
+    if g.output == Output::Human && runs.is_empty() {
+        let dir = g.results.display();
+        if none { outln!("no run in {dir} yet; bench run -w PROFILE makes one") } else { outln!("no run in {dir} fits") }
     }
     Ok(())
 }
 
-/// As stored in summary.json; reading the raw data anew would take long for many runs.
-fn verdict(dir: &std::path::Path) -> String {
-    let text = std::fs::read(dir.join(bench_model::run::files::SUMMARY)).unwrap_or_default();
-    let v: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    v.pointer("/validity/verdict").and_then(|v| v.as_str()).unwrap_or("-").to_string()
+fn reindex(g: &Global) -> anyhow::Result<()> {
+    let listed = index::rebuild(&g.results)?;
+    listed.unreadable.iter().for_each(|u| errln!("warning: {u}"));
+    let file = g.results.join(bench_model::index::FILE);
+    match g.output {
+        Output::Json => outln!("{}", json!({"file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()})),
+        Output::Human => outln!("{}  {} runs", file.display(), listed.runs.len()),
+    }
+    Ok(())
+}
+
+fn pruned(g: &Global, keep: u32, filters: &[Filter], dry: bool) -> anyhow::Result<()> {
+    let p = prune::prune(&g.results, keep as usize, filters, dry)?;
+    if g.output == Output::Json {
+        outln!("{}", json!({"pruned": p, "dry_run": dry}));
+        return Ok(());
+    }
+    let word = if dry { "would go" } else { "gone" };
+    for gone in &p.gone {
+        outln!("{word:<9} {}  {}", gone.run, size(gone.bytes));
+    }
+    for k in &p.kept {
+        outln!("{:<9} {}", "kept", [k.run.as_str(), k.why.as_str()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(": "));
+    }
+    let bytes = p.gone.iter().map(|x| x.bytes).sum();
+    outln!("{} runs {word}, {}; the newest {} stay", p.gone.len(), size(bytes), p.newest);
+    Ok(())
+}
+
+/// Bytes as people read them.
+fn size(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss)]
+    let b = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", b / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", b / 1e6),
+        _ => format!("{:.1} GB", b / 1e9),
+    }
 }

@@ -166,6 +166,9 @@ fn simulator(key: &str, s: &Simulator, f: &mut Findings) {
     let d = &s.defaults;
     f.within(&format!("{key}.defaults.time_to_first_token_ms"), d.time_to_first_token_ms, 0.0, 100_000.0);
     f.within(&format!("{key}.defaults.inter_token_latency_ms"), d.inter_token_latency_ms, 0.0, 100_000.0);
+    let o = s.overhead.unwrap_or_default();
+    f.within(&format!("{key}.overhead.time_to_first_token_ms"), o.time_to_first_token_ms, -100_000.0, 100_000.0);
+    f.within(&format!("{key}.overhead.inter_token_latency_ms"), o.inter_token_latency_ms, -100_000.0, 100_000.0);
     for (name, value) in [
         ("max_num_seqs", u64::from(d.max_num_seqs)),
         ("max_model_len", d.max_model_len.into()),

@@ -107,7 +107,7 @@ fn slo(s: &scorecard::Slo) -> Slo {
 }
 
 /// The router with which a run was predicted, from its record; a measured one says nothing of it.
-fn router(run: &RunRecord) -> Option<Picker> {
+pub(super) fn router(run: &RunRecord) -> Option<Picker> {
     let name = run.notes.iter().find_map(|n| n.strip_prefix("predicted with router ")?.split(':').next())?;
     serde_yaml::from_str(name).ok()
 }

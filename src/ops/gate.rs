@@ -197,7 +197,7 @@ fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<(Baseline
     Ok((of_directory(&dir, slo)?, Some(dir)))
 }
 
-fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {
+pub(super) fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {
     let read = report::read(dir)?;
     let numbers = own_numbers(&read, slo, None);
     Ok(baseline_of(&read.ingested.run, &read.summary, slo, numbers))

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod attach;
 pub mod bounds;
+pub mod calibrate;
 pub mod capacity;
 pub mod collect;
 pub mod compare;
@@ -25,6 +26,7 @@ pub mod predict;
 pub mod preflight;
 pub mod recorder;
 pub mod records;
+pub mod remote;
 pub mod report;
 pub mod reset;
 pub mod results;

@@ -1,5 +1,10 @@
 //! Run directories on this machine: making, finding, listing.
 
+pub mod filter;
+pub mod index;
+pub mod prune;
+pub mod trend;
+
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
@@ -97,6 +102,10 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
     let (mut runs, mut unreadable) = (vec![], vec![]);
     for entry in entries {
         let dir = entry?.path();
+        // What is hidden is on its way out.
+        if dir.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
+            continue;
+        }
         if !dir.join(files::RUN).exists() {
             continue;
         }
@@ -155,6 +164,18 @@ pub fn no_run(results: &Path, what: &str) -> anyhow::Error {
 /// `SHA256SUMS` over everything else in the directory, for `sha256sum -c`.
 pub fn write_checksums(dir: &Path) -> anyhow::Result<()> {
     write_atomic(&dir.join(files::CHECKSUMS), checksums(dir)?.as_bytes())
+}
+
+/// Files that are not as `SHA256SUMS` says, a sentence each; without one nothing is known to differ. `is` says what there is.
+pub fn differing(dir: &Path, is: &[bench_model::manifest::File]) -> Vec<String> {
+    let text = std::fs::read_to_string(dir.join(files::CHECKSUMS)).unwrap_or_default();
+    let said = text.lines().filter_map(|l| l.split_once("  "));
+    said.filter_map(|(sum, path)| match is.iter().find(|f| f.path == path) {
+        None => Some(format!("{path}: is missing")),
+        Some(f) if f.sha256 != sum => Some(format!("{path}: differs")),
+        Some(_) => None,
+    })
+    .collect()
 }
 
 /// Its content.

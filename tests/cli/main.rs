@@ -1,7 +1,9 @@
 //! The binary as its users meet it: what it prints, how it exits, what it reads. No cluster.
 
+mod calibrate;
 mod compare;
 mod docs;
+mod elsewhere;
 mod ends;
 mod exits;
 mod experiment;
@@ -18,6 +20,7 @@ mod plan;
 mod predict;
 mod schemas;
 mod secrets;
+mod shelf;
 mod stack;
 mod stored;
 mod support;

@@ -4,6 +4,7 @@
 //! can be repeated by a newer version. Nothing here panics on what a file holds.
 
 mod calendar;
+pub mod calibrate;
 pub mod compare;
 pub mod explain;
 pub mod export;
@@ -16,6 +17,7 @@ pub mod report;
 pub mod scorecard;
 pub mod stats;
 pub mod summary;
+pub mod trend;
 pub mod validity;
 mod words;
 

@@ -3,6 +3,7 @@
 //!
 //! A file is whole: nothing is inherited and no code holds a default, so that what a prediction rests on can be read in one place.
 
+use crate::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,6 +20,9 @@ pub struct Coefficients {
     pub cluster: Cluster,
     pub router: Router,
     pub client: Client,
+    /// Only of a file that `bench calibrate` wrote: where its numbers come from. Nothing is computed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// vLLM with one model on one kind of GPU.
@@ -141,7 +145,19 @@ pub struct Simulator {
     /// Images that it is for; `*` stands for anything.
     pub image: Vec<String>,
     pub defaults: SimulatorDefaults,
+    /// What it takes beyond its arguments or their defaults; nothing unless it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overhead: Option<Overhead>,
     pub source: String,
+}
+
+/// Added to what the arguments say; below 0 where it is faster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Overhead {
+    pub time_to_first_token_ms: f64,
+    pub inter_token_latency_ms: f64,
 }
 
 /// What it takes where the scenario's arguments say nothing.

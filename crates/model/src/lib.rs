@@ -3,6 +3,7 @@
 //! Nothing here does I/O, knows Kubernetes' client or draws anything; every other crate depends on this one.
 
 pub mod bounds;
+pub mod calibration;
 pub mod coefficients;
 pub mod comparison;
 pub mod exit;
@@ -11,7 +12,9 @@ pub mod explanation;
 pub mod forecast;
 pub mod gate;
 pub mod gate_file;
+pub mod index;
 pub mod intent;
+pub mod manifest;
 pub mod names;
 pub mod plan;
 pub mod predicted;
@@ -26,6 +29,7 @@ pub mod scorecard;
 pub mod summary;
 pub mod sweep;
 pub mod tables;
+pub mod trend;
 
 /// Version of every file format that `bench` stores. Readers accept this and all older ones.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,12 +1,15 @@
 //! JSON Schemas of the stored files, as `docs/schemas/` holds them. Only with the feature `schema`.
 
+use crate::calibration::Calibrated;
 use crate::coefficients::Coefficients;
 use crate::comparison::Comparison;
 use crate::experiment::{Experiment, ExperimentRecord, Outlook};
 use crate::explanation::Explanation;
 use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
+use crate::index::Index;
 use crate::intent::Intent;
+use crate::manifest::Manifest;
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
 use crate::record::Record;
@@ -14,13 +17,14 @@ use crate::report::Report;
 use crate::run::RunRecord;
 use crate::summary::Summary;
 use crate::sweep::Sweep;
+use crate::trend::Trend;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 17] {
+pub fn all() -> [(&'static str, Schema); 21] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
@@ -35,6 +39,7 @@ pub fn all() -> [(&'static str, Schema); 17] {
             "coefficients.schema.json",
             of::<Coefficients>("coefficients/*.yaml", "What a prediction takes for granted, each number with its source."),
         ),
+        ("calibration.schema.json", of::<Calibrated>("a calibration's JSON", "What `bench calibrate` says.")),
         ("gate.schema.json", of::<GateReport>("a gate's JSON", "What `bench gate` says.")),
         ("baseline.schema.json", of::<Baseline>("a stored baseline", "The numbers of a run, kept for the gates of later ones.")),
         (
@@ -46,6 +51,9 @@ pub fn all() -> [(&'static str, Schema); 17] {
             of::<ExperimentRecord>("experiment.json", "An experiment's definition, its schedule, and where it is."),
         ),
         ("outlook.schema.json", of::<Outlook>("an outlook's JSON", "What `bench experiment --dry-run` says.")),
+        ("trend.schema.json", of::<Trend>("a trend's JSON", "What `bench results trend` says.")),
+        ("index.schema.json", of::<Index>("results/index.json", "What there is, made of the run directories.")),
+        ("manifest.schema.json", of::<Manifest>("a pushed run's manifest", "Its files by their SHA-256.")),
         ("intent.schema.json", of::<Intent>("intent.json", "What a command was about to do to a stack.")),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),
     ]

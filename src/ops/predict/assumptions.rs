@@ -38,6 +38,9 @@ pub fn assumptions(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::
             }
             (&e.name, basis(e.basis), &e.source)
         }
+        Found::Simulator(x) if x.overhead.is_some() => {
+            (&x.name, "as the scenario's own arguments say, with what was measured beyond them", &x.source)
+        }
         Found::Simulator(x) => (&x.name, "as the scenario's own arguments say", &x.source),
     };
     let unknown: Vec<String> = unknown_arguments(s, &found).iter().map(|n| format!("--{n}")).collect();

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod assumptions;
+pub(super) mod calibration;
 mod experiment;
 pub(super) mod parallel;
 mod play;

@@ -151,7 +151,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 /// Names of the GPU: the scenario's, then those of the cluster's nodes.
-fn gpus(plan: &Plan) -> Vec<String> {
+pub(super) fn gpus(plan: &Plan) -> Vec<String> {
     let mut out = vec![plan.scenario.wva.accelerator.clone()];
     for product in plan.facts.iter().flat_map(|f| &f.nodes).filter_map(|n| n.gpu_product.as_ref()) {
         if !out.contains(product) {
@@ -300,18 +300,27 @@ impl Drawn {
     }
 }
 
+/// Milliseconds to the first token and between tokens, by the arguments or their defaults.
+pub(super) fn stated(s: &Scenario, x: &Simulator) -> anyhow::Result<(f64, f64)> {
+    let args = Arguments::new(&s.model_server.args);
+    let time = |name: &str, default: f64| args.value(name, default, "a time in milliseconds", milliseconds);
+    let d = &x.defaults;
+    Ok((time("time-to-first-token", d.time_to_first_token_ms)?, time("inter-token-latency", d.inter_token_latency_ms)?))
+}
+
 fn simulator(s: &Scenario, x: &Simulator) -> anyhow::Result<FixedParams> {
     let args = Arguments::new(&s.model_server.args);
     let d = &x.defaults;
-    let time = |name: &str, default: f64| args.value(name, default, "a time in milliseconds", milliseconds).map(from_ms);
+    let o = x.overhead.unwrap_or_default();
+    let stated = stated(s, x)?;
     let kv_blocks = if args.switch("enable-kvcache") {
         args.count("kv-cache-size", u32::try_from(d.kv_cache_size).unwrap_or(u32::MAX))?.into()
     } else {
         NO_KV_CACHE
     };
     Ok(FixedParams {
-        ttft: time("time-to-first-token", d.time_to_first_token_ms)?,
-        itl: time("inter-token-latency", d.inter_token_latency_ms)?,
+        ttft: from_ms((stated.0 + o.time_to_first_token_ms).max(0.0)),
+        itl: from_ms((stated.1 + o.inter_token_latency_ms).max(0.0)),
         kv_blocks,
         block_size: args.count("block-size", d.block_size)?,
         max_sequences: args.count("max-num-seqs", d.max_num_seqs)?,

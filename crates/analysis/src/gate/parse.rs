@@ -142,7 +142,7 @@ impl Rule {
     }
 
     /// It is asked of each rate in turn.
-    pub(super) fn of_each_rate(&self) -> bool {
+    pub fn of_each_rate(&self) -> bool {
         self.any(|r| r.rate == Some(Which::Each))
     }
 }

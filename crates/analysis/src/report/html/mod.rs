@@ -12,6 +12,7 @@ pub mod page;
 mod provenance;
 mod tables;
 mod time;
+pub mod trend;
 
 use crate::panels::{Panels, panels};
 use bench_model::explanation::Explanation;

@@ -1,5 +1,6 @@
 //! A run on one or two screens: may it be believed, what did the load meet, what did the autoscaler do.
 
+pub mod calibrate;
 mod chart;
 mod decisions;
 pub mod experiment;
@@ -10,6 +11,7 @@ mod grid;
 mod load;
 pub mod sweep;
 mod text;
+pub mod trend;
 
 use crate::summary::{load_span, recording};
 use bench_model::run::{RunRecord, RunState, Source};

@@ -1,0 +1,105 @@
+//! The index of all runs: read from their directories, kept in `index.json` so that the next time is quick.
+//!
+//! `run.json` is read every time. Of the other files an entry is taken over only while they look as they did when it was made.
+
+use super::{all, write_soon};
+use crate::ops::report;
+use anyhow::Context;
+use bench_model::index::{Entry, FILE, Index, Seen};
+use bench_model::run::{RunRecord, files};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// All readable runs, oldest first, with their directories; and what cannot be read.
+pub struct Listed {
+    pub runs: Vec<(PathBuf, RunRecord, Entry)>,
+    pub unreadable: Vec<String>,
+}
+
+/// What there is. The file is brought up to date if that can be done; if not, nothing depends on it.
+///
+/// # Errors
+/// When the directory of all runs cannot be read.
+pub fn list(results: &Path) -> anyhow::Result<Listed> {
+    let known = read(results).unwrap_or_default();
+    let found = look(results, &known)?;
+    let now = of(&found);
+    if now != known && !now.runs.is_empty() {
+        let _ = write(results, &now);
+    }
+    Ok(found)
+}
+
+/// Makes the file anew from the directories alone.
+///
+/// # Errors
+/// When they cannot be read or the file cannot be written.
+pub fn rebuild(results: &Path) -> anyhow::Result<Listed> {
+    let found = look(results, &Index::default())?;
+    write(results, &of(&found))?;
+    Ok(found)
+}
+
+fn of(found: &Listed) -> Index {
+    Index { schema_version: bench_model::SCHEMA_VERSION, runs: found.runs.iter().map(|(_, _, e)| e.clone()).collect() }
+}
+
+fn look(results: &Path, known: &Index) -> anyhow::Result<Listed> {
+    let (runs, unreadable) = all(results)?;
+    let entry = |(dir, r): (PathBuf, RunRecord)| {
+        let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let now = seen(&dir);
+        let before = known.runs.iter().find(|e| e.directory == name && e.seen == now);
+        let (scenario, verdict) = before.map_or_else(|| (scenario(&dir), verdict(&dir)), |e| (e.scenario.clone(), e.verdict.clone()));
+        let entry = Entry {
+            directory: name,
+            run: r.id.clone(),
+            arm: r.arm,
+            source: r.source,
+            state: r.state,
+            model: r.model.clone(),
+            profile: r.profile.clone(),
+            scenario,
+            verdict,
+            created: r.times.created,
+            stack: r.hashes.stack.clone(),
+            load: r.hashes.load.clone(),
+            plan: r.hashes.plan.clone(),
+            seen: now,
+        };
+        (dir, r, entry)
+    };
+    Ok(Listed { runs: runs.into_iter().map(entry).collect(), unreadable })
+}
+
+/// What an entry's expensive parts were read from.
+fn seen(dir: &Path) -> Vec<Seen> {
+    let one = |file: &str| {
+        let m = std::fs::metadata(dir.join(file)).ok()?;
+        let changed = m.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Seen { file: file.into(), size: m.len(), changed_ns: u64::try_from(changed.as_nanos()).unwrap_or(u64::MAX) })
+    };
+    [files::PLAN, files::SUMMARY].into_iter().filter_map(one).collect()
+}
+
+fn scenario(dir: &Path) -> String {
+    report::plan(dir).map(|p| bench_analysis::visible(&p.scenario.name)).unwrap_or_default()
+}
+
+/// As stored in summary.json; reading the raw data anew would take long for many runs.
+fn verdict(dir: &Path) -> String {
+    let text = std::fs::read(dir.join(files::SUMMARY)).unwrap_or_default();
+    let v: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    bench_analysis::visible(v.pointer("/validity/verdict").and_then(|v| v.as_str()).unwrap_or_default())
+}
+
+/// A file that cannot be read, or is of another version, is as good as none.
+fn read(results: &Path) -> Option<Index> {
+    let index: Index = serde_json::from_slice(&std::fs::read(results.join(FILE)).ok()?).ok()?;
+    (index.schema_version == bench_model::SCHEMA_VERSION).then_some(index)
+}
+
+fn write(results: &Path, index: &Index) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(index).context("cannot write the index")?;
+    write_soon(&results.join(FILE), format!("{text}\n").as_bytes())
+}
