@@ -2,7 +2,7 @@
 
 use super::shared::Global;
 use crate::config::experiment::ExperimentArgs;
-use crate::failure::{Failure, enrich};
+use crate::failure::{Failure, ends_with, enrich};
 use crate::ops::experiment::conclude::{self, With};
 use crate::ops::experiment::outlook::{Asked, outlook};
 use crate::ops::experiment::state::{self, Kept};
@@ -160,8 +160,14 @@ pub async fn carry_on(
     let gate = experiment::gate(&g.results, &kept.record)?;
     let coefficients = crate::config::coefficients::load(&g.lookup(), &kept.record.definition.compare.coefficients)?;
     let report = session.as_ref().map_or_else(|| g.reporter(), |s| s.report.clone());
+    let mut left = Ok(());
     if let Some(session) = &session {
         measure::measure(session, &mut kept, gate.as_ref(), replace).await?;
+        // GPUs first; and what a teardown leaves takes nothing away of what was measured.
+        left = match measure::leave(session, &kept).await {
+            Err(e) if ends_with(&e, Exit::Interrupted) => return Err(e),
+            other => other,
+        };
     }
     let (g, end) = (g.clone(), end.clone());
     // It computes for seconds without a pause; on a thread of its own it does not hold up Ctrl-C.
@@ -171,9 +177,13 @@ pub async fn carry_on(
         }
         let with = With { results: &g.results, gpu_hour: end.gpu_hour, coefficients: &coefficients, threads: cores(), report: &report };
         let comparisons = conclude::conclude(&mut kept, &with)?;
+        // What is left of the stack is told with its causes; anything else is tried again when the command is given again.
+        if left.as_ref().is_err_and(|e| !ends_with(e, Exit::Leftovers)) {
+            conclude::reopen(&mut kept)?;
+        }
         tell(&g, &kept, &comparisons, &report);
         leave(&kept, &end)?;
-        Ok(conclude::exit_of(&kept.record))
+        left.map(|()| conclude::exit_of(&kept.record))
     })
     .await?
 }

@@ -32,6 +32,7 @@ async fn command(session: &Session, args: &ExperimentArgs) -> anyhow::Result<()>
     let defined = define(&Lookup::default(), args)?;
     let mut kept = begin(&session.results, &defined, Source::Measured, false)?;
     measure::measure(session, &mut kept, None, false).await?;
+    measure::leave(session, &kept).await?;
     let silent = Reporter::silent();
     let with = With { results: &session.results, gpu_hour: None, coefficients: &defined.coefficients, threads: 1, report: &silent };
     conclude(&mut kept, &with).map(drop)

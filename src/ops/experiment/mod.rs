@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::ops::drive;
 use crate::ops::gate::{self, Ready};
 use bench_model::exit::Exit;
-use bench_model::experiment::{ExperimentRecord, Scheduled, State};
+use bench_model::experiment::{ExperimentRecord, RunIs, Scheduled, State, Then};
 use bench_model::run::Source;
 use chrono::Utc;
 use schedule::Treatments;
@@ -123,6 +123,11 @@ pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>) 
         !own && r.times.created.is_some_and(|t| t > kept.record.begun)
     });
     Ok((!of_others && !stray).then_some(kept))
+}
+
+/// Does it end early, because a run stayed invalid and `on_invalid` says so?
+pub fn stops(r: &ExperimentRecord) -> bool {
+    r.definition.on_invalid.then == Then::Stop && r.runs.iter().any(|s| s.state == RunIs::Invalid)
 }
 
 /// How many of its runs are over.
