@@ -1,5 +1,6 @@
 //! The binary as its users meet it: what it prints, how it exits, what it reads. No cluster.
 
+mod ci;
 mod compare;
 mod docs;
 mod ends;
