@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Experiment: a name (`bench plan --list`) or a file
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     name: String,
     /// Show the schedule, what it takes and costs, and what the simulator says of each run; change nothing and ask no cluster
     #[arg(short = 'n', long)]

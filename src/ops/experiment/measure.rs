@@ -219,13 +219,21 @@ async fn make_ready(session: &Session, kept: &mut Kept, wanted: &Plan, replace: 
         }
         Change::Standup | Change::Rebuild => {
             // Before the first change: whose it is decides what becomes of it at the end.
-            if !kept.record.stood_up {
+            let first = !kept.record.stood_up;
+            if first {
                 kept.record.stood_up = true;
                 kept.save()?;
             }
             let facts = facts::gather(&session.cluster).await?;
             let plan = Plan::new(wanted.scenario.clone(), None, wanted.arm, Some(facts), wanted.notes.clone());
-            standup::standup(session, plan).await?;
+            if let Err(e) = standup::standup(session, plan).await {
+                // Refused before it made anything: there is nothing to remove.
+                if first && record::phase(&session.cluster, namespace).await.is_ok_and(|p| p.is_empty()) {
+                    kept.record.stood_up = false;
+                    kept.save()?;
+                }
+                return Err(e);
+            }
             kept.fresh = true;
         }
     }
