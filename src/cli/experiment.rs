@@ -157,6 +157,7 @@ pub async fn carry_on(
     replace: bool,
     end: &EndArgs,
 ) -> anyhow::Result<Exit> {
+    let held = kept.hold()?;
     let gate = experiment::gate(&g.results, &kept.record)?;
     let coefficients = crate::config::coefficients::load(&g.lookup(), &kept.record.definition.compare.coefficients)?;
     let report = session.as_ref().map_or_else(|| g.reporter(), |s| s.report.clone());
@@ -183,6 +184,7 @@ pub async fn carry_on(
         }
         tell(&g, &kept, &comparisons, &report);
         leave(&kept, &end)?;
+        drop(held);
         left.map(|()| conclude::exit_of(&kept.record))
     })
     .await?

@@ -187,6 +187,12 @@ fn it_is_carried_on_and_no_run_is_played_twice() {
         place.run(&resume).exits(0).says(&["carrying on: 3 of 4 runs are over"]);
     }
     place.run(&["resume", &id]).exits(USAGE).says(&["has come to its end"]);
+    // One process at a time.
+    interrupt(&mut record);
+    let lock = std::fs::File::create(dir.join("lock")).expect("a file");
+    lock.try_lock().expect("nobody holds it");
+    place.run(&["experiment", "mine", "--predicted"]).exits(6).says(&["another bench is at work on experiment mine-"]);
+    drop(lock);
     // Defined otherwise, it is another experiment, and the user says so.
     interrupt(&mut record);
     let other = ["experiment", "mine", "--predicted", "--repeats=1"];

@@ -39,12 +39,15 @@ fn ended(p: &Place, image: &str, rule: &str) -> (i64, String) {
     let file = p.dir.join("job.json");
     std::fs::write(&file, json!({"apiVersion": "v1", "kind": "List", "items": objects(image, rule)}).to_string()).unwrap();
     p.kubectl(&["apply", "-f", file.to_str().unwrap()]).exits(0);
+    // The pod of an earlier Job may still be leaving.
+    let uid = p.get(&["job", "-n", NS, "llmd-bench-job"])["metadata"]["uid"].as_str().expect("a Job").to_string();
+    let selector = format!("batch.kubernetes.io/controller-uid={uid}");
     let deadline = Instant::now() + Duration::from_secs(900);
     loop {
-        let pods = p.get(&["pod", "-n", NS, "-l", "app.kubernetes.io/name=llmd-bench-job,job-name=llmd-bench-job"]);
-        let state = pods["items"][0]["status"]["containerStatuses"][0]["state"]["terminated"].clone();
-        let log = || p.kubectl(&["logs", "-n", NS, "job/llmd-bench-job"]).stdout;
-        if let Some(code) = state["exitCode"].as_i64() {
+        let pods = p.get(&["pod", "-n", NS, "-l", &selector]);
+        let pod = &pods["items"][0];
+        let log = || p.kubectl(&["logs", "-n", NS, pod["metadata"]["name"].as_str().unwrap_or_default()]).stdout;
+        if let Some(code) = pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"].as_i64() {
             return (code, log());
         }
         assert!(Instant::now() < deadline, "it has no end:\n{pods:#}\n{}", log());

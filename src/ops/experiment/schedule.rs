@@ -14,6 +14,7 @@ use bench_model::exit::Exit;
 use bench_model::experiment::{Experiment, Order, RunIs, Scheduled};
 use bench_model::plan::{Arm, Plan};
 use bench_sim::rng::Stream;
+use std::collections::BTreeMap;
 
 /// An arm at a combination of levels: what every repeat does alike.
 #[derive(Debug, Clone)]
@@ -125,9 +126,11 @@ fn resolve(lookup: &Lookup, e: &Experiment, env_set: Option<&str>, arm: Arm, cel
 /// A factor whose levels come to the same plan in every arm is a mistake: its name, or something else that overrides it.
 fn refuse_idle_factors(loaded: &LoadedExperiment, resolved: &[(Arm, Levels, Plan)]) -> anyhow::Result<()> {
     for (k, factor) in loaded.experiment.factors.iter().enumerate().filter(|(_, f)| f.levels.len() > 1) {
-        let others = |l: &Levels| l.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, l)| l.clone()).collect::<Vec<_>>();
+        // Plans of one arm that differ in this factor alone.
+        let mut alike: BTreeMap<(String, Levels), &str> = BTreeMap::new();
         let matters = resolved.iter().any(|(arm, cell, plan)| {
-            resolved.iter().any(|(a, c, p)| a == arm && others(c) == others(cell) && p.hashes.plan != plan.hashes.plan)
+            let others = cell.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, l)| l.clone()).collect();
+            *alike.entry((arm.to_string(), others)).or_insert(&plan.hashes.plan) != plan.hashes.plan
         });
         if !matters {
             let text = format!("{}: `{}` changes nothing in any arm", loaded.at(&format!("factors[{k}]")), factor.key());
