@@ -120,7 +120,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return status(g, &a);
     }
     let args = arguments(&a);
-    let defined = experiment::define(&g.lookup(), &args)?;
+    let defined = experiment::define(&g.lookup(), &args, None)?;
     let report = g.reporter();
     defined.treatments.warnings.iter().for_each(|w| report.warn(w.clone()));
     if a.dry_run {
@@ -143,7 +143,13 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         // What no cluster could do is told without asking one.
         defined.treatments.all.iter().try_for_each(|t| crate::ops::plan::buildable(&t.plan))?;
     }
-    let session = if a.predicted { None } else { Some(g.session(a.wait_s).await?) };
+    let (session, defined) = if a.predicted {
+        (None, defined)
+    } else {
+        let session = g.session(a.wait_s).await?;
+        let facts = crate::ops::facts::gather(&session.cluster).await?;
+        (Some(session), experiment::define(&g.lookup(), &args, Some(&facts))?)
+    };
     let kept = experiment::begin(&g.results, &defined, source, a.new)?;
     let again = format!("bench experiment {}", a.name);
     carry_on(g, kept, session, a.replace, &a.end).await.map_err(|e| what_next(e, again))

@@ -217,7 +217,7 @@ fn scenarios_profiles_coefficients_gates_and_experiments() {
             2 => drop(coefficients::load(&lookup(&dir), &file("c.yaml", content))),
             4 => {
                 let args = ExperimentArgs { name: file("e.yaml", content), ..ExperimentArgs::default() };
-                drop(expected("experiment", n, define(&lookup(&dir), &args)));
+                drop(expected("experiment", n, define(&lookup(&dir), &args, None)));
             }
             _ => {
                 let mut g = Gate::default();

@@ -7,7 +7,7 @@ use super::state::Kept;
 use crate::failure::{Failure, ends_with};
 use crate::ops::gate::{self, Ready};
 use crate::ops::run::Until;
-use crate::ops::{Session, facts, results, run, standup, stop, swap, teardown};
+use crate::ops::{Session, results, run, standup, stop, swap, teardown};
 use crate::steps::record;
 use bench_analysis::report::gate::sentence;
 use bench_model::exit::Exit;
@@ -224,8 +224,7 @@ async fn make_ready(session: &Session, kept: &mut Kept, wanted: &Plan, replace: 
                 kept.record.stood_up = true;
                 kept.save()?;
             }
-            let facts = facts::gather(&session.cluster).await?;
-            let plan = Plan::new(wanted.scenario.clone(), None, wanted.arm, Some(facts), wanted.notes.clone());
+            let plan = Plan::new(wanted.scenario.clone(), None, wanted.arm, wanted.facts.clone(), wanted.notes.clone());
             if let Err(e) = standup::standup(session, plan).await {
                 // Refused before it made anything: there is nothing to remove.
                 if first && record::phase(&session.cluster, namespace).await.is_ok_and(|p| p.is_empty()) {
