@@ -2,10 +2,8 @@
 //! sensible result: no panic, no exit 70, no hours and no gigabytes.
 
 use crate::support::{Place, bench, repo};
-use bench::config::experiment::ExperimentArgs;
 use bench::config::{Lookup, coefficients, gate::Gate, profile, scenario};
 use bench::ops;
-use bench::ops::experiment::define;
 use bench_sim::rng::Stream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -191,7 +189,7 @@ fn bytes(path: &str) -> Vec<u8> {
 }
 
 #[test]
-fn scenarios_profiles_coefficients_gates_and_experiments() {
+fn scenarios_profiles_coefficients_and_gates() {
     let place = Place::new();
     let dir = place.path("");
     let file = |name: &str, content: &[u8]| {
@@ -208,17 +206,12 @@ fn scenarios_profiles_coefficients_gates_and_experiments() {
     ];
     let coefficient_file = bytes("coefficients/default.yaml");
     let gate_file = b"slo:\n  ttft: 500ms\n  itl: 50ms\nrules:\n  - p99_ttft_ms < 800\n  - rule: goodput >= 95 %\n    name: users\n    level: warn\nbaseline: last\n";
-    let experiment_file = b"scenario: simulated\nprofile: ramp_small\narms: [hpa, wva, static-2]\nrepeats: 2\norder: random\nfactors:\n- {set: 'hpa.metrics[1].average_value', name: kv, levels: [600m, 0.8]}\n- {override: rate, levels: [[1, 7], [8]]}\nbetween: {pause_s: 60, skip_reset: [warmup]}\ngate:\n  rules: [failed_fraction < 1%]\ncompare: {slo: 'ttft=1s', gpu_hour: 2.5}\n";
     let one = |kind: usize, n: u64, content: &[u8]| {
-        let name = ["scenario", "profile", "coefficients", "gate", "experiment"][kind];
+        let name = ["scenario", "profile", "coefficients", "gate"][kind];
         case(name, n, || match kind {
             0 => plan_of(&dir, &file("s.yaml", content), "ramp_small", n),
             1 => plan_of(&dir, "simulated", &file("p.yaml", content), n),
             2 => drop(coefficients::load(&lookup(&dir), &file("c.yaml", content))),
-            4 => {
-                let args = ExperimentArgs { name: file("e.yaml", content), ..ExperimentArgs::default() };
-                drop(expected("experiment", n, define(&lookup(&dir), &args, None)));
-            }
             _ => {
                 let mut g = Gate::default();
                 drop(g.read(Path::new(&file("g.yaml", content))).and_then(|()| g.check()));
@@ -227,16 +220,15 @@ fn scenarios_profiles_coefficients_gates_and_experiments() {
     };
     for (i, (name, bomb)) in bombs().into_iter().enumerate() {
         eprintln!("{name}");
-        (0..5).for_each(|kind| one(kind, 10_000 + i as u64, &bomb));
+        (0..4).for_each(|kind| one(kind, 10_000 + i as u64, &bomb));
     }
     for n in 0..700u64 {
         let mut dice = Dice::of(n);
-        let kind = [0, 0, 4, 1, 1, 1, 2, 3][(n % 8) as usize];
+        let kind = [0, 0, 0, 1, 1, 1, 2, 3][(n % 8) as usize];
         let whole: &[u8] = match kind {
             0 => dice.pick::<Vec<u8>>(&scenarios),
             1 => dice.pick::<Vec<u8>>(&profiles),
             2 => &coefficient_file,
-            4 => experiment_file,
             _ => gate_file,
         };
         let spoilt = spoil(whole, &mut dice);
