@@ -2,7 +2,7 @@
 
 use super::shared::Global;
 use crate::config::experiment::ExperimentArgs;
-use crate::failure::{Failure, enrich};
+use crate::failure::{Failure, ends_with, enrich};
 use crate::ops::experiment::conclude::{self, With};
 use crate::ops::experiment::outlook::{Asked, outlook};
 use crate::ops::experiment::state::{self, Kept};
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Experiment: a name (`bench plan --list`) or a file
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     name: String,
     /// Show the schedule, what it takes and costs, and what the simulator says of each run; change nothing and ask no cluster
     #[arg(short = 'n', long)]
@@ -120,7 +120,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return status(g, &a);
     }
     let args = arguments(&a);
-    let defined = experiment::define(&g.lookup(), &args)?;
+    let defined = experiment::define(&g.lookup(), &args, None)?;
     let report = g.reporter();
     defined.treatments.warnings.iter().for_each(|w| report.warn(w.clone()));
     if a.dry_run {
@@ -143,7 +143,13 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         // What no cluster could do is told without asking one.
         defined.treatments.all.iter().try_for_each(|t| crate::ops::plan::buildable(&t.plan))?;
     }
-    let session = if a.predicted { None } else { Some(g.session(a.wait_s).await?) };
+    let (session, defined) = if a.predicted {
+        (None, defined)
+    } else {
+        let session = g.session(a.wait_s).await?;
+        let facts = crate::ops::facts::gather(&session.cluster).await?;
+        (Some(session), experiment::define(&g.lookup(), &args, Some(&facts))?)
+    };
     let kept = experiment::begin(&g.results, &defined, source, a.new)?;
     let again = format!("bench experiment {}", a.name);
     carry_on(g, kept, session, a.replace, &a.end).await.map_err(|e| what_next(e, again))
@@ -157,11 +163,18 @@ pub async fn carry_on(
     replace: bool,
     end: &EndArgs,
 ) -> anyhow::Result<Exit> {
+    let held = kept.hold()?;
     let gate = experiment::gate(&g.results, &kept.record)?;
     let coefficients = crate::config::coefficients::load(&g.lookup(), &kept.record.definition.compare.coefficients)?;
     let report = session.as_ref().map_or_else(|| g.reporter(), |s| s.report.clone());
+    let mut left = Ok(());
     if let Some(session) = &session {
         measure::measure(session, &mut kept, gate.as_ref(), replace).await?;
+        // GPUs first; and what a teardown leaves takes nothing away of what was measured.
+        left = match measure::leave(session, &kept).await {
+            Err(e) if ends_with(&e, Exit::Interrupted) => return Err(e),
+            other => other,
+        };
     }
     let (g, end) = (g.clone(), end.clone());
     // It computes for seconds without a pause; on a thread of its own it does not hold up Ctrl-C.
@@ -171,9 +184,14 @@ pub async fn carry_on(
         }
         let with = With { results: &g.results, gpu_hour: end.gpu_hour, coefficients: &coefficients, threads: cores(), report: &report };
         let comparisons = conclude::conclude(&mut kept, &with)?;
+        // What is left of the stack is told with its causes; anything else is tried again when the command is given again.
+        if left.as_ref().is_err_and(|e| !ends_with(e, Exit::Leftovers)) {
+            conclude::reopen(&mut kept)?;
+        }
         tell(&g, &kept, &comparisons, &report);
         leave(&kept, &end)?;
-        Ok(conclude::exit_of(&kept.record))
+        drop(held);
+        left.map(|()| conclude::exit_of(&kept.record))
     })
     .await?
 }

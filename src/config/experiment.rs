@@ -44,7 +44,7 @@ pub struct LoadedExperiment {
 }
 
 /// Runs of one experiment, tries not counted.
-const MOST_RUNS: usize = 10_000;
+const MOST_RUNS: usize = 1000;
 const DAY_S: u32 = 86_400;
 
 /// Experiments that can be named, with the file that wins.

@@ -128,11 +128,15 @@ impl Driver {
 }
 
 /// Held while this process works on a stack from this directory; the system drops it with the process.
-struct Lock {
+pub(super) struct Lock {
     _file: File,
 }
 
-fn lock(dir: &Path, namespace: &str) -> anyhow::Result<Lock> {
+/// `at` says what the other one is at work on.
+///
+/// # Errors
+/// Exit 6 with the name of another process that holds it.
+pub(super) fn lock(dir: &Path, at: &str) -> anyhow::Result<Lock> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let path = dir.join("lock");
     let open = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
@@ -144,7 +148,7 @@ fn lock(dir: &Path, namespace: &str) -> anyhow::Result<Lock> {
             // A name is nice to have.
             let _ = file.read_to_string(&mut who);
             let who = if who.trim().is_empty() { "another process of this machine" } else { who.trim() };
-            return Err(Failure::new(Exit::Cluster, format!("another bench is at work in namespace {namespace}: {who}"))
+            return Err(Failure::new(Exit::Cluster, format!("another bench is at work {at}: {who}"))
                 .hint("wait for it, or stop it (Ctrl-C there)")
                 .into());
         }
@@ -160,7 +164,7 @@ fn lock(dir: &Path, namespace: &str) -> anyhow::Result<Lock> {
 /// [`Driver::begin`], and does it.
 pub async fn drive<T>(session: &Session, mut intent: Intent, act: impl AsyncFnOnce(&Driver) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let namespace = intent.plan.namespace().to_string();
-    let _lock = lock(&directory(&session.results, &namespace), &namespace)?;
+    let _lock = lock(&directory(&session.results, &namespace), &format!("in namespace {namespace}"))?;
     let file = intent_file(&session.results, &namespace);
     let before = std::fs::read(&file).ok();
     intent.cluster.clone_from(&session.cluster.url);

@@ -85,6 +85,19 @@ fn those_of_the_repository_are_valid_by_the_schema() {
     assert_ne!(faults("experiment.schema.json", &wrong), [""; 0]);
 }
 
+/// The page's example is one.
+#[test]
+fn the_example_of_the_documentation_can_be_made() {
+    let page = std::fs::read_to_string(repo("docs/experiments.md")).expect("a page");
+    let (_, rest) = page.split_once("```yaml\n").expect("an example");
+    let place = place(rest.split("```").next().unwrap_or_default());
+    let o = place.run(&["experiment", "mine", "-n", "--seeds=0", "--output=json"]).exits(0).json();
+    // Three targets of the HPA, and WVA once; three repeats.
+    assert_eq!(o[0]["outlook"]["runs"].as_array().map(Vec::len), Some(12));
+    let schema: Value = serde_yaml::from_str(rest.split("```").next().unwrap_or_default()).expect("YAML");
+    assert_eq!(faults("experiment.schema.json", &schema), [""; 0]);
+}
+
 #[test]
 fn what_is_wrong_is_2_and_says_where() {
     let cases: [(&str, &[&str], &[&str]); 6] = [
@@ -174,6 +187,12 @@ fn it_is_carried_on_and_no_run_is_played_twice() {
         place.run(&resume).exits(0).says(&["carrying on: 3 of 4 runs are over"]);
     }
     place.run(&["resume", &id]).exits(USAGE).says(&["has come to its end"]);
+    // One process at a time.
+    interrupt(&mut record);
+    let lock = std::fs::File::create(dir.join("lock")).expect("a file");
+    lock.try_lock().expect("nobody holds it");
+    place.run(&["experiment", "mine", "--predicted"]).exits(6).says(&["another bench is at work on experiment mine-"]);
+    drop(lock);
     // Defined otherwise, it is another experiment, and the user says so.
     interrupt(&mut record);
     let other = ["experiment", "mine", "--predicted", "--repeats=1"];

@@ -82,7 +82,7 @@ fn help_names_no_flag_that_does_not_exist() {
 fn completions_know_the_commands() {
     for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef bench"), ("fish", "complete -c bench")] {
         let r = bench(&["completions", shell]).exits(0);
-        for word in ["swap-to-hpa", "standup", mark] {
+        for word in ["swap-to-hpa", "standup", "experiment", mark] {
             assert!(r.stdout.contains(word), "{shell}: no {word}");
         }
         assert_eq!(r.stderr, "");

@@ -1,6 +1,7 @@
 //! The binary as its users meet it: what it prints, how it exits, what it reads. No cluster.
 
 mod calibrate;
+mod ci;
 mod compare;
 mod docs;
 mod elsewhere;

@@ -4,6 +4,7 @@
 //! They share one cluster and one namespace, so they run one after the other: `--test-threads=1`.
 
 mod calibrate;
+mod ci;
 mod collection;
 mod experiment;
 mod failures;

@@ -3,7 +3,7 @@
 use crate::lab::{End, Lab};
 use crate::normal::{Normal, difference};
 use crate::setting::{STACK, furnished};
-use crate::world::Fault;
+use crate::world::{Fault, Id};
 use bench::config::Lookup;
 use bench::config::experiment::ExperimentArgs;
 use bench::ops::Session;
@@ -12,6 +12,7 @@ use bench::ops::experiment::{begin, define, measure, state};
 use bench::report::Reporter;
 use bench_model::experiment::{ExperimentRecord, State};
 use bench_model::run::Source;
+use bench_model::summary::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -29,9 +30,10 @@ fn written(dir: &Path, more: &str) -> ExperimentArgs {
 
 /// What `bench experiment FILE` does.
 async fn command(session: &Session, args: &ExperimentArgs) -> anyhow::Result<()> {
-    let defined = define(&Lookup::default(), args)?;
+    let defined = define(&Lookup::default(), args, Some(&bench::ops::facts::gather(&session.cluster).await?))?;
     let mut kept = begin(&session.results, &defined, Source::Measured, false)?;
     measure::measure(session, &mut kept, None, false).await?;
+    measure::leave(session, &kept).await?;
     let silent = Reporter::silent();
     let with = With { results: &session.results, gpu_hour: None, coefficients: &defined.coefficients, threads: 1, report: &silent };
     conclude(&mut kept, &with).map(drop)
@@ -155,6 +157,56 @@ fn killed_anywhere_it_is_carried_on_and_no_run_is_made_twice() {
     });
     let wrong = wrong.into_inner().expect("all threads have ended");
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), taken.len(), wrong.join("\n"));
+}
+
+/// A load that is gone is never made again under its run; the experiment makes another run.
+#[test]
+fn a_run_whose_load_is_lost_is_made_again_as_another_one() {
+    let dir = crate::lab::scratch();
+    let args = written(dir.path(), "");
+    let text = std::fs::read_to_string(dir.path().join("mine.yaml")).expect("a file");
+    let text = text.replace("arms: [wva, hpa]", "arms: [hpa]").replace("repeat: 0", "repeat: 1");
+    std::fs::write(dir.path().join("mine.yaml"), text).expect("a file");
+    let start = Lab::new(furnished());
+    let before = cluster(&start);
+    let undisturbed = start.fork();
+    undisturbed.arrange(BTreeMap::new());
+    until_done(&undisturbed, &args).expect("it comes to its end");
+    let calls = undisturbed.server.world().calls.clone();
+    let made = calls.iter().position(|c| c.starts_with("POST") && c.contains("/jobs")).expect("a load") + 1;
+    let lab = start.fork();
+    lab.arrange(BTreeMap::from([(made, Fault::CrashAfter)]));
+    assert!(matches!(lab.process_of(async |s| command(s, &args).await), End::Killed));
+    // Its uid is written down before the Job is gone: without it nobody could tell it from one that was never made.
+    let known = || {
+        let id = records(&lab)[0].runs[0].attempts[0].run.clone();
+        std::fs::read_to_string(lab.dir.path().join(id).join("run.json")).is_ok_and(|t| t.contains("load_uid"))
+    };
+    for n in (6..60).step_by(3) {
+        if known() {
+            break;
+        }
+        lab.arrange(BTreeMap::from([(n, Fault::CrashBefore)]));
+        assert!(matches!(lab.process_of(async |s| command(s, &args).await), End::Killed), "it came to its end");
+    }
+    assert!(known(), "the load's uid was never written down");
+    lab.arrange(BTreeMap::new());
+    {
+        let mut w = lab.server.world();
+        let job = w.jobs.last().cloned().expect("a load was made");
+        w.delete(&Id::new("Job", STACK, &job));
+        let pods: Vec<Id> = w.of_kind("Pod").map(|(id, _)| id.clone()).filter(|id| id.name.starts_with(&job)).collect();
+        pods.iter().for_each(|p| w.delete(p));
+    }
+    until_done(&lab, &args).expect("it comes to its end");
+    let r = records(&lab).remove(0);
+    let told: Vec<_> =
+        r.runs[0].attempts.iter().map(|a| (a.verdict == Some(Verdict::Invalid), a.why.clone().unwrap_or_default())).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].0 && told[0].1.contains("is not in the cluster any more"), "{told:?}");
+    assert_ne!(r.runs[0].attempts[0].run, r.runs[0].attempts[1].run);
+    assert_eq!(lab.server.world().jobs.len(), 2, "one for each try");
+    assert_eq!(difference(&before, &cluster(&lab)), None);
 }
 
 #[test]

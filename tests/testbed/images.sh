@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Images that the testbed lacks, put into its store. Each is made once and kept.
-#   tests/testbed/images.sh [haproxy] [guidellm-0.5] [bench=BINARY REF]...
+#   tests/testbed/images.sh [haproxy] [guidellm-0.5] [bench=BINARY REF]... [ci=BINARY REF]...
 # BENCH_TESTBED is the testbed's directory.
 # shellcheck disable=SC2034 # IMAGE_FLAGS is read by the testbed's image()
 set -euo pipefail
@@ -121,12 +121,31 @@ bench_image() {
   echo "$sum" >"$mark"
 }
 
+# ci_image BINARY REF : what deploy/Containerfile makes, of the same parts: the program, helm, certificates.
+ci_image() {
+  [ -x "$1" ] || die "no such program: $1"
+  need helm
+  WORK="$(mktemp -d "$CACHE/bench-image.XXXXXX")"
+  local root="$WORK/root"
+  mkdir -p "$root"/{tmp,etc/ssl/certs,usr/local/bin}
+  chmod 1777 "$root/tmp"
+  install -m 755 "$1" "$root/bench"
+  install -m 755 "$BIN/helm" "$root/usr/local/bin/helm"
+  install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  printf 'nonroot:x:65532:65532::/tmp:/sbin/nologin\n' >"$root/etc/passwd"
+  IMAGE_FLAGS=(-user 65532:65532 -env PATH=/usr/local/bin -env HOME=/tmp)
+  image "$2" "$root" -- /bench
+  IMAGE_FLAGS=()
+  rm -rf --one-file-system "$WORK"; WORK=
+}
+
 [ $# -gt 0 ] || { sed -n '2,4p' "$0" | cut -c3-; exit 2; }
 while [ $# -gt 0 ]; do
   case "$1" in
     haproxy) haproxy_image; shift ;;
     guidellm-0.5) guidellm05_image; shift ;;
     bench=*) [ $# -ge 2 ] || die "bench=BINARY is followed by the image's name"; bench_image "${1#bench=}" "$2"; shift 2 ;;
+    ci=*) [ $# -ge 2 ] || die "ci=BINARY is followed by the image's name"; ci_image "${1#ci=}" "$2"; shift 2 ;;
     *) die "no such image: $1" ;;
   esac
 done

@@ -39,9 +39,8 @@ pub fn conclude(kept: &mut Kept, w: &With<'_>) -> anyhow::Result<Vec<Option<Comp
         kept.record.comparisons.push(compared);
         comparisons.push(full);
     }
-    if kept.record.state == State::Running {
-        kept.record.state = State::Complete;
-    }
+    let left = kept.record.runs.iter().any(|s| !s.state.is_over());
+    kept.record.state = if left { State::Stopped } else { State::Complete };
     kept.record.ended.get_or_insert_with(Utc::now);
     let write = |file: &str, text: &str| write_atomic(&kept.dir.join(file), text.as_bytes());
     write(files::REPORT, &experiment::markdown::render(&kept.record, &comparisons))?;
@@ -49,6 +48,12 @@ pub fn conclude(kept: &mut Kept, w: &With<'_>) -> anyhow::Result<Vec<Option<Comp
     // Last: with it, the experiment is over.
     kept.save()?;
     Ok(comparisons)
+}
+
+/// The teardown of its stack is still to be done.
+pub fn reopen(kept: &mut Kept) -> anyhow::Result<()> {
+    (kept.record.state, kept.record.ended) = (State::Running, None);
+    kept.save()
 }
 
 /// Exit code that an experiment stands for: an invalid run before a failed gate.

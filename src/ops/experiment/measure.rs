@@ -7,11 +7,11 @@ use super::state::Kept;
 use crate::failure::{Failure, ends_with};
 use crate::ops::gate::{self, Ready};
 use crate::ops::run::Until;
-use crate::ops::{Session, facts, results, run, standup, stop, swap, teardown};
+use crate::ops::{Session, results, run, standup, stop, swap, teardown};
 use crate::steps::record;
 use bench_analysis::report::gate::sentence;
 use bench_model::exit::Exit;
-use bench_model::experiment::{AtEnd, Attempt, Renew, RunIs, State, Then};
+use bench_model::experiment::{AtEnd, Attempt, Renew, RunIs};
 use bench_model::gate::{GateVerdict, RuleVerdict};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
@@ -20,7 +20,7 @@ use bench_model::summary::Verdict;
 use chrono::Utc;
 use std::time::Duration;
 
-/// Makes every run that is left, and what the end asks for of the stack.
+/// Makes every run that is left.
 ///
 /// # Errors
 /// Exit 7 when it was interrupted, the cluster's own otherwise; what was begun is carried on when the command is given again.
@@ -47,6 +47,10 @@ async fn all(session: &Session, kept: &mut Kept, gate: Option<&Ready>, replace: 
     kept.save()?;
     let table = Table::begin(session.report.clone(), &kept.record, true);
     for k in 0..kept.record.runs.len() {
+        if super::stops(&kept.record) {
+            session.report.warn("a run is not valid: the experiment ends here, as on_invalid says");
+            break;
+        }
         if kept.record.runs[k].state.is_over() {
             continue;
         }
@@ -57,15 +61,8 @@ async fn all(session: &Session, kept: &mut Kept, gate: Option<&Ready>, replace: 
         table.begun(&kept.record, k);
         one(session, kept, k, gate, replace).await?;
         table.ended(&kept.record, k);
-        if kept.record.runs[k].state == RunIs::Invalid && kept.record.definition.on_invalid.then == Then::Stop {
-            kept.record.state = State::Stopped;
-            kept.record.ended = Some(Utc::now());
-            kept.save()?;
-            session.report.warn(format!("{} is not valid: the experiment ends here, as on_invalid says", kept.record.runs[k].treatment()));
-            break;
-        }
     }
-    leave(session, kept).await
+    Ok(())
 }
 
 /// One run of the schedule, as often as it takes.
@@ -222,13 +219,20 @@ async fn make_ready(session: &Session, kept: &mut Kept, wanted: &Plan, replace: 
         }
         Change::Standup | Change::Rebuild => {
             // Before the first change: whose it is decides what becomes of it at the end.
-            if !kept.record.stood_up {
+            let first = !kept.record.stood_up;
+            if first {
                 kept.record.stood_up = true;
                 kept.save()?;
             }
-            let facts = facts::gather(&session.cluster).await?;
-            let plan = Plan::new(wanted.scenario.clone(), None, wanted.arm, Some(facts), wanted.notes.clone());
-            standup::standup(session, plan).await?;
+            let plan = Plan::new(wanted.scenario.clone(), None, wanted.arm, wanted.facts.clone(), wanted.notes.clone());
+            if let Err(e) = standup::standup(session, plan).await {
+                // Refused before it made anything: there is nothing to remove.
+                if first && record::phase(&session.cluster, namespace).await.is_ok_and(|p| p.is_empty()) {
+                    kept.record.stood_up = false;
+                    kept.save()?;
+                }
+                return Err(e);
+            }
             kept.fresh = true;
         }
     }
@@ -252,8 +256,11 @@ fn refuse_foreign(kept: &Kept, now: &Plan, replace: bool) -> anyhow::Result<()> 
         .into())
 }
 
-/// What `at_end` asks for.
-async fn leave(session: &Session, kept: &Kept) -> anyhow::Result<()> {
+/// What `at_end` asks for of the stack.
+///
+/// # Errors
+/// Exit 8 when the teardown left something.
+pub async fn leave(session: &Session, kept: &Kept) -> anyhow::Result<()> {
     let namespace = kept.record.namespace.clone();
     let remove = match kept.record.definition.at_end {
         AtEnd::Teardown => true,

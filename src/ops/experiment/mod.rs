@@ -21,7 +21,8 @@ use crate::failure::Failure;
 use crate::ops::drive;
 use crate::ops::gate::{self, Ready};
 use bench_model::exit::Exit;
-use bench_model::experiment::{ExperimentRecord, Scheduled, State};
+use bench_model::experiment::{ExperimentRecord, RunIs, Scheduled, State, Then};
+use bench_model::plan::ClusterFacts;
 use bench_model::run::Source;
 use chrono::Utc;
 use schedule::Treatments;
@@ -37,15 +38,16 @@ pub struct Defined {
     pub runs: Vec<Scheduled>,
 }
 
-/// Reads and resolves it.
+/// Reads and resolves it. `facts` of the cluster decide what a scenario leaves to them, such as which GPU; without a cluster there
+/// are none.
 ///
 /// # Errors
 /// Exit 2: whatever is wrong with its file, its scenario or its profile.
-pub fn define(lookup: &Lookup, args: &ExperimentArgs) -> anyhow::Result<Defined> {
+pub fn define(lookup: &Lookup, args: &ExperimentArgs, facts: Option<&ClusterFacts>) -> anyhow::Result<Defined> {
     let loaded = experiment::load(lookup, args)?;
     let coefficients = coefficients::load(lookup, &loaded.experiment.compare.coefficients)?;
     let env = std::env::var("BENCH_SET").ok();
-    let treatments = schedule::treatments(lookup, &loaded, env.as_deref())?;
+    let treatments = schedule::treatments(lookup, &loaded, env.as_deref(), facts)?;
     let runs = schedule::schedule(&loaded.experiment, &treatments.all, &coefficients.coefficients);
     Ok(Defined { loaded, coefficients, treatments, runs })
 }
@@ -123,6 +125,11 @@ pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>) 
         !own && r.times.created.is_some_and(|t| t > kept.record.begun)
     });
     Ok((!of_others && !stray).then_some(kept))
+}
+
+/// Does it end early, because a run stayed invalid and `on_invalid` says so?
+pub fn stops(r: &ExperimentRecord) -> bool {
+    r.definition.on_invalid.then == Then::Stop && r.runs.iter().any(|s| s.state == RunIs::Invalid)
 }
 
 /// How many of its runs are over.

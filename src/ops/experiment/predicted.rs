@@ -31,6 +31,9 @@ pub fn play(
 ) -> anyhow::Result<()> {
     let table = Table::begin(report.clone(), &kept.record, false);
     for k in 0..kept.record.runs.len() {
+        if super::stops(&kept.record) {
+            break;
+        }
         if kept.record.runs[k].state.is_over() {
             continue;
         }

@@ -2,6 +2,7 @@
 //! tells better (the tail of a run) is taken from there.
 
 use super::change::Change;
+use crate::config::accelerator::RESOURCES;
 use crate::config::coefficients::version;
 use bench_model::coefficients::Coefficients;
 use bench_model::plan::{Arm, Plan};
@@ -82,9 +83,8 @@ pub fn teardown_s(plan: &Plan) -> f64 {
 
 /// GPUs that a replica holds; 0 where it asks for none.
 pub fn gpus(plan: &Plan) -> f64 {
-    const GPU: &str = "nvidia.com/gpu";
     let r = &plan.scenario.model_server.resources;
-    r.limits.get(GPU).or(r.requests.get(GPU)).and_then(|n| n.parse().ok()).unwrap_or(0.0)
+    RESOURCES.iter().find_map(|gpu| r.limits.get(*gpu).or(r.requests.get(*gpu))?.parse().ok()).unwrap_or(0.0)
 }
 
 /// Replicas at the start of a run.

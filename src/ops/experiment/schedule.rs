@@ -12,8 +12,9 @@ use anyhow::Context;
 use bench_model::coefficients::Coefficients;
 use bench_model::exit::Exit;
 use bench_model::experiment::{Experiment, Order, RunIs, Scheduled};
-use bench_model::plan::{Arm, Plan};
+use bench_model::plan::{Arm, ClusterFacts, Plan};
 use bench_sim::rng::Stream;
+use std::collections::BTreeMap;
 
 /// An arm at a combination of levels: what every repeat does alike.
 #[derive(Debug, Clone)]
@@ -40,14 +41,19 @@ pub type Levels = Vec<(String, String)>;
 ///
 /// # Errors
 /// Exit 2: a level that scenario or profile refuse, a factor that changes nothing.
-pub fn treatments(lookup: &Lookup, loaded: &LoadedExperiment, env_set: Option<&str>) -> anyhow::Result<Treatments> {
+pub fn treatments(
+    lookup: &Lookup,
+    loaded: &LoadedExperiment,
+    env_set: Option<&str>,
+    facts: Option<&ClusterFacts>,
+) -> anyhow::Result<Treatments> {
     let e = &loaded.experiment;
     let cells = combinations(e);
     let mut out = Treatments { cells: cells.clone(), ..Treatments::default() };
     let mut resolved: Vec<(Arm, Levels, Plan)> = vec![];
     for cell in &cells {
         for arm in &e.arms {
-            let (plan, warnings) = resolve(lookup, e, env_set, *arm, cell).with_context(|| place(loaded, cell))?;
+            let (plan, warnings) = resolve(lookup, e, env_set, facts, *arm, cell).with_context(|| place(loaded, cell))?;
             reset::check(&plan).with_context(|| format!("{}: arm {arm}", loaded.at("arms")))?;
             warnings.into_iter().filter(|w| !out.warnings.contains(w)).collect::<Vec<_>>().into_iter().for_each(|w| out.warnings.push(w));
             resolved.push((*arm, cell.clone(), plan));
@@ -94,7 +100,14 @@ fn place(loaded: &LoadedExperiment, cell: &Levels) -> String {
     format!("{at}: with {}", cell.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", "))
 }
 
-fn resolve(lookup: &Lookup, e: &Experiment, env_set: Option<&str>, arm: Arm, cell: &Levels) -> anyhow::Result<(Plan, Vec<String>)> {
+fn resolve(
+    lookup: &Lookup,
+    e: &Experiment,
+    env_set: Option<&str>,
+    facts: Option<&ClusterFacts>,
+    arm: Arm,
+    cell: &Levels,
+) -> anyhow::Result<(Plan, Vec<String>)> {
     let assigned = |over: bool| {
         let of = e.factors.iter().zip(cell).filter(move |(f, _)| f.over.is_some() == over);
         of.map(|(f, (_, level))| format!("{}={level}", f.key())).collect::<Vec<_>>()
@@ -119,15 +132,17 @@ fn resolve(lookup: &Lookup, e: &Experiment, env_set: Option<&str>, arm: Arm, cel
         mode: e.mode,
         method: None,
     };
-    plan::resolve(lookup, &intent, None)
+    plan::resolve(lookup, &intent, facts.cloned())
 }
 
 /// A factor whose levels come to the same plan in every arm is a mistake: its name, or something else that overrides it.
 fn refuse_idle_factors(loaded: &LoadedExperiment, resolved: &[(Arm, Levels, Plan)]) -> anyhow::Result<()> {
     for (k, factor) in loaded.experiment.factors.iter().enumerate().filter(|(_, f)| f.levels.len() > 1) {
-        let others = |l: &Levels| l.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, l)| l.clone()).collect::<Vec<_>>();
+        // Plans of one arm that differ in this factor alone.
+        let mut alike: BTreeMap<(String, Levels), &str> = BTreeMap::new();
         let matters = resolved.iter().any(|(arm, cell, plan)| {
-            resolved.iter().any(|(a, c, p)| a == arm && others(c) == others(cell) && p.hashes.plan != plan.hashes.plan)
+            let others = cell.iter().enumerate().filter(|(i, _)| *i != k).map(|(_, l)| l.clone()).collect();
+            *alike.entry((arm.to_string(), others)).or_insert(&plan.hashes.plan) != plan.hashes.plan
         });
         if !matters {
             let text = format!("{}: `{}` changes nothing in any arm", loaded.at(&format!("factors[{k}]")), factor.key());

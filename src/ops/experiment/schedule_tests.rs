@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::coefficients;
 use crate::config::experiment::{ExperimentArgs, load};
+use bench_model::plan::NodeFact;
 use std::path::Path;
 
 fn loaded(text: &str) -> LoadedExperiment {
@@ -17,7 +18,7 @@ fn lookup() -> Lookup {
 /// Treatment and repeat of each run, in order.
 fn runs(text: &str) -> Vec<String> {
     let l = loaded(text);
-    let t = treatments(&lookup(), &l, None).unwrap();
+    let t = treatments(&lookup(), &l, None, None).unwrap();
     let c = coefficients::load(&lookup(), "").unwrap();
     schedule(&l.experiment, &t.all, &c.coefficients).iter().map(|s| format!("{} #{}", s.treatment(), s.repeat)).collect()
 }
@@ -63,7 +64,7 @@ fn every_arm_meets_every_level_and_what_does_not_matter_is_run_once() {
             "hpa, kv=800m, max_seconds=90 #1",
         ]
     );
-    let t = treatments(&lookup(), &loaded(text), None).unwrap();
+    let t = treatments(&lookup(), &loaded(text), None, None).unwrap();
     assert_eq!(
         t.notes,
         ["wva", "static-2"].map(|arm| format!("arm {arm}: kv changes nothing of it, so it is run once for all levels of it"))
@@ -83,7 +84,7 @@ fn what_shares_a_stack_stands_together() {
 
 #[test]
 fn a_factor_that_does_nothing_or_is_wrong_is_refused_with_its_place() {
-    let wrong = |text: &str| format!("{:#}", treatments(&lookup(), &loaded(text), None).unwrap_err());
+    let wrong = |text: &str| format!("{:#}", treatments(&lookup(), &loaded(text), None, None).unwrap_err());
     let e = wrong("arms: [hpa]\nfactors: [{set: recording.settle_s, levels: [5, 10]}]");
     assert!(e.contains("e.yaml:4:") && e.contains("`recording.settle_s` changes nothing in any arm"), "{e}");
     let e = wrong("arms: [static-1]\nmax_seconds: 30\nfactors: [{override: max_seconds, levels: [60, 90]}]");
@@ -100,8 +101,21 @@ fn a_factor_that_does_nothing_or_is_wrong_is_refused_with_its_place() {
 fn a_run_is_reckoned_longer_than_its_load() {
     let l = loaded("arms: [wva, static-1]");
     let c = coefficients::load(&lookup(), "").unwrap();
-    let s = schedule(&l.experiment, &treatments(&lookup(), &l, None).unwrap().all, &c.coefficients);
+    let s = schedule(&l.experiment, &treatments(&lookup(), &l, None, None).unwrap().all, &c.coefficients);
     // 180 s of load, its reset and its tail; nothing scales a fixed fleet, so its tail is shorter.
     assert!(s[0].expected_s > 240.0 && s[0].expected_s < 900.0, "{}", s[0].expected_s);
     assert!(s[1].expected_s < s[0].expected_s);
+}
+
+/// As `bench standup` resolves it, so that both come to the same stack and arm.
+#[test]
+fn what_the_cluster_decides_is_in_the_plans() {
+    let mut published = loaded("arms: [wva]");
+    published.experiment.scenario = "inference-scheduling".into();
+    let node = NodeFact { gpu_product: Some("NVIDIA-A100-SXM4-80GB".into()), gpus: 8, ..NodeFact::default() };
+    let facts = ClusterFacts { nodes: vec![node], ..ClusterFacts::default() };
+    let plan = |facts: Option<&ClusterFacts>| treatments(&lookup(), &published, None, facts).unwrap().all.remove(0).plan;
+    assert_eq!(plan(Some(&facts)).scenario.wva.accelerator, "A100");
+    assert_eq!(plan(Some(&facts)).facts.and_then(|f| f.accelerator).map(|a| a.name), Some("A100".into()));
+    assert_eq!(plan(None).scenario.wva.accelerator, "H100", "as published, where no GPU can be seen");
 }

@@ -3,6 +3,7 @@
 
 use super::schedule::Treatment;
 use crate::failure::Failure;
+use crate::ops::drive;
 use crate::ops::results::{is_called, write_atomic};
 use anyhow::Context;
 use bench_model::exit::Exit;
@@ -53,6 +54,18 @@ impl Kept {
         let kept = Self { dir, record, fresh: false };
         kept.save()?;
         Ok(kept)
+    }
+
+    /// Keeps another process out, and looks what an earlier one has done since.
+    ///
+    /// # Errors
+    /// Exit 6 with the name of the process that is at work on it.
+    pub fn hold(&mut self) -> anyhow::Result<impl Sized + use<>> {
+        let lock = drive::lock(&self.dir, &format!("on experiment {}", self.record.id))?;
+        let path = self.dir.join(files::RECORD);
+        let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        self.record = serde_json::from_slice(&text).map_err(|e| Failure::new(Exit::Usage, format!("{}: {e}", path.display())))?;
+        Ok(lock)
     }
 
     pub fn save(&self) -> anyhow::Result<()> {
