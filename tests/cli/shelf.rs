@@ -64,6 +64,8 @@ fn the_index_is_never_believed_over_the_directories() {
     let first = run(&place, 1, |_| {});
     run(&place, 2, |_| {});
     assert_eq!(ids(&place, &[]), ["01", "02"]);
+    assert!(!place.path("results/index.json").exists(), "listing makes none");
+    place.run(&["results", "reindex"]).exits(0);
     let honest = index(&place);
     assert_eq!(faults("index.schema.json", &honest), [""; 0]);
     assert_eq!(honest["runs"].as_array().unwrap().len(), 2);

@@ -16,7 +16,7 @@ pub struct Listed {
     pub unreadable: Vec<String>,
 }
 
-/// What there is. The file is brought up to date if that can be done; if not, nothing depends on it.
+/// What there is. A file that is there is brought up to date if that can be done; if not, nothing depends on it. Listing makes none.
 ///
 /// # Errors
 /// When the directory of all runs cannot be read.
@@ -24,7 +24,7 @@ pub fn list(results: &Path) -> anyhow::Result<Listed> {
     let known = read(results).unwrap_or_default();
     let found = look(results, &known)?;
     let now = of(&found);
-    if now != known && !now.runs.is_empty() {
+    if now != known && results.join(FILE).exists() {
         let _ = write(results, &now);
     }
     Ok(found)

@@ -293,7 +293,7 @@ mod tests {
         let s = solve(&noisy, &UNKNOWNS, &[0, 1, 2]);
         assert!(matches!(&s.fates[1], Fate::Held { why } if why.contains("does not tell it")), "{:?}", s.fates[1]);
         assert_eq!(s.values[1], 0.5);
-        let zero = rows(400, 0.01, |k| [1.0, k % 5.0, 0.0], [2.0, -1e-4, 0.0]);
+        let zero = rows(400, 0.01, |k| [1.0, k % 5.0, 0.0], [2.0, -5e-4, 0.0]);
         let s = solve(&zero, &UNKNOWNS, &[0, 1]);
         assert!(matches!(s.fates[1], Fate::Bound { half } if half < 0.01), "{:?}", s.fates);
         assert_eq!(s.values[1], 0.0);
