@@ -83,6 +83,14 @@ fn check(lab: &Lab, before: &Normal, runs: usize) -> Result<(), String> {
     }
 }
 
+/// Standups, swaps and teardowns that were begun, by the stack's journal.
+fn begun(lab: &Lab) -> (usize, usize, usize) {
+    let journal = std::fs::read_to_string(lab.dir.path().join("stacks").join(STACK).join("journal.jsonl")).expect("a journal");
+    println!("{journal}");
+    let count = |what: &str| journal.lines().filter(|l| l.contains("\"operation\"") && l.contains("\"begun\"") && l.contains(what)).count();
+    (count("standup under"), count("swap under"), count("teardown under"))
+}
+
 #[test]
 fn undisturbed_it_makes_each_run_once_and_leaves_nothing() {
     let dir = crate::lab::scratch();
@@ -99,9 +107,7 @@ fn undisturbed_it_makes_each_run_once_and_leaves_nothing() {
     let made = |what: &str| lab.server.world().writes.iter().filter(|w| w.contains(what)).count();
     let place = state::directory(lab.dir.path()).join(&r.id);
     assert!(place.join("report.md").exists() && place.join("junit.xml").exists());
-    let journal = std::fs::read_to_string(lab.dir.path().join("stacks").join(STACK).join("journal.jsonl")).expect("a journal");
-    let begun = |what: &str| journal.lines().filter(|l| l.contains("\"operation\"") && l.contains("\"begun\"") && l.contains(what)).count();
-    assert_eq!((begun("standup under"), begun("swap under"), begun("teardown under")), (1, 3, 1), "{journal}");
+    assert_eq!(begun(&lab), (1, 3, 1));
     assert!(made("Deployment") > 0);
 }
 
@@ -116,9 +122,7 @@ fn another_stack_becomes_the_one_that_a_run_needs() {
     let before = cluster(&lab);
     until_done(&lab, &args).expect("it comes to its end");
     assert_eq!(check(&lab, &before, 2), Ok(()));
-    let journal = std::fs::read_to_string(lab.dir.path().join("stacks").join(STACK).join("journal.jsonl")).expect("a journal");
-    let begun = |what: &str| journal.lines().filter(|l| l.contains("\"operation\"") && l.contains("\"begun\"") && l.contains(what)).count();
-    assert_eq!((begun("standup under"), begun("swap under"), begun("teardown under")), (2, 0, 2), "{journal}");
+    assert_eq!(begun(&lab), (2, 0, 2));
 }
 
 /// `FAKE_EVERY=1` takes every call with every fault; without it every so-many-th, for each is a whole experiment.

@@ -31,9 +31,7 @@ const fn stack(
     used_by: &'static [&'static str],
     why: &'static str,
 ) -> Right {
-    let mut r = other(Part::Stack, group, resource, verbs, used_by, why);
-    r.when = when;
-    r
+    only(when, other(Part::Stack, group, resource, verbs, used_by, why))
 }
 
 /// A row of any part.
@@ -51,6 +49,12 @@ const fn other(
         _ => When::Always,
     };
     Right { part, when, group, resource, verbs, names: NAMES, namespace: None, used_by, why }
+}
+
+/// The same, asked at another time than its part's.
+const fn only(when: When, mut r: Right) -> Right {
+    r.when = when;
+    r
 }
 
 /// The same, of some names only.
@@ -81,16 +85,12 @@ const fn served(
     used_by: &'static [&'static str],
     why: &'static str,
 ) -> Right {
-    let mut r = other(Part::Served, group, resource, verbs, used_by, why);
-    r.when = when;
-    r
+    only(when, other(Part::Served, group, resource, verbs, used_by, why))
 }
 
 /// A row of what the published stack stands on, in the whole cluster.
 const fn platform(group: &'static str, resource: &'static str, verbs: &'static [&'static str], why: &'static str) -> Right {
-    let mut r = other(Part::Platform, group, resource, verbs, MADE_ONCE, why);
-    r.when = When::Platform;
-    r
+    only(When::Platform, other(Part::Platform, group, resource, verbs, MADE_ONCE, why))
 }
 
 const EXTERNAL: &str = "external.metrics.k8s.io";
