@@ -3,7 +3,7 @@
 //!
 //! Every ninth boundary; all of them with `BENCH_FAULTS=each`, which takes more than an hour.
 
-use super::support::{Place, json};
+use super::support::{Place, checksums_agree, json};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,9 +37,7 @@ type End = BTreeMap<String, Value>;
 #[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
 fn cluster_faults_killed_at_each_step() {
     let p = Place::new("faults");
-    if p.get(&["configmap", "-n", NS, "llmd-bench-stack"]) != Value::Null {
-        p.bench(&["teardown", "-p", NS, "--force"]).exits(0);
-    }
+    p.clean_namespace(NS);
     let mut counts = vec![];
     let mut ends = vec![];
     for (name, args) in CYCLE {
@@ -212,7 +210,6 @@ fn results(p: &Place) -> End {
     list(&run, &run, &mut files);
     // Of pods, whose names are random, and which may have left before their logs were kept.
     let files: Vec<String> = files.iter().filter(|f| !f.starts_with("logs/")).map(|f| f.replace(&named, "ID")).collect();
-    let sums = std::process::Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&run).status();
     let events = p.get(&["events", "-n", NS, "--field-selector", "involvedObject.kind=Job,reason=SuccessfulCreate"]);
     let short = id.rsplit('-').next().unwrap_or_default();
     let jobs: BTreeSet<&str> = events["items"]
@@ -227,7 +224,7 @@ fn results(p: &Place) -> End {
         ("run: missing".into(), record["missing"].clone()),
         ("run: failure".into(), record["failure"].clone()),
         ("run: files".into(), json!(files)),
-        ("run: checksums".into(), json!(sums.is_ok_and(|s| s.success()))),
+        ("run: checksums".into(), json!(checksums_agree(&run))),
         ("run: load Jobs".into(), json!(jobs.len())),
     ])
 }

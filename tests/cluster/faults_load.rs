@@ -3,7 +3,7 @@
 //! A load of 30 s each, in a stack under WVA. What only the cluster for tests can be made to suffer (its API server and kubelet
 //! are processes of this machine) needs `BENCH_TESTBED`, its directory.
 
-use super::support::{Place, events, json};
+use super::support::{Place, checksums_agree, events, json};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,8 +75,7 @@ impl Row {
         assert!(matches!(self.codes.last(), Some(0 | 4)), "{}: {:?}", self.fault, self.codes);
         let report = self.run.join("load/rate-0/benchmarks.json");
         assert!(report.metadata().is_ok_and(|m| m.len() > 60_000), "{}: {}", self.fault, report.display());
-        let sums = Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&self.run).status();
-        assert!(sums.is_ok_and(|s| s.success()), "{}", self.fault);
+        assert!(checksums_agree(&self.run), "{}", self.fault);
         self.left_nothing(p)
     }
 
@@ -124,9 +123,7 @@ fn ended(p: &Place, fault: &'static str, mut b: Begun) -> Row {
 
 fn stood_up(name: &str) -> Place {
     let p = Place::new(name);
-    if p.get(&["configmap", "-n", NS, "llmd-bench-stack"]) != Value::Null {
-        p.bench(&["teardown", "-p", NS, "--force"]).exits(0);
-    }
+    p.clean_namespace(NS);
     p.bench(&["standup", "-c", "simulated", "--wva", "-p", NS]).exits(0);
     p
 }

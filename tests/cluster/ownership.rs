@@ -53,9 +53,7 @@ fn forget(p: &Place) {
         p.kubectl(&["delete", kind, name, "--ignore-not-found"]);
     }
     p.kubectl(&["delete", "namespace", OTHER, "--ignore-not-found"]);
-    if p.get(&["configmap", "-n", NS, "llmd-bench-stack"]) != Value::Null {
-        p.bench(&["teardown", "-p", NS, "--force", "--take-over"]).exits(0);
-    }
+    p.clean_namespace(NS);
     p.kubectl(&["delete", "namespace", NS, "--ignore-not-found"]);
 }
 

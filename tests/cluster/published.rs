@@ -1,6 +1,6 @@
 //! The published comparison, small: both arms scale the Deployment up under load and down again afterwards.
 
-use super::support::{Place, events, json};
+use super::support::{Place, checksums_agree, events, json};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -171,8 +171,7 @@ fn run_directory_is_whole(run: &Path) {
     }
     let names: Vec<&str> = r["reset"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["delete-hpa", "delete-variant", "replicas", "pods", "warmup", "drain", "window", "variant", "hpa"]);
-    let sums = std::process::Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(run).status().unwrap();
-    assert!(sums.success(), "SHA256SUMS agree");
+    assert!(checksums_agree(run), "SHA256SUMS agree");
     let metrics = std::fs::read_to_string(run.join("metrics/samples.om.txt")).unwrap();
     assert!(metrics.ends_with("# EOF\n"));
     for series in ["vllm:kv_cache_usage_perc{", "vllm:num_requests_waiting{", "vllm:request_success_total{", "inferno_desired_replicas{"] {

@@ -76,6 +76,13 @@ impl Place {
         all
     }
 
+    /// Takes down the stack that an earlier try of a test left in its namespace.
+    pub fn clean_namespace(&self, ns: &str) {
+        if self.get(&["configmap", "-n", ns, "llmd-bench-stack"]) != Value::Null {
+            self.bench(&["teardown", "-p", ns, "--force", "--take-over"]).exits(0);
+        }
+    }
+
     /// Takes down whatever an earlier test left.
     pub fn clean(&self) {
         let up = self.get(&["configmap", "-A", "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
@@ -96,6 +103,11 @@ fn done(o: &Output) -> Done {
 pub fn json(path: &Path) -> Value {
     let text = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Are the files of a run those that its `SHA256SUMS` tells of?
+pub fn checksums_agree(run: &Path) -> bool {
+    Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(run).status().expect("sha256sum starts").success()
 }
 
 /// Lines of `events.jsonl`.
