@@ -1,7 +1,8 @@
 //! `kill -9` at every entry of the journal of standup, run, swap and teardown, then `bench resume`: the same end as that of
 //! commands which nobody disturbed. The boundaries are counted in an undisturbed cycle, not written down here.
 //!
-//! Every ninth boundary; all of them with `BENCH_FAULTS=each`, which takes more than an hour.
+//! Every ninth boundary; all of them with `BENCH_FAULTS=each`, which takes more than an hour, or those that `BENCH_FAULTS` names:
+//! `even`, `odd` or numbers (`5,7`).
 
 use super::support::{Place, checksums_agree, json};
 use serde_json::{Map, Value, json};
@@ -47,14 +48,10 @@ fn cluster_faults_killed_at_each_step() {
         ends.push(end(&p, name));
     }
     println!("boundaries: {}", CYCLE.iter().zip(&counts).map(|((n, _), c)| format!("{n} {c}")).collect::<Vec<_>>().join(", "));
-    let each = std::env::var("BENCH_FAULTS").is_ok_and(|v| v == "each");
     let most = counts.iter().max().copied().unwrap_or(0);
     let mut wrong = vec![];
     let mut tried = [0; CYCLE.len()];
-    // An entry that says "done" and the next one's "begun" are a moment apart: every other one first.
-    let boundaries: Vec<usize> =
-        if each { (1..=most).step_by(2).chain((2..=most).step_by(2)).collect() } else { (1..=most).step_by(9).collect() };
-    for k in boundaries {
+    for k in boundaries(&std::env::var("BENCH_FAULTS").unwrap_or_default(), most) {
         for (i, (name, args)) in CYCLE.iter().enumerate() {
             // A shorter operation has no such boundary: it is done undisturbed where it makes or removes the stack.
             if k > counts[i] && *name == "swap" {
@@ -79,6 +76,17 @@ fn cluster_faults_killed_at_each_step() {
         println!("{name}: killed at {n} of {of} entries");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn boundaries(wanted: &str, most: usize) -> Vec<usize> {
+    match wanted {
+        "" => (1..=most).step_by(9).collect(),
+        // An entry that says "done" and the next one's "begun" are a moment apart: every other one first.
+        "each" => (1..=most).step_by(2).chain((2..=most).step_by(2)).collect(),
+        "odd" => (1..=most).step_by(2).collect(),
+        "even" => (2..=most).step_by(2).collect(),
+        numbers => numbers.split(',').map(|n| n.parse().expect("BENCH_FAULTS: each, odd, even or numbers with commas")).collect(),
+    }
 }
 
 fn killed_and_resumed(p: &Place, name: &str, args: &[&str], k: usize, of: usize, wanted: &End) -> Result<(), String> {
