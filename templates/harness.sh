@@ -33,9 +33,10 @@ start() {
   dir=$RESULTS
   [ "$MODE" = per-rate ] && dir=$RESULTS/rate-$1
   mkdir -p "$dir"
+  rm -f "$RUN/err-$1"
   mkfifo "$RUN/err-$1"
   # stderr has guidellm's progress: into the file, and into the container's log.
-  tee "$dir/stderr.log" <"$RUN/err-$1" >&2 &
+  tee -a "$dir/stderr.log" <"$RUN/err-$1" >&2 &
   event process-started "$1"
   date +%s >"$RUN/since-$1"
   (
@@ -68,6 +69,17 @@ tell() {
   fi
 }
 
+# refused K : true when process K found no backend at its start, so before its first request, and may be started once more. guidellm
+# asks once only, and one connection that was not accepted would cost the run. Three tries; another reason to end has one.
+refused() {
+  dir=$RESULTS
+  [ "$MODE" = per-rate ] && dir=$RESULTS/rate-$1
+  [ -e "$dir/benchmarks.json" ] || [ -e "$RUN/late-$1" ] && return 1
+  tail -n 20 "$dir/stderr.log" | grep -q "Backend validation request failed" || return 1
+  echo >>"$RUN/tries-$1"
+  [ "$(wc -l <"$RUN/tries-$1")" -lt 3 ]
+}
+
 # ended K : true once process K is over. Ends it when its time is up: politely, 5 s later for certain.
 ended() {
   if [ ! -e "$RUN/rc-$1" ]; then
@@ -81,6 +93,15 @@ ended() {
   [ -e "$RESULTS/exit-$1" ] && return 0
   group "$1" KILL
   read -r rc <"$RUN/rc-$1"
+  if [ "$rc" -ne 0 ] && refused "$1"; then
+    echo "harness: process $1 could not reach the endpoint at its start (exit code $rc): once more in 5 s" >&2
+    event process-refused "$1" "$rc"
+    rm "$RUN/rc-$1"
+    sleep 5 &
+    wait $!
+    start "$1"
+    return 1
+  fi
   [ -e "$RUN/late-$1" ] && rc=124
   echo "$rc" >"$RESULTS/exit-$1"
   event process-ended "$1" "$rc"

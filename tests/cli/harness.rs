@@ -82,3 +82,25 @@ fn counts_of_a_rate_without_a_success_are_told_without_latencies() {
     let told = summaries(&log);
     assert!(told[0]["errored"].as_u64().unwrap() > 0 && told[0]["ttft_ms"].is_null(), "{log}");
 }
+
+#[test]
+fn a_process_that_finds_no_backend_is_started_again_and_no_other_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = "echo 'RuntimeError: Backend validation request failed.' >&2; exit 1";
+    let count = dir.path().join("starts");
+    let second = format!("echo >>{0}; [ $(wc -l <{0}) -ge 2 ] || {{ {refused}; }}; cp {REPORTS}/0.5.0/benchmarks.json .", count.display());
+    let (code, log) = harness(dir.path(), "continuous", &[second]);
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("process 0 could not reach the endpoint") && !summaries(&log).is_empty(), "{log}");
+    let timeline = std::fs::read_to_string(dir.path().join("results/timeline.jsonl")).unwrap();
+    let events: Vec<Value> = timeline.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let names: Vec<_> = events.iter().map(|e| e["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["process-started", "process-refused", "process-started", "process-ended"]);
+    assert_eq!((&events[1]["rc"], &events[3]["rc"]), (&1.into(), &0.into()));
+
+    let dir = tempfile::tempdir().unwrap();
+    let died = "echo 'ValueError: something else' >&2; exit 1".to_string();
+    let (code, log) = harness(dir.path(), "continuous", &[died]);
+    assert_eq!(code, 1);
+    assert!(!log.contains("once more"), "{log}");
+}

@@ -42,7 +42,8 @@ impl Place {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut c = Command::new(env!("CARGO_BIN_EXE_bench"));
+        let program = std::env::var_os("BENCH_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_bench").into());
+        let mut c = Command::new(program);
         c.args(args).current_dir(&self.dir).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
         c
     }
