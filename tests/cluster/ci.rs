@@ -68,6 +68,10 @@ fn cluster_ci_job() {
     std::fs::write(&file, namespace.to_string()).unwrap();
     p.kubectl(&["apply", "-f", file.to_str().unwrap()]).exits(0);
 
+    let nightly = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/cronjob.yaml")).unwrap();
+    std::fs::write(&file, nightly.replace("llmdbench", NS)).unwrap();
+    p.kubectl(&["apply", "--dry-run=server", "-f", file.to_str().unwrap()]).exits(0);
+
     // A gate that holds, one that does not: the container's exit code is the gate's.
     for (rule, code, says) in [("failed_fraction < 50%", 0, "passed"), ("max_ready < 1", 3, "FAILED")] {
         let (found, log) = ended(&p, &image, rule);
