@@ -10,6 +10,7 @@ mod experiment;
 mod failures;
 mod faults;
 mod faults_load;
+mod gpus;
 mod loads;
 mod ownership;
 mod proxy;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Images that the testbed lacks, put into its store. Each is made once and kept.
-#   tests/testbed/images.sh [haproxy] [guidellm-0.5] [bench=BINARY REF]... [ci=BINARY REF]...
+#   tests/testbed/images.sh [haproxy] [guidellm-0.5] [vllm] [bench=BINARY REF]... [ci=BINARY REF]...
 # BENCH_TESTBED is the testbed's directory.
 # shellcheck disable=SC2034 # IMAGE_FLAGS is read by the testbed's image()
 set -euo pipefail
@@ -108,6 +108,42 @@ print(transformers.AutoTokenizer.from_pretrained(\"/models/tokenizer\"))"' >>"$L
   rm -rf --one-file-system "$WORK"; WORK=
 }
 
+# Not vLLM, but its command line: `vllm serve` with the flags of the published stack starts the testbed's model server with those
+# that it knows.
+vllm_image() {
+  local ref=ghcr.io/llmd-bench/vllm-stand-in:1 root
+  if have_image "$ref"; then return 0; fi
+  need modelsim
+  say "making $ref from the testbed's model server"
+  root_of busybox-static
+  root="$WORK/root"
+  mkdir -p "$root/app"
+  install -m 755 "$BIN/modelsim" "$root/app/modelsim"
+  cat >"$root/usr/bin/vllm" <<'SH'
+#!/bin/sh
+[ "$1" = serve ] && [ $# -ge 2 ] || { echo "vllm stand-in: only 'vllm serve MODEL'" >&2; exit 2; }
+model=$2 port=8000 len=16000
+shift 2
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --served-model-name) model=$2; shift 2 ;;
+    --port) port=$2; shift 2 ;;
+    --max-model-len) len=$2; shift 2 ;;
+    --enforce-eager | --disable-log-requests | --disable-uvicorn-access-log) shift ;;
+    --host | --block-size | --tensor-parallel-size | --gpu-memory-utilization | --kv-transfer-config) shift 2 ;;
+    *) echo "vllm stand-in: unknown argument $1" >&2; exit 2 ;;
+  esac
+done
+exec /app/modelsim --model "$model" --port "$port" --max-model-len "$len" --max-num-seqs 32 --enable-kvcache --kv-cache-size 4096 \
+  --time-to-first-token 50 --inter-token-latency 10
+SH
+  chmod 755 "$root/usr/bin/vllm"
+  IMAGE_FLAGS=(-label testbed.stand-in=true)
+  image "$ref" "$root" -- vllm
+  IMAGE_FLAGS=()
+  rm -rf --one-file-system "$WORK"; WORK=
+}
+
 # bench_image BINARY REF : a static program alone in an image, made again when it has changed.
 bench_image() {
   local sum mark="$STORE/made/${2//\//_}"
@@ -144,6 +180,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     haproxy) haproxy_image; shift ;;
     guidellm-0.5) guidellm05_image; shift ;;
+    vllm) vllm_image; shift ;;
     bench=*) [ $# -ge 2 ] || die "bench=BINARY is followed by the image's name"; bench_image "${1#bench=}" "$2"; shift 2 ;;
     ci=*) [ $# -ge 2 ] || die "ci=BINARY is followed by the image's name"; ci_image "${1#ci=}" "$2"; shift 2 ;;
     *) die "no such image: $1" ;;
