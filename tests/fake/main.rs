@@ -8,6 +8,7 @@ mod controllers;
 mod cycle;
 mod experiment;
 mod gateways;
+mod gc;
 mod helm;
 mod lab;
 mod metrics;
