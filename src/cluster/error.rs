@@ -24,6 +24,8 @@ pub enum ClusterError {
     Exec { what: String, pod: String, message: String },
     #[error("helm: {0}")]
     Helm(String),
+    #[error("{0}")]
+    NoPrometheus(String),
 }
 
 impl ClusterError {

@@ -24,6 +24,8 @@ pub struct Prometheus {
     door: Option<Arc<thanos::Door>>,
     /// Namespace of the stack that asks.
     stack: String,
+    /// Why nobody answers.
+    absent: Option<String>,
 }
 
 /// One series of an instant query.
@@ -76,7 +78,7 @@ impl Prometheus {
             return Self::behind_proxy(cluster, wanted, plan.namespace()).await;
         }
         let door = Arc::new(thanos::Door::find(cluster, plan.namespace()).await?);
-        let found = Self { at: thanos::inside(), door: Some(door), stack: plan.namespace().into() };
+        let found = Self { at: thanos::inside(), door: Some(door), stack: plan.namespace().into(), absent: None };
         match found.query(cluster, "time()").await {
             Ok(_) => Ok(found),
             Err(e) => Err(Failure::new(Exit::Cluster, format!("the Thanos querier does not answer: {e}"))
@@ -87,6 +89,22 @@ impl Prometheus {
                 ))
                 .into()),
         }
+    }
+
+    /// For what goes on without: one that is not found, or may not be looked for, leaves every question unanswered.
+    pub async fn if_any(cluster: &Cluster, plan: &Plan) -> Self {
+        match Self::discover(cluster, plan).await {
+            Ok(found) => found,
+            Err(e) => {
+                let at = ServicePort { namespace: String::new(), service: String::new(), port: 0, scheme: String::new() };
+                Self { at, door: None, stack: plan.namespace().into(), absent: Some(format!("{e:#}")) }
+            }
+        }
+    }
+
+    /// Looked for once more, where nobody answered before.
+    pub async fn again(&self, cluster: &Cluster, plan: &Plan) -> Self {
+        if self.absent.is_some() { Self::if_any(cluster, plan).await } else { self.clone() }
     }
 
     async fn behind_proxy(cluster: &Cluster, wanted: &PrometheusRef, stack: &str) -> anyhow::Result<Self> {
@@ -123,7 +141,7 @@ impl Prometheus {
         let mut tried = vec![];
         for (namespace, service) in candidates {
             let at = ServicePort { namespace, service, port: wanted.port, scheme: wanted.scheme.clone() };
-            let prometheus = Self { at, door: None, stack: stack.into() };
+            let prometheus = Self { at, door: None, stack: stack.into(), absent: None };
             match prometheus.query(cluster, "time()").await {
                 Ok(_) => return Ok(prometheus),
                 Err(e) => tried.push(format!("{}: {e}", prometheus.url())),
@@ -150,6 +168,9 @@ impl Prometheus {
     }
 
     async fn get(&self, cluster: &Cluster, path: &str) -> Result<Value, ClusterError> {
+        if let Some(why) = &self.absent {
+            return Err(ClusterError::NoPrometheus(why.clone()));
+        }
         match &self.door {
             Some(door) => door.get(cluster, path).await,
             None => cluster.proxy_get(&self.at, path).await,

@@ -168,6 +168,7 @@ async fn bring_home(
     lack: &mut Lack,
 ) -> anyhow::Result<usize> {
     let until = record.times.recording_ended.unwrap_or_else(Utc::now);
+    let prometheus = &prometheus.again(&ctx.cluster, &ctx.plan).await;
     record.clocks.extend(gather::clocks(&ctx.cluster, prometheus, Some((recorder.container(), &recorder.bench))).await);
     match recorder.collect(ctx, dir).await {
         Ok(missing) => lack.missing.extend(missing),

@@ -186,7 +186,7 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
                 // The records and metrics of a load that is gone are still worth having.
                 return d
                     .stoppable(async {
-                        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
+                        let prometheus = Prometheus::if_any(&ctx.cluster, &ctx.plan).await;
                         home::salvage(ctx, dir, record, &prometheus, why).await.map(|()| true)
                     })
                     .await;
@@ -211,7 +211,8 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
         return Ok(false);
     }
     d.stoppable(async {
-        let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
+        // What the load leaves comes home without metrics too.
+        let prometheus = Prometheus::if_any(&ctx.cluster, &ctx.plan).await;
         home::finish(ctx, dir, record, &load, &prometheus).await.map(|()| true)
     })
     .await

@@ -11,6 +11,7 @@ mod gateways;
 mod gc;
 mod helm;
 mod lab;
+mod losses;
 mod metrics;
 mod normal;
 mod openshift;
