@@ -67,6 +67,21 @@ impl Pages {
         out
     }
 
+    /// A number over four runs of one plan, as `results trend --html` draws it.
+    pub fn trend(&self) -> PathBuf {
+        let results = self.dir.path().join("results-trend");
+        let (to, out) = (results.display().to_string(), self.dir.path().join("trend.html"));
+        for seed in ["1", "2", "3", "4"] {
+            let load = ["predict", "-c", "simulated", "-w", "sanity_random", "--hpa", "--seeds", "1", "--seed", seed];
+            let (code, said) = bench(&[&load[..], &["--results", &to]].concat(), self.dir.path());
+            assert_eq!(code, 0, "{said}");
+        }
+        let page = out.display().to_string();
+        let (code, said) = bench(&["results", "trend", "p99_ttft_ms", "--html", &page, "--results", &to], self.dir.path());
+        assert_eq!(code, 0, "{said}");
+        out
+    }
+
     fn spoilt(&self, name: &str, spoil: impl FnOnce(&Path)) -> PathBuf {
         let dir = self.dir.path().join(name);
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(MEASURED), &dir);

@@ -38,6 +38,13 @@ fn two_arms_beside_each_other() {
 
 #[test]
 #[ignore = "needs Chromium"]
+fn a_number_over_the_last_runs() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    hold(&mut b, &pages.trend(), "trend", 1);
+}
+
+#[test]
+#[ignore = "needs Chromium"]
 fn runs_of_which_something_is_missing() {
     let (pages, mut b) = (Pages::new(), Browser::start());
     hold(&mut b, &pages.cut_short(), "cut-short", 3);

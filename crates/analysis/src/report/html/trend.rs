@@ -63,7 +63,7 @@ pub fn page_of(t: &Trend) -> Page {
         badge_class: String::new(),
         axis: Some(Axis { from: 0.0, to: span, zero_ms: (zero > 0.0).then_some(zero * 1000.0), bands: vec![] }),
         sections: vec![Section {
-            id: "trend".into(),
+            id: "over-time".into(),
             heading: "Over time".into(),
             short: "Over time".into(),
             blocks: vec![Block::Figure(figure), Block::Table(table)],
