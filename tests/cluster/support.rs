@@ -84,12 +84,9 @@ impl Place {
         }
     }
 
-    /// Takes down whatever an earlier test left.
+    /// Takes down what an earlier test left in the scenarios' own namespace.
     pub fn clean(&self) {
-        let up = self.get(&["configmap", "-A", "-l", "app.kubernetes.io/managed-by=llmd-bench"]);
-        if up["items"].as_array().is_some_and(|i| i.iter().any(|o| o["metadata"]["name"] == "llmd-bench-stack")) {
-            self.bench(&["teardown", "--force"]).exits(0);
-        }
+        self.clean_namespace("llmdbench");
     }
 }
 
