@@ -23,9 +23,9 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench run -w chatbot_synthetic --detach
-  bench attach                       the only run that is at work
-  bench attach RUN -p NAMESPACE      that run, from any machine";
+  bench run -w chatbot_synthetic --detach  # ends once the load is at work
+  bench attach                             # the only run that is at work
+  bench attach 7f3a -p llmdbench           # that run, from any machine";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let gate = super::gate::prepare(g, a.home.gate.as_deref())?;

@@ -49,10 +49,10 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench calibrate last                                         writes calibrated.yaml
-  bench calibrate RUN RUN RUN --out h200.yaml                  several runs, each also told by the others
-  bench calibrate last -n --output json                        writes nothing
-  bench predict -w chatbot_synthetic -C ./calibrated.yaml      predicts with it";
+  bench calibrate last                                     # writes calibrated.yaml
+  bench calibrate 7f3a c97c 11aa --out h200.yaml           # several runs, each also told by the others
+  bench calibrate last -n --output json                    # writes nothing
+  bench predict -w chatbot_synthetic -C ./calibrated.yaml  # predicts with it";
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     if !a.dry_run && !a.force && a.out.exists() {

@@ -51,11 +51,11 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench compare 7f3a c97c                            two runs, by the ends of their ids
-  bench compare 7f3a c97c --slo ttft=1s,itl=60ms --gpu-hour 2.5
-  bench compare 7f3a 11aa 22bb --aa --matter 5%      the noise floor of one arm
-  bench compare 7f3a c97c --format html             compare.html, with every plot
-  bench compare 7f3a c97c --format md --out compare.md";
+  bench compare 7f3a c97c                                        # two runs, by the ends of their ids
+  bench compare 7f3a c97c --slo ttft=1s,itl=60ms --gpu-hour 2.5  # other limits, and the cost
+  bench compare 7f3a 11aa 22bb --aa --matter 5%                  # the noise floor of one arm
+  bench compare 7f3a c97c --format html                          # compare.html, with every plot
+  bench compare 7f3a c97c --format md --out compare.md           # for a pull request";
 
 /// A form that a comparison can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -107,13 +107,13 @@ struct Change {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench experiment wva-vs-hpa --dry-run                the published comparison: hours, GPU-hours, what to expect
-  bench experiment wva-vs-hpa --dry-run --gpu-hour 2.5 and what it costs
-  bench experiment wva-vs-hpa --predicted              the same in the simulator
-  bench experiment simulated                           in small, on any cluster, without a GPU
-  bench experiment simulated --repeats 1 --arms wva,hpa,static-2
-  bench experiment simulated --status                  how far it is
-  bench resume                                         carries on, too";
+  bench experiment wva-vs-hpa --dry-run    # the published comparison: hours, GPU-hours, what to expect
+  bench experiment wva-vs-hpa --dry-run --gpu-hour 2.5  # and what it costs
+  bench experiment wva-vs-hpa --predicted  # the same in the simulator
+  bench experiment simulated               # in small, on any cluster, without a GPU
+  bench experiment simulated --repeats 1 --arms wva,hpa,static-2  # other arms, one run of each
+  bench experiment simulated --status      # how far it is
+  bench resume                             # carries on, too";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     if a.status {

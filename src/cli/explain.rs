@@ -31,12 +31,12 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench explain last                     what was found, and a reason for each decision
-  bench explain last --at +45m           everything known at one moment
-  bench explain 7f3a --at 2026-11-24T03:15:00Z
-  bench explain last --steps             inputs, threshold, proposal, windows and policies of each
-  bench explain last --format md         for a pull request
-  bench explain last --output json       one document (docs/schemas/explanation.schema.json)";
+  bench explain last                            # what was found, and a reason for each decision
+  bench explain last --steps                    # inputs, threshold, proposal, windows and policies of each
+  bench explain last --at +2m                   # everything known at one moment
+  bench explain last --at 2026-11-24T03:15:00Z  # the same by the clock, of a measured run
+  bench explain last --format md                # for a pull request
+  bench explain last --output json              # one document (docs/schemas/explanation.schema.json)";
 
 /// A form that an explanation can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

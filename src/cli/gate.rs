@@ -51,13 +51,13 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench gate last --rule 'p99_ttft_ms < 800' --rule 'failed_fraction < 1%'
-  bench gate last --slo gate.yaml                                a file of rules
+  bench gate last --slo gate.yaml                                                   # a file of rules
   bench gate last --slo ttft=500ms,itl=50ms --rule 'goodput_fraction >= 95%'
-  bench gate last --rule 'rate[*].achieved_fraction >= 98%'      in each rate
-  bench gate last --write-baseline before.json                   keep its numbers
-  bench gate last --baseline before.json --rule 'replica_seconds < baseline * 1.1'
-  bench gate last --slo gate.yaml --format junit --out gate.xml
-  bench gate last --names                                        every number of it";
+  bench gate last --rule 'rate[*].achieved_fraction >= 98%'                         # in each rate
+  bench gate last --write-baseline before.json                                      # keep its numbers
+  bench gate last --baseline before.json --rule 'replica_seconds < baseline * 1.1'  # and judge by them
+  bench gate last --slo gate.yaml --format junit --out gate.xml                     # for a pipeline
+  bench gate last --names                                                           # every number of it";
 
 /// A form that the result can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -11,11 +11,7 @@ use std::time::Duration;
 /// namespaces that bench made and that are empty, settings left in somebody's adapter or WVA. Each is told with its reason.
 /// A stack that somebody is at work on, and a run that is alive or not collected, are left alone.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  bench gc -n                   what would be removed, and why
-  bench gc                      remove it; exit code 8 when something stays
-  bench gc -p NAMESPACE         of one stack only")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Only what belongs to the stack of this namespace
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
@@ -33,6 +29,12 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench gc -n            # what would be removed, and why
+  bench gc               # remove it; exit code 8 when something stays
+  bench gc -p llmdbench  # of one stack only";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;

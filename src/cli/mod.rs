@@ -22,6 +22,7 @@ mod experiment;
 mod explain;
 mod gate;
 mod gc;
+mod man;
 mod plan;
 mod predict;
 mod preflight;
@@ -56,20 +57,20 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench predict --as-published                      both arms in the simulator, before a GPU is spent
-  bench plan -c simulated -w ramp_small             render everything; needs no cluster
-  bench preflight -c simulated                      can this cluster do it?
-  bench standup -c simulated --wva                  stand the stack up under WVA
-  bench run -w ramp_small                           one run under the arm that is up
-  bench swap-to-hpa && bench run -w ramp_small      the same load under a plain HPA
-  bench run -w ramp_small --detach; bench attach    begin it, go away, bring it home later
-  bench experiment simulated --dry-run              arms and repeats to one comparison: what it takes
-  bench resume                                      carry on after a crash, a kill, a lost laptop
-  bench results ls; bench report last
-  bench explain last                                why each scaling happened, or did not
-  bench gate last --rule 'p99_ttft_ms < 800'        exit code 3 unless it holds
-  bench teardown                                    remove what bench made, and only that
-  bench gc -n                                       what is left of stacks that are gone
+  bench predict --as-published                  # both arms in the simulator, before a GPU is spent
+  bench plan -c simulated -w ramp_small         # render everything; needs no cluster
+  bench preflight -c simulated                  # can this cluster do it?
+  bench standup -c simulated --wva              # stand the stack up under WVA
+  bench run -w ramp_small                       # one run under the arm that is up
+  bench swap-to-hpa && bench run -w ramp_small  # the same load under a plain HPA
+  bench run -w ramp_small --detach              # begin it and go away; bench attach brings it home
+  bench experiment simulated --dry-run          # arms and repeats to one comparison: what it takes
+  bench resume                                  # carry on after a crash, a kill, a lost laptop
+  bench results ls; bench report last           # what was run, and its report
+  bench explain last                            # why each scaling happened, or did not
+  bench gate last --rule 'p99_ttft_ms < 800'    # exit code 3 unless it holds
+  bench teardown                                # remove what bench made, and only that
+  bench gc -n                                   # what is left of stacks that are gone
 
 Exit codes: 0 done, 2 usage, 3 gate failed, 4 invalid measurement, 5 timed out, 6 the cluster refuses,
 7 interrupted, 8 something is left behind, 70 a bug.";
@@ -97,6 +98,7 @@ pub enum Command {
     Teardown(teardown::Args),
     Gc(gc::Args),
     Completions(completions::Args),
+    Man(man::Args),
     #[command(hide = true)]
     Agent(agent::Args),
 }
@@ -149,6 +151,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Teardown(a) => teardown::run(g, a).await,
         Command::Gc(a) => gc::run(g, a).await,
         Command::Completions(a) => Ok(completions::run(&a)),
+        Command::Man(a) => man::run(g, &a),
         Command::Agent(a) => agent::run(a).await,
     }
 }

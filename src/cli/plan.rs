@@ -16,6 +16,7 @@ use std::path::PathBuf;
 /// Needs no cluster, unless --diff is given. Left out is what depends on the cluster: a namespace that is there already,
 /// a PodMonitor, an adapter, WVA's own release.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     stack: StackArgs,
@@ -39,6 +40,15 @@ pub struct Args {
     #[arg(long)]
     list: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench plan -w ramp_small -c simulated      # what would be stood up and run; asks no cluster
+  bench plan -c simulated --hpa --manifests  # every object as YAML
+  bench plan --hpa --out rendered            # a file for each, and plan.yaml
+  bench plan --set scaling.max_replicas=4 --set wva.interval_s=30  # with keys changed
+  bench plan -c simulated --diff             # what would change on the cluster
+  bench plan --list                          # scenarios, profiles, coefficients, experiments";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let lookup = g.lookup();

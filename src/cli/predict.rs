@@ -70,15 +70,16 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench predict --as-published                       the published comparison of WVA and HPA, 80 minutes an arm
-  bench predict -w chatbot_synthetic --rates 2,4     another load
-  bench predict --set scaling.scale_up.stabilization_window_s=0
-  bench predict --arms hpa,static-2,static-3         is an autoscaler needed at all?
+  bench predict --as-published                  # the published comparison of WVA and HPA, 80 minutes an arm
+  bench predict -w chatbot_synthetic --rates 2,4  # another load
+  bench predict -c simulated -w ramp_small      # the scenario that a kind cluster can run
+  bench predict --set scaling.scale_up.stabilization_window_s=0  # another setting
+  bench predict --arms hpa,static-2,static-3    # is an autoscaler needed at all?
   bench predict --sweep arm.hpa.target.kv=0.5..0.9/5 --sweep stabilization=0,60,240
-  bench predict --wva --router epp --uncertain       other assumptions
-  bench predict --print-coefficients > my.yaml       then change it, and bench predict -C ./my.yaml
-  bench predict -c simulated -w ramp_small           the scenario that a kind cluster can run
-  bench report last                                  the whole report of the first seed's run";
+  bench predict --wva --router epp --uncertain  # other assumptions
+  bench predict --print-coefficients > my.yaml  # then change it, and give it with -C
+  bench predict -C ./my.yaml
+  bench report last                             # the whole report of the first seed's run";
 
 pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     let lookup = g.lookup();

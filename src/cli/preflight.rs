@@ -6,12 +6,19 @@ use bench_model::exit::Exit;
 
 /// Can this cluster and this user do it? Every check, its verdict, and the remedy; nothing is changed
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     stack: StackArgs,
     #[command(flatten)]
     arm: ArmArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench preflight -c simulated        # for the arm of WVA
+  bench preflight -p llmdbench --hpa  # the published stack in a namespace, under a plain HPA
+  bench preflight -c simulated --static 2 --output json  # each verdict as a line of JSON";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let (plan, warnings) = ops::plan::resolve(&g.lookup(), &intent(&a.stack, &a.arm, None), None)?;

@@ -34,11 +34,11 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench report last                                  print it, and write report.html into the run's directory
-  bench report 7f3a --format html --out result.html  the page alone, somewhere else
-  bench report last --format md | gh pr comment 12 -F -
-  bench report last --format csv --table requests --out requests.csv
-  bench report last --format benchmark-report --out DIR";
+  bench report last                           # print it, and write report.html into the run's directory
+  bench report 7f3a --format html --out result.html  # the page alone, somewhere else
+  bench report last --format md > comment.md  # for a pull request
+  bench report last --format csv --table requests --out requests.csv  # a row for each request
+  bench report last --format benchmark-report --out reports  # llm-d-benchmark's format";
 
 /// A form that a report can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

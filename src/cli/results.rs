@@ -24,17 +24,42 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench results ls
-  bench results ls --filter arm=wva --filter verdict=valid
-  bench results export last --to DIR                       series for promtool, a dashboard and provisioning for Grafana
-  bench results export RUN RUN --to DIR --start 2026-01-01T00:00:00Z    two arms on top of each other
-  bench results trend p99_ttft_ms --gate                   the newest run against the last ones of its plan
-  bench results prune --keep 10 -n                         what would go
-  bench results push s3://bucket/bench last                sends what is not there already
-  bench results pull s3://bucket/bench --all               on another machine";
+  bench results show last
+  bench results trend p99_ttft_ms --gate      # the newest run against the last ones of its plan
+  bench results prune --keep 10 -n            # what would go
+  bench results push s3://bucket/bench last   # sends what is not there already
+  bench results pull s3://bucket/bench --all  # on another machine";
+
+const LS: &str = "\
+Examples:
+  bench results ls
+  bench results ls --filter arm=wva,hpa --filter verdict=valid  # all must fit
+  bench results ls --at s3://bucket/bench                       # those that were pushed there";
+
+const SHOW: &str = "\
+Examples:
+  bench results show                     # the newest
+  bench results show 7f3a --output json  # by the end of its id";
+
+const EXPORT: &str = "\
+Examples:
+  bench results export last --to metrics  # the newest run, with a dashboard
+  bench results export 7f3a c97c --to metrics --start 2026-01-01T00:00:00Z  # two arms on top of each other";
+
+const REINDEX: &str = "\
+Examples:
+  bench results reindex  # from then on every listing keeps it up to date";
+
+const PRUNE: &str = "\
+Examples:
+  bench results prune --keep 10 -n                        # what would go
+  bench results prune --keep 10
+  bench results prune --keep 2 --filter source=predicted  # only predictions";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List all runs, oldest first
+    #[command(after_help = LS)]
     Ls {
         /// Only runs whose KEY is VALUE, or one of VALUE,VALUE; `*` stands for anything; again: all must fit. Keys: run, arm, source,
         /// state, model, profile, scenario, verdict, and the hashes stack, load and plan
@@ -45,12 +70,14 @@ enum Command {
         at: Option<String>,
     },
     /// What run.json says of one
+    #[command(after_help = SHOW)]
     Show {
         /// Run: its id, the end of its id, its directory, or `last`
         #[arg(default_value = "last")]
         run: String,
     },
     /// Write runs as OpenMetrics for promtool, with a dashboard and provisioning files for Grafana
+    #[command(after_help = EXPORT)]
     Export {
         /// Runs: the id, the end of the id, the directory, or `last`
         #[arg(default_value = "last")]
@@ -63,8 +90,10 @@ enum Command {
         start: Option<DateTime<Utc>>,
     },
     /// Make index.json anew from the run directories
+    #[command(after_help = REINDEX)]
     Reindex,
     /// Remove all but the newest runs; never one that is not at its end
+    #[command(after_help = PRUNE)]
     Prune {
         /// How many stay, of those that the filters mean
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -27,9 +27,9 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench resume                       whatever was begun last on this machine
-  bench resume RUN                   that run
-  bench resume --from-cluster        what another machine began, in whatever phase it is";
+  bench resume                 # whatever was begun last and is not at its end
+  bench resume 7f3a            # that run, by the end of its id
+  bench resume --from-cluster  # what another machine began";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let gate = super::gate::prepare(g, a.home.gate.as_deref())?;

@@ -41,10 +41,12 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  bench run -w ramp_small
-  bench run -w chatbot_synthetic --rates 2,4 --max-seconds 120
-  bench run -w chatbot_synthetic --detach && bench attach    begin it, go away, bring it home later
-  bench run -w ramp_small --gate FILE                        exit code 3 when a rule is broken";
+  bench run -w ramp_small                                       # reset, load, collect, judge, report
+  bench run -w chatbot_synthetic --rates 2,4 --max-seconds 120  # another load
+  bench run -w ramp_small -n                                    # the plan of the run; changes nothing
+  bench run -w ramp_small --gate gate.yaml                      # exit code 3 when a rule is broken
+  bench run -w chatbot_synthetic --detach                       # begin it and go away
+  bench attach                                                  # and bring it home later";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let Some(args) = a.load.profile() else {

@@ -8,6 +8,7 @@ use bench_model::exit::Exit;
 ///
 /// Ends when the arm is alive: its metrics are served, its HPA is active, and for WVA there is a decision.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     stack: StackArgs,
@@ -23,6 +24,14 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench standup -c simulated --wva                               # no GPU is needed
+  bench standup -p llmdbench -m Qwen/Qwen3-0.6B --hpa            # the published stack, under a plain HPA
+  bench standup -c simulated --static 2                          # two replicas, no autoscaler
+  bench standup -c simulated --wva --set scaling.max_replicas=4  # with a key of the scenario changed
+  bench standup -c simulated --wva -n                            # what would be applied; changes nothing";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let wanted = intent(&a.stack, &a.arm, None);

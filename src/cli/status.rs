@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// What is up, which arm, replicas, live metrics
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Namespace of the stack; not needed when one is up
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
@@ -17,6 +18,12 @@ pub struct Args {
     #[arg(long)]
     watch: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench status                             # once
+  bench status --watch                     # every 5 s until Ctrl-C
+  bench status -p llmdbench --output json  # one JSON object";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(None).await?;

@@ -21,6 +21,7 @@ struct Common {
 
 /// Put the stack under a plain HPA on waiting requests and KV usage
 #[derive(Debug, clap::Args)]
+#[command(after_help = TO_HPA)]
 pub struct HpaArgs {
     #[command(flatten)]
     common: Common,
@@ -28,6 +29,7 @@ pub struct HpaArgs {
 
 /// Put the stack under llm-d's Workload-Variant-Autoscaler
 #[derive(Debug, clap::Args)]
+#[command(after_help = TO_WVA)]
 pub struct WvaArgs {
     #[command(flatten)]
     common: Common,
@@ -35,12 +37,31 @@ pub struct WvaArgs {
 
 /// Remove the autoscaler and pin the replicas
 #[derive(Debug, clap::Args)]
+#[command(after_help = TO_STATIC)]
 pub struct StaticArgs {
     /// Replicas
     replicas: u32,
     #[command(flatten)]
     common: Common,
 }
+
+const TO_HPA: &str = "\
+Examples:
+  bench swap-to-hpa        # from whatever arm the stack is under
+  bench swap-to-hpa -n     # what would be done; changes nothing
+  bench run -w ramp_small  # the same load under it";
+
+const TO_WVA: &str = "\
+Examples:
+  bench swap-to-wva        # ends when WVA has decided
+  bench swap-to-wva -n     # what would be done; changes nothing
+  bench run -w ramp_small  # the same load under it";
+
+const TO_STATIC: &str = "\
+Examples:
+  bench swap-to-static 2               # two replicas, no autoscaler
+  bench swap-to-static 3 -p llmdbench  # where several stacks are up
+  bench run -w ramp_small              # the same load on a fixed fleet";
 
 pub async fn to_hpa(g: &Global, a: HpaArgs) -> anyhow::Result<Exit> {
     swap(g, a.common, Arm::Hpa).await

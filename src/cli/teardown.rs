@@ -7,6 +7,7 @@ use bench_model::exit::Exit;
 
 /// Remove everything that bench made for a stack, and only that; put back what it changed
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Namespace of the stack; not needed when one is up
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
@@ -24,6 +25,12 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench teardown -n                    # what would be removed and put back
+  bench teardown                       # exit code 8 when anything is left
+  bench teardown -p llmdbench --force  # also while a run is at work: what was not fetched is lost";
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;

@@ -1,6 +1,6 @@
 //! Help and completions.
 
-use crate::support::bench;
+use crate::support::{Place, bench, files_below};
 use clap::CommandFactory;
 
 /// Names of all commands below `bench`, hidden ones too.
@@ -25,12 +25,35 @@ fn every_command_helps_and_says_what_its_flags_are_for() {
         let r = bench(&args).exits(0);
         let usage = format!("Usage: bench {}", path.join(" "));
         assert!(r.stdout.contains(&usage), "{usage}\n{}", r.stdout);
-        assert!(
-            r.stdout.contains("Example") || r.stdout.contains("Options:"),
-            "{path:?} shows neither an example nor flags:\n{}",
-            r.stdout
-        );
         assert!(!r.stdout.lines().next().unwrap_or_default().trim().is_empty(), "{path:?} does not say what it does");
+    }
+}
+
+/// The command and all below it, hidden ones apart, each with its path.
+fn tree() -> Vec<(String, clap::Command)> {
+    fn walk(path: &str, c: &clap::Command, out: &mut Vec<(String, clap::Command)>) {
+        let path = format!("{path} {}", c.get_name()).trim().to_string();
+        c.get_subcommands().filter(|c| !c.is_hide_set()).for_each(|c| walk(&path, c, out));
+        out.push((path, c.clone()));
+    }
+    let mut out = vec![];
+    walk("", &bench::cli::Cli::command(), &mut out);
+    out
+}
+
+#[test]
+fn every_command_shows_examples_of_itself() {
+    for (path, c) in tree() {
+        let after = c.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples: Vec<&str> = after.strip_prefix("Examples:\n").into_iter().flat_map(str::lines).collect();
+        assert!(examples.iter().any(|l| l.contains(&path)), "`{path} --help` has no `Examples:` with a line of `{path}`:\n{after}");
+        let shown = bench(&path.split(' ').skip(1).chain(["--help"]).collect::<Vec<_>>()).exits(0).stdout;
+        for line in examples.iter().take_while(|l| !l.is_empty()) {
+            // Told in the shell's own way, so that a line can be copied whole.
+            assert!(line.starts_with("  ") && line.chars().count() <= 110, "{path}: {line:?}");
+            assert!(shown.contains(line), "{path}: wrapped: {line:?}");
+            assert!(!line.trim().contains("  ") || line.contains("  # "), "{path}: a column that is no comment: {line:?}");
+        }
     }
 }
 
@@ -88,6 +111,35 @@ fn completions_know_the_commands() {
         assert_eq!(r.stderr, "");
     }
     bench(&["completions", "tcsh"]).exits(2).says(&["bash"]);
+}
+
+#[test]
+fn manual_pages_are_printed_and_written_for_every_command() {
+    let top = bench(&["man"]).exits(0);
+    assert_eq!(top.stderr, "");
+    for part in
+        [".TH bench 1", ".SH SYNOPSIS", "bench\\-predict(1)", ".SH EXAMPLES\n.nf\n  bench predict", ".SH \"EXIT STATUS\"\n0 done, 2 usage"]
+    {
+        assert!(top.stdout.contains(part), "no {part:?}:\n{}", top.stdout);
+    }
+    assert!(!top.stdout.contains("bench\\-agent"), "the agent is not for people");
+
+    let place = Place::new();
+    place.run(&["man", "--out", "share/man1"]).exits(0);
+    let mut expected: Vec<String> = tree().iter().map(|(path, _)| format!("{}.1", path.replace(' ', "-"))).collect();
+    expected.sort();
+    let names = |p: &std::path::PathBuf| p.file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(files_below(&place.path("share/man1")).iter().map(names).collect::<Vec<_>>(), expected);
+    for (path, _) in tree() {
+        let page = std::fs::read_to_string(place.path(&format!("share/man1/{}.1", path.replace(' ', "-")))).unwrap();
+        for part in [format!(".TH {} 1", path.replace(' ', "-")), ".SH EXAMPLES".into(), format!("\n  {}", path.replace('-', "\\-"))] {
+            assert!(page.contains(&part), "{path}: no {part:?}:\n{page}");
+        }
+    }
+    place.write("file", "");
+    place.run(&["man", "--out", "file"]).exits(2).says(&["cannot make file"]);
+    let line = place.run(&["man", "--out", "again", "--output", "json"]).exits(0).json();
+    assert_eq!(line[0]["pages"], expected.len());
 }
 
 #[test]

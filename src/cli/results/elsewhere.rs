@@ -13,6 +13,7 @@ use serde_json::json;
 /// Credentials come from the environment alone: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, or a role of
 /// the machine. The bucket must be there. What was interrupted is given again.
 #[derive(Debug, clap::Args)]
+#[command(after_help = PUSH)]
 pub struct PushArgs {
     /// s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///DIRECTORY
     url: String,
@@ -33,6 +34,7 @@ pub struct PushArgs {
 ///
 /// A run that is here already and the same is left alone; one that differs is refused. What was interrupted is given again.
 #[derive(Debug, clap::Args)]
+#[command(after_help = PULL)]
 pub struct PullArgs {
     /// s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///DIRECTORY
     url: String,
@@ -45,6 +47,18 @@ pub struct PullArgs {
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
+
+const PUSH: &str = "\
+Examples:
+  bench results push s3://bucket/bench last
+  bench results push gs://bucket/bench --all --filter source=measured  # every measured run
+  bench results push file:///var/tmp/bench --all -n                    # what would be sent to a directory";
+
+const PULL: &str = "\
+Examples:
+  bench results pull s3://bucket/bench last
+  bench results pull s3://bucket/bench 7f3a       # by the end of its id
+  bench results pull file:///var/tmp/bench --all  # every run of a directory";
 
 fn none() -> anyhow::Error {
     Failure::new(Exit::Usage, "no run is named").hint("name one or more, `last`, or --all").into()

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 /// Runs of the same plan hash and source are compared, the newest with those before it. --gate ends with 3 when it is worse than one more
 /// run like the earlier ones would be, 19 times out of 20, and with 4 when fewer than 3 of them tell that.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Number of a run, as in a gate's rule: p99_ttft_ms, rate[5].mean_e2e_s, replica_seconds / 60 (bench gate --names)
     metric: String,
@@ -49,6 +50,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  bench results trend p99_ttft_ms                  # of the newest run's plan
+  bench results trend p99_ttft_ms --gate           # exit code 3 when the newest is worse
+  bench results trend 'rate[7].mean_e2e_s' --last 20 --html trend.html  # of one rate, as a page
+  bench results trend 'replica_seconds / 60' 7f3a  # an expression, up to that run";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Way {
