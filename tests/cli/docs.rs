@@ -30,7 +30,7 @@ const PLACEHOLDERS: [(&str, &str); 21] = [
 ];
 
 /// Lines of fenced code blocks, a line that ends in a backslash joined with the next.
-fn code_lines(markdown: &str) -> Vec<String> {
+pub fn code_lines(markdown: &str) -> Vec<String> {
     let mut out: Vec<String> = vec![];
     let (mut inside, mut goes_on) = (false, false);
     for line in markdown.lines() {
@@ -38,7 +38,9 @@ fn code_lines(markdown: &str) -> Vec<String> {
             (inside, goes_on) = (!inside, false);
             continue;
         }
-        if !inside {
+        // A block may be indented instead.
+        let indented = line.starts_with("    bench ") || line.starts_with("    $ bench ");
+        if !inside && !indented && !goes_on {
             continue;
         }
         let (text, more) = line.strip_suffix('\\').map_or((line, false), |t| (t, true));
@@ -52,7 +54,7 @@ fn code_lines(markdown: &str) -> Vec<String> {
 }
 
 /// The words of every `bench …` in a line of shell: behind a prompt, variables, `&&`, `;`, `|`, `$(`.
-fn commands(line: &str) -> Vec<Vec<String>> {
+pub fn commands(line: &str) -> Vec<Vec<String>> {
     let line = line.trim().trim_start_matches("$ ");
     let mut out = vec![];
     // What `bench plan --help` prints in a column behind three spaces is prose.
@@ -83,7 +85,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
 }
 
 /// The words with placeholders filled in; brackets of a synopsis are taken off and of alternatives the first is taken.
-fn filled(line: &str) -> String {
+pub fn filled(line: &str) -> String {
     let mut out = String::new();
     for token in line.split_inclusive([' ', '[', ']']) {
         let (word, end) = token.split_at(token.trim_end_matches([' ', '[', ']']).len());
@@ -117,6 +119,13 @@ fn pages() -> Vec<(String, String)> {
     let mut files = vec![repo("README.md"), repo("results/README.md")];
     files.extend(files_below(&repo("docs")).into_iter().filter(|f| f.extension().is_some_and(|e| e == "md")));
     files.into_iter().filter_map(|f| Some((f.display().to_string(), std::fs::read_to_string(&f).ok()?))).collect()
+}
+
+/// Every line of code in the pages, and every example of the help, with where it stands.
+pub fn every_line() -> Vec<(String, String)> {
+    let of = |(page, text): (String, String)| code_lines(&text).into_iter().map(move |l| (page.clone(), l)).collect::<Vec<_>>();
+    let helps = help_lines().into_iter().map(|l| ("--help".to_string(), l));
+    pages().into_iter().flat_map(of).chain(helps).collect()
 }
 
 #[test]

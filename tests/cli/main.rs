@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod ci;
+mod commands;
 mod compare;
 mod docs;
 mod elsewhere;
@@ -16,6 +17,7 @@ mod gate;
 mod grafana;
 mod harness;
 mod help;
+mod links;
 mod manifests;
 mod plan;
 mod predict;
