@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::steps::run_record::{self, InCluster};
 use bench_model::exit::Exit;
 use bench_model::run::{RunRecord, RunState, files};
+use std::path::Path;
 
 /// The run that is wanted, or the only one: first on this machine, then in the cluster.
 pub async fn find(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
@@ -40,7 +41,7 @@ pub fn over(run: &RunRecord) -> anyhow::Result<()> {
 /// Takes a run from the cluster: its plan and run.json come from its record there.
 pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
     let all = run_record::all(&session.cluster, namespace).await?;
-    let found = choose(all, wanted).map_err(|what| no_run(&session.results, &what))?;
+    let found = choose(all, wanted, &session.results)?;
     let dir = session.results.join(&found.run.id);
     if !dir.join(files::RUN).exists() {
         results::write_atomic(&dir.join(files::PLAN), found.plan_text.as_bytes())?;
@@ -51,17 +52,19 @@ pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&st
     results::find(&session.results, &dir.to_string_lossy())
 }
 
-fn choose(mut all: Vec<InCluster>, wanted: Option<&str>) -> Result<InCluster, String> {
+fn choose(mut all: Vec<InCluster>, wanted: Option<&str>, here: &Path) -> anyhow::Result<InCluster> {
     if let Some(w) = wanted {
         all.retain(|r| results::is_called(&r.run.id, w));
     }
     let named = wanted.map(|w| format!(" called {w}")).unwrap_or_default();
     match all.len() {
         1 => Ok(all.remove(0)),
-        0 => Err(format!("no run{named} is in the cluster, and none that is unfinished is here")),
+        0 => Err(no_run(here, &format!("no run{named} is in the cluster, and none that is unfinished is here"))),
         _ => {
-            let ids: Vec<&str> = all.iter().map(|r| r.run.id.as_str()).collect();
-            Err(format!("several runs{named} are in the cluster: {}", ids.join(", ")))
+            let runs: Vec<String> = all.iter().map(|r| format!("{} (stack {})", r.run.id, r.run.namespace)).collect();
+            Err(Failure::new(Exit::Usage, format!("several runs{named} are in the cluster: {}", runs.join(", ")))
+                .hint("name one, or its stack: bench attach RUN, bench attach -p NAMESPACE")
+                .into())
         }
     }
 }
