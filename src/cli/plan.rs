@@ -3,13 +3,14 @@
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent, tell_plan};
 use crate::cluster::Cluster;
 use crate::config::{coefficients, experiment, profile, scenario, secrets};
-use crate::ops::{facts, plan};
-use crate::report::Output;
+use crate::ops::{facts, lock, plan};
+use crate::report::{Output, Reporter};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Render what standup and run apply; nothing is changed
 ///
@@ -36,6 +37,10 @@ pub struct Args {
     /// Take what is known of the cluster from a file (`facts` of a plan.yaml, in YAML or JSON) instead of asking one
     #[arg(long, value_name = "FILE", conflicts_with = "diff")]
     facts: Option<PathBuf>,
+    /// Ask the registries for the digests of all images and charts, and write them into a file that --locked reads
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = lock::FILE, value_hint = clap::ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["locked", "diff", "out", "manifests", "list"])]
+    lock: Option<PathBuf>,
     /// List scenarios, profiles, coefficients and experiments that can be named
     #[arg(long)]
     list: bool,
@@ -77,6 +82,9 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     };
     let (plan, warnings) = plan::resolve(&lookup, &intent(&a.stack, &a.arm, Some(&a.load)), facts)?;
     tell_plan(&report, &plan.notes, &warnings);
+    if let Some(file) = &a.lock {
+        return write_lock(g, &report, &plan, file).await;
+    }
     if let Some(c) = &cluster {
         return diff(g, c, &plan).await;
     }
@@ -115,6 +123,21 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     out!("{}", text(&plan, &objects, &releases)?);
+    Ok(Exit::Done)
+}
+
+async fn write_lock(g: &Global, report: &Reporter, plan: &Plan, file: &Path) -> anyhow::Result<Exit> {
+    let lock = lock::make(plan, &lock::Registries::new(Duration::from_secs(20))?).await;
+    lock::write(&lock, file)?;
+    let open = lock.open();
+    if open > 0 {
+        let all = lock.images.len() + lock.charts.len();
+        report.warn(format!("{open} of {all} images and charts have no digest; {} says of each why", file.display()));
+    }
+    match g.output {
+        Output::Json => outln!("{}", json!({"event": "lock", "file": file, "lock": lock})),
+        Output::Human => outln!("{} images and {} charts in {}", lock.images.len(), lock.charts.len(), file.display()),
+    }
     Ok(Exit::Done)
 }
 

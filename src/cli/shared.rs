@@ -65,6 +65,9 @@ pub struct StackArgs {
     /// Change one key of the scenario; may be given again. BENCH_SET holds more, separated by `;`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Pin images by the digests in a file of bench plan --lock; exit code 2 when it does not fit the plan
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub locked: Option<PathBuf>,
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -174,6 +177,7 @@ pub fn intent(stack: &StackArgs, arm: &ArmArgs, load: Option<&LoadArgs>) -> Inte
         arm: arm.arm(),
         mode: load.and_then(LoadArgs::mode),
         method: stack.method,
+        lock: stack.locked.clone(),
     }
 }
 

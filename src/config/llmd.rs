@@ -126,9 +126,11 @@ pub fn route(plan: &Plan) -> Result<Vec<Value>, RenderError> {
 }
 
 /// `registry/repository` and tag or digest of an image.
-fn split_image(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((n, tag)) if !tag.contains('/') => (n, tag),
+pub(super) fn split_image(name: &str) -> (&str, &str) {
+    // Charts put both together again with a colon, so a digest goes with the tag.
+    let end = name.find('@').unwrap_or(name.len());
+    match name[..end].rfind(':') {
+        Some(at) if !name[at..end].contains('/') => (&name[..at], &name[at + 1..]),
         _ => (name, ""),
     }
 }

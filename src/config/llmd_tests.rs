@@ -167,6 +167,8 @@ fn the_schedulers_names_are_those_that_its_chart_makes() {
 fn an_image_is_cut_into_what_charts_want() {
     assert_eq!(split_image("ghcr.io/llm-d/x:v1"), ("ghcr.io/llm-d/x", "v1"));
     assert_eq!(split_image("localhost:5000/x"), ("localhost:5000/x", ""));
+    assert_eq!(split_image("ghcr.io/llm-d/x:v1@sha256:ab"), ("ghcr.io/llm-d/x", "v1@sha256:ab"));
+    assert_eq!(split_image("localhost:5000/x@sha256:ab"), ("localhost:5000/x@sha256:ab", ""));
     let p = plan(false, &["scheduler.image.name=registry:5000/a/b/epp:v2"]);
     let image = &pool_values(&p)["inferenceExtension"]["image"];
     assert_eq!(

@@ -212,7 +212,7 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
     let (account, monitoring_namespace) =
         if plan.on_openshift() { ("prometheus-k8s", USER_WORKLOAD) } else { ("kube-prometheus-stack-prometheus", monitoring_namespace) };
     let w = &plan.scenario.wva;
-    let (repository, tag) = w.image.name.rsplit_once(':').unwrap_or((&w.image.name, ""));
+    let (repository, tag) = super::llmd::split_image(&w.image.name);
     let t = &w.thresholds;
     json!({
         "wva": {

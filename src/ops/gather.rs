@@ -11,7 +11,7 @@ use bench_model::tables::Series;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -207,16 +207,22 @@ fn containers(pods: &[Value]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// container → image id of all pods of the namespace, as the kubelet reports it.
+/// container → image and its id of all pods of the namespace, as the kubelet reports them; several where pods differ.
 pub async fn images(cluster: &Cluster, namespace: &str) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut out = BTreeMap::new();
-    for pod in cluster.list("Pod", Some(namespace), "").await? {
-        for c in items_at(&pod, "/status/containerStatuses") {
-            let text = |k: &str| c[k].as_str().unwrap_or_default().to_string();
-            out.insert(text("name"), format!("{} {}", text("image"), text("imageID")));
+    Ok(images_of(&cluster.list("Pod", Some(namespace), "").await?))
+}
+
+fn images_of(pods: &[Value]) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for c in pods.iter().flat_map(|pod| items_at(pod, "/status/containerStatuses")) {
+        let text = |k: &str| c[k].as_str().unwrap_or_default().to_string();
+        // Nothing of a container without an id has run.
+        let known = all.entry(text("name")).or_default();
+        if !text("imageID").is_empty() {
+            known.insert(format!("{} {}", text("image"), text("imageID")));
         }
     }
-    Ok(out)
+    all.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k, v.into_iter().collect::<Vec<_>>().join(", "))).collect()
 }
 
 /// Offset of another clock, read between `before` and now.
@@ -262,6 +268,15 @@ pub async fn clocks(cluster: &Cluster, prometheus: &Prometheus, agent: Option<(&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pods_of_one_container_with_different_images_are_both_told() {
+        let pod =
+            |image: &str, id: &str| serde_json::json!({"status": {"containerStatuses": [{"name": "vllm", "image": image, "imageID": id}]}});
+        let all = [pod("r.io/v:1", "r.io/v@sha256:bb"), pod("r.io/v:1", "r.io/v@sha256:aa"), pod("r.io/v:1", "r.io/v@sha256:bb")];
+        assert_eq!(images_of(&all)["vllm"], "r.io/v:1 r.io/v@sha256:aa, r.io/v:1 r.io/v@sha256:bb");
+        assert!(images_of(&[pod("r.io/v:1", "")]).is_empty(), "it was never started");
+    }
 
     fn up(pod: &str, times: impl IntoIterator<Item = u32>) -> Series {
         let labels = BTreeMap::from([("pod".to_string(), pod.to_string())]);

@@ -21,6 +21,7 @@ pub mod gather;
 pub mod gc;
 pub mod harness;
 pub mod home;
+pub mod lock;
 pub mod plan;
 pub mod predict;
 pub mod preflight;

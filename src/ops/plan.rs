@@ -1,5 +1,6 @@
 //! From intent to plan, and what a plan would change on the cluster.
 
+use super::lock;
 use crate::cluster::{Cluster, Ref};
 use crate::config::profile::{self, ProfileArgs};
 use crate::config::scenario::{self, ScenarioArgs};
@@ -10,6 +11,7 @@ use bench_model::exit::Exit;
 use bench_model::plan::{Arm, ClusterFacts, Plan};
 use bench_model::scenario::{LoadMode, Method, Pinned, Provision, Scenario};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// What the user asks for, before anything is known of the cluster.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ pub struct Intent {
     pub mode: Option<LoadMode>,
     /// `-t`: refuse when the scenario deploys by another method.
     pub method: Option<Method>,
+    /// `--locked`: the file whose digests pin the images.
+    pub lock: Option<PathBuf>,
 }
 
 /// A plan for a stack that is to be stood up. Pure but for the files it reads.
@@ -49,8 +53,13 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
     if plan.scenario.namespace == "llmdbench" && plan.scenario.model == "Qwen/Qwen3-0.6B" {
         notes.push(format!("Deployment {} is the published name; it follows from namespace llmdbench", plan.deployment()));
     }
-    warnings.dedup();
     plan.notes = notes;
+    if let Some(file) = &intent.lock {
+        let (pinned, said) = lock::pin(&plan, &lock::read(file)?, file)?;
+        plan = pinned;
+        warnings.extend(said);
+    }
+    warnings.dedup();
     Ok((plan, warnings))
 }
 

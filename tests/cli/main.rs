@@ -18,6 +18,7 @@ mod grafana;
 mod harness;
 mod help;
 mod links;
+mod lock;
 mod manifests;
 mod plan;
 mod predict;

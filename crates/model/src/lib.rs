@@ -14,6 +14,7 @@ pub mod gate;
 pub mod gate_file;
 pub mod index;
 pub mod intent;
+pub mod lock;
 pub mod manifest;
 pub mod names;
 pub mod plan;

@@ -41,6 +41,17 @@ pub struct Image {
     pub pinned: Pinned,
 }
 
+impl Image {
+    /// The name without a digest that follows a tag: what people and patterns call it.
+    #[must_use]
+    pub fn tagged(&self) -> &str {
+        match self.name.split_once('@') {
+            Some((name, _)) if name.rsplit('/').next().is_some_and(|last| last.contains(':')) => name,
+            _ => &self.name,
+        }
+    }
+}
+
 /// Where a version comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -9,6 +9,7 @@ use crate::forecast::Forecast;
 use crate::gate::{Baseline, GateReport};
 use crate::index::Index;
 use crate::intent::Intent;
+use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 use crate::predicted::PredictedTables;
@@ -24,7 +25,7 @@ use schemars::{JsonSchema, Schema};
 /// File name below `docs/schemas/`, and the schema.
 ///
 /// They say what `bench` reads: what may be absent in a file of an older version is not required.
-pub fn all() -> [(&'static str, Schema); 21] {
+pub fn all() -> [(&'static str, Schema); 22] {
     [
         ("run.schema.json", of::<RunRecord>("run.json", "What a run is and how it ended.")),
         ("summary.schema.json", of::<Summary>("summary.json", "The numbers of a run.")),
@@ -53,6 +54,7 @@ pub fn all() -> [(&'static str, Schema); 21] {
         ("outlook.schema.json", of::<Outlook>("an outlook's JSON", "What `bench experiment --dry-run` says.")),
         ("trend.schema.json", of::<Trend>("a trend's JSON", "What `bench results trend` says.")),
         ("index.schema.json", of::<Index>("results/index.json", "What there is, made of the run directories.")),
+        ("lock.schema.json", of::<Lock>("bench.lock.yaml", "What the names of images and charts in a scenario stood for.")),
         ("manifest.schema.json", of::<Manifest>("a pushed run's manifest", "Its files by their SHA-256.")),
         ("intent.schema.json", of::<Intent>("intent.json", "What a command was about to do to a stack.")),
         ("event-record.schema.json", of::<Record>("events.jsonl", "One line: what the agent saw, raw and complete.")),

@@ -131,6 +131,7 @@ fn resolve(
         arm: Some(arm),
         mode: e.mode,
         method: None,
+        lock: None,
     };
     plan::resolve(lookup, &intent, facts.cloned())
 }

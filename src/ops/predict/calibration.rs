@@ -172,7 +172,7 @@ fn simulator(plan: &Plan, x: &Simulator, f: &Fitted, source: &str) -> anyhow::Re
     let (ttft, itl) = stated(&plan.scenario, x)?;
     Ok(Simulator {
         name: name_of(&x.name),
-        image: vec![plan.scenario.model_server.image.name.clone()],
+        image: vec![plan.scenario.model_server.image.tagged().to_string()],
         overhead: Some(Overhead { time_to_first_token_ms: rounded(v.ttft_ms - ttft), inter_token_latency_ms: rounded(v.itl_ms - itl) }),
         source: format!("{source}{}", x.source),
         ..x.clone()

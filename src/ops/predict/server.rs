@@ -87,7 +87,7 @@ impl Found<'_> {
 pub(super) fn find<'a>(plan: &Plan, c: &'a Coefficients) -> anyhow::Result<Found<'a>> {
     let s = &plan.scenario;
     if s.model_server.method == Method::Simulator {
-        let image = &s.model_server.image.name;
+        let image = s.model_server.image.tagged();
         let found = c.simulators.iter().find(|x| x.image.iter().any(|p| fits(p, image)));
         return found.map(Found::Simulator).ok_or_else(|| {
             let known: Vec<&str> = c.simulators.iter().map(|x| x.name.as_str()).collect();

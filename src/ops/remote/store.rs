@@ -138,7 +138,7 @@ fn retry() -> RetryConfig {
 }
 
 /// One TLS for all of bench: ring, as for the API server.
-fn cryptography() {
+pub(crate) fn cryptography() {
     // An error says that it was chosen before.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

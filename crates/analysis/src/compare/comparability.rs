@@ -72,7 +72,7 @@ pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
             add(Level::Refuse, "guidellm", format!("not the same guidellm: {}", both(x, y)));
         }
         for (name, image) in &a.images {
-            if let Some(other) = b.images.get(name).filter(|o| *o != image) {
+            if let Some(other) = b.images.get(name).filter(|o| image_id(o) != image_id(image)) {
                 add(Level::Warn, "image", format!("container {name}: {}", both(image, other)));
             }
         }
@@ -107,6 +107,16 @@ pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
     out
 }
 
+/// What tells images apart: the ids, where the kubelet reported them. The same image may be named by tag or by digest.
+fn image_id(reported: &str) -> Vec<&str> {
+    let all = reported.split(", ").map(|one| one.split_once(' ').map_or(one, |(name, id)| if id.is_empty() { name } else { id }));
+    // A registry's name before the digest says where it came from, not what it is.
+    let mut ids: Vec<&str> = all.map(|id| id.rsplit_once('@').map_or(id, |(_, digest)| digest)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 fn source(s: Source) -> &'static str {
     match s {
         Source::Measured => "measured",
@@ -125,4 +135,46 @@ fn other_keys(a: &Input<'_>, b: &Input<'_>) -> Option<String> {
     let (Some(x), Some(y)) = (tree(a), tree(b)) else { return Some("what no plan tells".into()) };
     let keys = x.as_object()?.iter().filter(|(k, v)| !NOT_THE_STACK.contains(&k.as_str()) && y.get(k.as_str()) != Some(*v));
     Some(crate::words::and(keys.map(|(k, _)| k.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validity::testing;
+    use bench_model::tables::Tables;
+
+    /// What is said of a container that two runs reported so.
+    fn said(first: &str, second: &str) -> Vec<(Level, String)> {
+        let run = |image: &str| {
+            let mut r = testing::run();
+            r.images = [("vllm".to_string(), image.to_string())].into();
+            r
+        };
+        let (a, mut b) = (run(first), run(second));
+        b.id = "another".into();
+        let tables = Tables::default();
+        let summary = crate::summary::summarise(&a, &tables, "", &crate::Settings::default());
+        let input = |run| Input { run, label: None, plan: None, tables: &tables, summary: &summary, gpus_per_replica: 1.0 };
+        let found = comparability(&[input(&a), input(&b)]);
+        found.into_iter().filter(|f| f.code == "image").map(|f| (f.level, f.message)).collect()
+    }
+
+    #[test]
+    fn another_image_of_the_same_container_is_a_warning() {
+        // One tag, moved between the runs.
+        let found = said("r.io/vllm:v1 r.io/vllm@sha256:aa", "r.io/vllm:v1 r.io/vllm@sha256:bb");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, Level::Warn);
+        assert!(found[0].1.contains("container vllm") && found[0].1.contains("sha256:aa") && found[0].1.contains("sha256:bb"), "{found:?}");
+        // Replicas of one run that differ among themselves.
+        assert_eq!(said("r.io/vllm:v1 r.io/vllm@sha256:aa", "r.io/vllm:v1 r.io/vllm@sha256:aa, r.io/vllm:v1 r.io/vllm@sha256:bb").len(), 1);
+        // Without ids there is only the name.
+        assert_eq!(said("r.io/vllm:v1 ", "r.io/vllm:v2 ").len(), 1);
+    }
+
+    #[test]
+    fn the_same_image_under_another_name_is_the_same() {
+        assert_eq!(said("r.io/vllm:v1 r.io/vllm@sha256:aa", "r.io/vllm:v1@sha256:aa r.io/vllm@sha256:aa"), []);
+        assert_eq!(said("r.io/vllm:v1 r.io/vllm@sha256:aa", "mirror/vllm:v1 mirror/vllm@sha256:aa"), []);
+    }
 }

@@ -102,7 +102,7 @@ fn lengths(l: &Lengths) -> Value {
 /// `registry/repository:tag registry/repository@sha256:…` → the program's name, and tag with digest.
 fn version(image: &str) -> (String, String) {
     let mut words = image.split_whitespace();
-    let (first, digest) = (words.next().unwrap_or_default(), words.find_map(|w| w.split_once('@')).map(|(_, d)| d));
+    let (first, digest) = (words.next().unwrap_or_default(), words.find_map(|w| w.split_once('@')).map(|(_, d)| d.trim_end_matches(',')));
     let (name, own_digest) = first.split_once('@').map_or((first, None), |(n, d)| (n, Some(d)));
     let last = name.rsplit('/').next().unwrap_or_default();
     let (tool, tag) = last.split_once(':').unwrap_or((last, ""));
