@@ -12,13 +12,10 @@ fn plan(scenario: &str, arm: Arm, set: &[&str]) -> Plan {
 /// As if every registry had answered.
 fn full(plan: &Plan) -> Lock {
     let mut s = plan.scenario.clone();
+    let used = images(&mut s);
     let digest = |k: usize| Some(format!("sha256:{k:064x}"));
-    let images = images(&mut s).iter().enumerate().map(|(k, i)| LockedImage {
-        key: i.key.into(),
-        image: i.name.clone(),
-        digest: digest(k),
-        why: None,
-    });
+    let images =
+        used.iter().enumerate().map(|(k, i)| LockedImage { key: i.key.into(), image: i.name.clone(), digest: digest(k), why: None });
     let most = Plan { arm: Arm::Wva, ..plan.clone() };
     let charts =
         charts(&most).into_iter().map(|(chart, version)| LockedChart { chart, version, digest: None, why: Some("not asked".into()) });
