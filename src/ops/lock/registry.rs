@@ -70,7 +70,7 @@ impl Registries {
         let mut answer = judge(r, self.manifest(r, Method::GET, token.as_deref()).await?)?;
         let mut sum = Sha256::new();
         let mut bytes = 0;
-        while let Some(part) = answer.chunk().await.map_err(|e| silent(&r.host, e))? {
+        while let Some(part) = answer.chunk().await.map_err(|e| silent(&r.host, &e))? {
             bytes += part.len();
             if bytes > LARGEST {
                 return Err(Fault::NoDigest { host: r.host.clone() });
@@ -88,7 +88,7 @@ impl Registries {
         let url = format!("{scheme}://{}/v2/{}/manifests/{}", r.host, r.repository, r.tag);
         let request = client.request(method, url).header(ACCEPT, MANIFESTS);
         let request = if let Some(t) = token { request.bearer_auth(t) } else { request };
-        request.send().await.map_err(|e| silent(&r.host, e))
+        request.send().await.map_err(|e| silent(&r.host, &e))
     }
 
     /// The token that everybody gets; `None` where the registry offers none.
@@ -108,12 +108,12 @@ impl Registries {
         }
         let host = url.host_str().unwrap_or_default().to_string();
         let client = if near { &self.near } else { &self.far };
-        let mut answer = client.get(url).send().await.map_err(|e| silent(&host, e))?;
+        let mut answer = client.get(url).send().await.map_err(|e| silent(&host, &e))?;
         if !answer.status().is_success() {
             return if answer.status().is_server_error() { Err(Fault::Status { host, code: answer.status().as_u16() }) } else { Ok(None) };
         }
         let mut body = vec![];
-        while let Some(part) = answer.chunk().await.map_err(|e| silent(&host, e))? {
+        while let Some(part) = answer.chunk().await.map_err(|e| silent(&host, &e))? {
             body.extend_from_slice(&part);
             if body.len() > LARGEST {
                 return Ok(None);
@@ -135,7 +135,7 @@ fn judge(r: &Reference, answer: Response) -> Result<Response, Fault> {
 }
 
 /// In few words that are the same everywhere: what the system adds differs.
-fn silent(host: &str, e: reqwest::Error) -> Fault {
+fn silent(host: &str, e: &reqwest::Error) -> Fault {
     let why = match () {
         () if e.is_timeout() => "time ran out",
         () if e.is_connect() => "no connection",
