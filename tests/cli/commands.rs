@@ -39,6 +39,7 @@ fn needs(words: &[String]) -> Option<&'static str> {
         }
         "run" | "attach" | "resume" => Some("a load is made in the cluster, or brought home from it"),
         "plan" if has("--diff") => Some("compares with the cluster"),
+        "plan" if has("--lock") => Some("asks registries"),
         "experiment" if !has("--dry-run") && !has("-n") && !has("--predicted") && !has("--status") => Some("loads are made in the cluster"),
         _ => None,
     }
