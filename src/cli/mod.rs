@@ -13,6 +13,7 @@ macro_rules! errln {
     ($($t:tt)*) => { $crate::screen::tell_line(&format!($($t)*)) };
 }
 
+mod adopt;
 mod agent;
 mod attach;
 mod calibrate;
@@ -62,6 +63,7 @@ Examples:
   bench preflight -c simulated                  # can this cluster do it?
   bench standup -c simulated --wva              # stand the stack up under WVA
   bench run -w ramp_small                       # one run under the arm that is up
+  bench adopt -p NAMESPACE                      # a stack that somebody else stood up, as it is
   bench swap-to-hpa && bench run -w ramp_small  # the same load under a plain HPA
   bench run -w ramp_small --detach              # begin it and go away; bench attach brings it home
   bench experiment simulated --dry-run          # arms and repeats to one comparison: what it takes
@@ -82,6 +84,7 @@ pub enum Command {
     Calibrate(calibrate::Args),
     Preflight(preflight::Args),
     Standup(standup::Args),
+    Adopt(adopt::Args),
     Run(run::Args),
     Experiment(experiment::Args),
     Attach(attach::Args),
@@ -131,6 +134,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
             tokio::task::spawn_blocking(move || calibrate::run(&g, &a)).await?
         }
         Command::Preflight(a) => preflight::run(g, a).await,
+        Command::Adopt(a) => adopt::run(g, a).await,
         Command::Standup(a) => standup::run(g, a).await,
         Command::Run(a) => run::run(g, a).await,
         Command::Experiment(a) => experiment::run(g, a).await,

@@ -156,7 +156,7 @@ fn text(plan: &Plan, objects: &[serde_json::Value], releases: &[plan::Release]) 
     writeln!(o, "            {}", s.description.trim())?;
     match plan.arm {
         Arm::Static(n) => writeln!(o, "arm         {}  {n} replicas, no autoscaler", plan.arm)?,
-        Arm::None => writeln!(o, "arm         none")?,
+        Arm::None | Arm::Existing => writeln!(o, "arm         {}", plan.arm)?,
         Arm::Wva | Arm::Hpa => autoscaling(&mut o, plan)?,
     }
     match &plan.profile {

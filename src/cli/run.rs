@@ -2,13 +2,17 @@
 
 use super::shared::{Global, HomeArgs, LoadArgs};
 use crate::config::profile::{self, ProfileArgs};
+use crate::config::scenario::ScenarioArgs;
 use crate::failure::Failure;
 use crate::ops;
+use crate::ops::Session;
+use crate::ops::existing::Hints;
 use crate::ops::gate::Ready;
 use crate::ops::run::{Finished, Until};
 use crate::report::Output;
 use crate::steps::record;
 use bench_model::exit::Exit;
+use bench_model::plan::Plan;
 
 /// One run of a load under the arm that is up
 ///
@@ -20,9 +24,18 @@ use bench_model::exit::Exit;
 pub struct Args {
     #[command(flatten)]
     load: LoadArgs,
-    /// Namespace of the stack; not needed when one is up
+    /// Namespace of the stack; not needed when one is up. With --endpoint: where the load runs
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
     namespace: Option<String>,
+    /// Load this OpenAI-compatible URL, which bench did not stand up; nothing but the run's own objects are made
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Model of the endpoint; found from its /v1/models when it serves one
+    #[arg(short = 'm', long = "models", alias = "model", value_name = "MODEL", requires = "endpoint")]
+    model: Option<String>,
+    /// Scenario whose load and recording are used for the endpoint
+    #[arg(short = 'c', long, value_name = "SCENARIO", requires = "endpoint")]
+    scenario: Option<String>,
     /// Change one key of the scenario's load, reset or recording; may be given again
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -43,6 +56,7 @@ const EXAMPLES: &str = "\
 Examples:
   bench run -w ramp_small                                       # reset, load, collect, judge, report
   bench run -w chatbot_synthetic --rates 2,4 --max-seconds 120  # another load
+  bench run --endpoint http://vllm.models:8000 -p load -w ramp_small  # a URL that bench did not stand up
   bench run -w ramp_small -n                                    # the plan of the run; changes nothing
   bench run -w ramp_small --gate gate.yaml                      # exit code 3 when a rule is broken
   bench run -w chatbot_synthetic --detach                       # begin it and go away
@@ -55,7 +69,10 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     check_before_the_cluster(g, &args, &a.set)?;
     let gate = super::gate::prepare(g, a.home.gate.as_deref())?;
     let session = g.session(a.home.wait_s).await?;
-    let mut stack = record::find(&session.cluster, a.namespace.as_deref()).await?;
+    let mut stack = match &a.endpoint {
+        Some(_) => of_endpoint(g, &session, &a).await?,
+        None => record::find(&session.cluster, a.namespace.as_deref()).await?,
+    };
     let mut sets: Vec<String> =
         std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
     sets.retain(|s| run_level(s));
@@ -83,6 +100,24 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// The plan of an endpoint alone.
+async fn of_endpoint(g: &Global, session: &Session, a: &Args) -> anyhow::Result<Plan> {
+    let args =
+        ScenarioArgs { name: a.scenario.clone().unwrap_or_default(), env_set: std::env::var("BENCH_SET").ok(), ..ScenarioArgs::default() };
+    let hints = Hints {
+        namespace: a.namespace.clone().unwrap_or_else(|| session.cluster.default_namespace.clone()),
+        deployment: None,
+        endpoint: a.endpoint.clone(),
+        model: a.model.clone(),
+    };
+    let plan = ops::existing::endpoint::plan(session, &g.lookup(), &args, &hints).await?;
+    let missing = plan.scenario.existing.iter().flat_map(|e| e.missing.clone());
+    for m in missing {
+        session.report.warn(format!("missing: {m}"));
+    }
+    Ok(plan)
 }
 
 /// What is wrong whatever stack is up is told without asking for it.

@@ -37,7 +37,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let plan = record::find(&session.cluster, a.namespace.as_deref()).await?;
     if a.dry_run {
         for what in ops::teardown::dry_run(&session, &plan).await? {
-            session.report.note(format!("would remove {what}"));
+            session.report.note(what);
         }
         return Ok(Exit::Done);
     }

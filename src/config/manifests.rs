@@ -76,6 +76,7 @@ pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderE
         "scrape_interval_s": s.monitoring.scrape_interval_s,
         "start_failures": s.model_server.start_timeout_s.div_ceil(s.model_server.readiness_period_s.max(1)),
         "openshift": plan.on_openshift(),
+        "existing": s.existing,
     });
     if let (Some(into), Value::Object(extra)) = (context.as_object_mut(), extra) {
         into.extend(extra);
@@ -125,6 +126,13 @@ fn label(object: &mut Value, name: &str, value: &str) {
 
 /// Model servers, gateway and the recorder's rights.
 pub fn stack(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    if plan.is_adopted() {
+        // Everything else is somebody's.
+        return objects(plan, "agent-rbac.yaml", Value::Null);
+    }
+    if plan.is_endpoint() {
+        return Ok(vec![]);
+    }
     let mut out = super::llmd::weights(plan)?;
     out.extend(model_server(plan)?);
     out.extend(gateway(plan)?);
@@ -196,7 +204,7 @@ pub fn hpa(plan: &Plan) -> Result<Vec<Value>, RenderError> {
             .iter()
             .map(|m| json!({ "name": m.name, "average_value": m.average_value, "selector": { "namespace": plan.scenario.namespace } }))
             .collect(),
-        Arm::Static(_) | Arm::None => return Ok(vec![]),
+        Arm::Static(_) | Arm::None | Arm::Existing => return Ok(vec![]),
     };
     objects(plan, "hpa.yaml", json!({ "hpa_name": hpa_name(plan), "metrics": metrics }))
 }

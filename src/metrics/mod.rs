@@ -7,7 +7,7 @@ pub use thanos::{inside as thanos, valid as token_life};
 use crate::cluster::{Cluster, ClusterError, Ref, ServicePort, text_at, urlencode};
 use crate::failure::Failure;
 use bench_model::exit::Exit;
-use bench_model::plan::Plan;
+use bench_model::plan::{Arm, Plan};
 use bench_model::scenario::PrometheusRef;
 use bench_model::tables::Series;
 use serde_json::Value;
@@ -69,9 +69,22 @@ pub struct Raw {
 }
 
 impl Prometheus {
+    /// As [`Self::find`]; a stack that is measured as it is may have none, and then nothing is asked of one.
+    pub async fn discover(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
+        if plan.arm == Arm::Existing { Ok(Self::if_any(cluster, plan).await) } else { Self::find(cluster, plan).await }
+    }
+
+    /// Is there none?
+    pub fn is_absent(&self) -> bool {
+        self.absent.is_some()
+    }
+
     /// Finds it: where the scenario says, on OpenShift its Thanos querier, or behind the Services beside the cluster's
     /// `Prometheus` objects.
-    pub async fn discover(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Exit 6 when none answers.
+    pub async fn find(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
         let wanted = &plan.scenario.monitoring.prometheus;
         let anywhere = wanted.namespace == "auto" && wanted.service == "auto";
         if !(anywhere && plan.on_openshift()) {
@@ -93,7 +106,7 @@ impl Prometheus {
 
     /// For what goes on without: one that is not found, or may not be looked for, leaves every question unanswered.
     pub async fn if_any(cluster: &Cluster, plan: &Plan) -> Self {
-        match Self::discover(cluster, plan).await {
+        match Self::find(cluster, plan).await {
             Ok(found) => found,
             Err(e) => {
                 let at = ServicePort { namespace: String::new(), service: String::new(), port: 0, scheme: String::new() };

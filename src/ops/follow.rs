@@ -212,7 +212,7 @@ pub async fn cluster_state(ctx: &Ctx, prometheus: &Prometheus, p: &mut LoadProgr
         let wanted = hpas.iter().filter_map(|h| h.pointer("/status/desiredReplicas")?.as_u64()).max();
         p.desired = wanted.and_then(|n| u32::try_from(n).ok());
     }
-    let ns = ctx.namespace();
+    let ns = ctx.plan.serving_namespace();
     let ask = async |e: String| prometheus.value(&ctx.cluster, &e).await.ok().flatten();
     p.waiting = ask(format!("sum(max by (pod) (vllm:num_requests_waiting{{namespace=\"{ns}\"}}))")).await;
     p.kv = ask(format!("avg(max by (pod) (vllm:kv_cache_usage_perc{{namespace=\"{ns}\"}}))")).await;

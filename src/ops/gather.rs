@@ -44,7 +44,7 @@ pub struct Fetched {
 /// # Errors
 /// When nothing came, or it could not be written.
 pub async fn metrics(ctx: &Ctx, prometheus: &Prometheus, dir: &Path, w: Window) -> anyhow::Result<Fetched> {
-    let ns = ctx.namespace();
+    let ns = ctx.plan.serving_namespace();
     let of = |name: &str, scope: &str| format!("{{__name__{name},{scope}=\"{ns}\"}}");
     let families = [
         (of("=~\"vllm:.+\",__name__!~\".+_bucket\"", "namespace"), "namespace"),

@@ -15,6 +15,7 @@ use crate::metrics::Prometheus;
 use crate::report::{Event, LoadProgress};
 use crate::steps::{Ctx, run_record};
 use bench_model::exit::Exit;
+use bench_model::plan::Arm;
 use bench_model::run::{RunRecord, RunState, files};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -186,7 +187,10 @@ async fn bring_home(
     let seconds = |t: DateTime<Utc>| t.timestamp_millis() as f64 / 1000.0;
     let window = gather::Window { from: seconds(from) - LEAD_S, load: seconds(from) + offset, to: seconds(until) + offset };
     let mut samples = 0;
+    lack.missing.extend(ctx.plan.scenario.existing.iter().flat_map(|e| e.missing.clone()));
     match gather::metrics(ctx, prometheus, dir, window).await {
+        // An existing stack may never have one; asking again would not help.
+        Err(e) if prometheus.is_absent() && ctx.plan.arm == Arm::Existing => lack.missing.push(format!("metrics: {e:#}")),
         Ok(got) => {
             samples = got.samples;
             lack.missing.extend(got.missing);
@@ -248,7 +252,9 @@ pub async fn remove_run_objects(ctx: &Ctx, run: &str) -> anyhow::Result<()> {
 async fn remove_once(ctx: &Ctx, run: &str) -> Result<(), ClusterError> {
     let selector = format!("{}={run}", labels::RUN);
     let record = run_record::at(ctx.namespace(), run).name;
-    for kind in ["Job", "Pod", "ConfigMap"] {
+    // The recorder's rights are the stack's; where there is none they are the run's.
+    let rights: &[&str] = if ctx.plan.is_endpoint() { &["RoleBinding", "Role", "ServiceAccount"] } else { &[] };
+    for kind in ["Job", "Pod", "ConfigMap"].iter().chain(rights) {
         for o in ctx.cluster.list(kind, Some(ctx.namespace()), &selector).await? {
             let text = |p: &str| o.pointer(p).and_then(Value::as_str);
             let name = text("/metadata/name").unwrap_or_default();

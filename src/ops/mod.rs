@@ -11,6 +11,7 @@ pub mod collect;
 pub mod compare;
 pub mod disk;
 pub mod drive;
+pub mod existing;
 pub mod experiment;
 pub mod explain;
 pub mod facts;

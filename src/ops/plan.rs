@@ -38,6 +38,11 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
         .hint("-c simulated deploys by simulator, -c inference-scheduling by modelservice")
         .into());
     }
+    if scenario.existing.is_some() {
+        return Err(Failure::new(Exit::Usage, "existing: what is there of a stack is found, not set")
+            .hint("bench adopt -p NAMESPACE takes a stack that is there; bench run --endpoint URL loads one")
+            .into());
+    }
     let mut notes: Vec<String> = chosen_images(&scenario);
     let mut warnings = loaded.warnings;
     if let Some(mode) = intent.mode {

@@ -169,6 +169,7 @@ impl Checks<'_> {
         let parts = [
             (Part::Stack, format!("rights in namespace {ns}"), true, ""),
             (Part::Served, format!("rights for the GPU stack in namespace {ns}"), true, ""),
+            (Part::Adopted, format!("rights for the adopted stack in namespace {ns}"), true, ""),
             (Part::Prometheus, "rights on Prometheus".into(), there.proxied, "not needed, it is not asked through the API server's proxy"),
             (Part::Viewer, "rights to look around".into(), false, "not needed; bench sees less of the cluster without"),
             (Part::Namespaces, "cluster part: namespaces".into(), !namespaces, "not needed, they are there"),
@@ -187,7 +188,7 @@ impl Checks<'_> {
             if n > 0 && needed {
                 check.detail = format!("{n} of {of} missing");
                 let namespace = match part {
-                    Part::Stack | Part::Served => format!(" -n {ns}"),
+                    Part::Stack | Part::Served | Part::Adopted => format!(" -n {ns}"),
                     // Nobody has said yet where it is.
                     Part::Prometheus if places.prometheus.is_empty() => " -n MONITORING-NAMESPACE".into(),
                     Part::Prometheus => format!(" -n {}", places.prometheus),

@@ -6,7 +6,7 @@ use crate::agent::names;
 use crate::cluster::{Container, Poll, Ref, is_hopeless, wait_for};
 use crate::config::manifests::{self, own_by_run};
 use crate::failure::Failure;
-use crate::steps::{Ctx, deployment::with_evidence};
+use crate::steps::{Ctx, deployment::with_evidence, model_server};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::Arm;
@@ -47,13 +47,19 @@ impl Recorder {
         let s = &ctx.plan.scenario;
         let settle = match ctx.plan.arm {
             Arm::Static(n) => n,
+            // Where nothing scales it, it stays where it is.
+            Arm::Existing => match ctx.plan.scenario.existing.as_ref().and_then(|e| e.autoscalers.first()?.min_replicas) {
+                Some(n) => n,
+                None => model_server::replicas(ctx).await?.map_or(1, |r| r.desired),
+            },
             _ => s.scaling.min_replicas,
         };
         let streamed = s.recording.agent_image.is_empty();
         let options = [
             ("run", run.to_string()),
             ("namespace", ctx.namespace().into()),
-            ("deployment", ctx.plan.deployment()),
+            // No object is called so: an empty name would choose all.
+            ("deployment", Some(ctx.plan.deployment()).filter(|d| !d.is_empty()).unwrap_or_else(|| "-".into())),
             ("job", job.into()),
             ("settle-replicas", settle.to_string()),
             ("settle-s", s.recording.settle_s.to_string()),

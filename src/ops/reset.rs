@@ -34,6 +34,9 @@ pub fn check(plan: &Plan) -> anyhow::Result<()> {
 /// Runs all steps but the skipped ones; each is told and timed.
 pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyhow::Result<Vec<ResetStep>> {
     let mut r = Reset { ctx, skip, done: vec![] };
+    if ctx.plan.arm == Arm::Existing {
+        return r.existing().await;
+    }
     let start = match ctx.plan.arm {
         Arm::Static(n) => n,
         _ => ctx.plan.scenario.reset.start_replicas,
@@ -111,6 +114,19 @@ struct Reset<'a> {
 }
 
 impl Reset<'_> {
+    /// Of a stack that is to stay as it is only the processes are warmed.
+    async fn existing(mut self) -> anyhow::Result<Vec<ResetStep>> {
+        for name in STEPS {
+            if name == "warmup" {
+                self.step(name, warm_up(self.ctx)).await?;
+            } else {
+                let detail = "an existing stack is left as it is".into();
+                self.done.push(ResetStep { name: name.into(), seconds: 0.0, skipped: true, detail });
+            }
+        }
+        Ok(self.done)
+    }
+
     async fn step(&mut self, name: &str, act: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<()> {
         if self.skip.iter().any(|s| s == name) {
             self.ctx.report.emit(crate::report::Event::StepSkipped { step: format!("reset {name}"), why: "--skip-reset".into() });
@@ -133,7 +149,7 @@ impl Reset<'_> {
 /// Completions with prompts that the load never sends, so that processes are warm and no prompt of the load is cached.
 async fn warm_up(ctx: &Ctx) -> anyhow::Result<String> {
     let w = &ctx.plan.scenario.reset.warmup;
-    let at = gateway::endpoint(ctx);
+    let Some(at) = gateway::endpoint(ctx) else { return Ok("not reached from here".into()) };
     let send = |i: u32| {
         let at = at.clone();
         let words: Vec<String> =

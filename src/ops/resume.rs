@@ -55,6 +55,10 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
             standup::carry_out(session, intent).await?;
             Ok(Resumed::Stack(format!("the stack in namespace {namespace} is up under arm {arm}")))
         }
+        Operation::Adopt => {
+            super::existing::adopt::carry_out(session, intent).await?;
+            Ok(Resumed::Stack(format!("the stack in namespace {namespace} is adopted as it is")))
+        }
         Operation::Swap => {
             swap::carry_out(session, intent).await?;
             Ok(Resumed::Stack(format!("the stack in namespace {namespace} is under arm {arm}")))
@@ -118,6 +122,7 @@ async fn in_cluster(session: &Session, wanted: Option<&str>, namespace: Option<&
             let text = |p: &str| crate::cluster::text_at(&o, p);
             let operation = match text("/data/phase") {
                 record::STANDING_UP => Operation::Standup,
+                record::ADOPTING => Operation::Adopt,
                 record::SWAPPING => Operation::Swap,
                 record::TEARING_DOWN => Operation::Teardown,
                 _ => continue,

@@ -24,6 +24,8 @@ pub enum Part {
     Stack,
     /// In the stack's namespace, for the published stack beside a simulated one: weights, Gateway, scheduler.
     Served,
+    /// In the namespace of a stack that somebody else stood up, beside [`Self::Stack`].
+    Adopted,
     /// In Prometheus' namespace: whoever uses bench needs it.
     Prometheus,
     /// In the whole cluster, reading only: nobody needs it, it makes bench see more.
@@ -44,6 +46,7 @@ impl Part {
         match self {
             Self::Stack => "stack-user.yaml",
             Self::Served => "gpu-stack-user.yaml",
+            Self::Adopted => "adopted-stack-user.yaml",
             Self::Platform => "platform-part.yaml",
             Self::Prometheus => "monitoring-reader.yaml",
             Self::Viewer => "cluster-viewer.yaml",
@@ -68,6 +71,8 @@ pub enum When {
     GatewayApi,
     /// On OpenShift, unless another Prometheus is named.
     OpenShift,
+    /// A stack that was adopted, or is to be.
+    Adopted,
     /// Where bench may install or change something for the whole cluster.
     Platform,
 }
@@ -80,6 +85,7 @@ impl When {
             Self::Wva => plan.arm == Arm::Wva,
             Self::Vllm => plan.scenario.model_server.method.is_vllm(),
             Self::GatewayApi => plan.scenario.gateway.kind.is_gateway_api(),
+            Self::Adopted => plan.is_adopted(),
             Self::OpenShift => plan.on_openshift() && plan.scenario.monitoring.prometheus.service == "auto",
             Self::Platform => {
                 let installs = plan.scenario.gateway.control_plane.mode != Provision::Existing;
@@ -206,7 +212,7 @@ fn questions(plan: &Plan, places: &Places) -> Vec<Answer> {
         let namespace = match (r.namespace, r.part) {
             _ if CLUSTER_SCOPED.contains(&bare) => "",
             (Some(fixed), _) => fixed,
-            (None, Part::Stack | Part::Served) => &places.stack,
+            (None, Part::Stack | Part::Served | Part::Adopted) => &places.stack,
             (None, Part::Prometheus) => &places.prometheus,
             (None, Part::Viewer | Part::Namespaces | Part::Platform) => "",
             (None, Part::Adapter) => &places.adapter,

@@ -14,7 +14,7 @@ use crate::steps::{Ctx, arm, gateway, others, owner, run_record};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
-use bench_model::plan::Plan;
+use bench_model::plan::{Arm, Plan};
 use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
 use chrono::Utc;
@@ -93,11 +93,18 @@ pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Unt
 /// What speaks against beginning a load now.
 async fn may_begin(ctx: &Ctx, own: &str) -> anyhow::Result<()> {
     owner::require(&ctx.cluster, ctx.namespace()).await?;
-    record_of_stack::require_up(ctx).await?;
-    record_of_stack::require_same(ctx).await?;
+    if !ctx.plan.is_endpoint() {
+        record_of_stack::require_up(ctx).await?;
+        record_of_stack::require_same(ctx).await?;
+    }
     refuse_live_run(ctx, own).await?;
-    others::refuse(ctx).await?;
+    refuse_others(ctx).await?;
     reset::check(&ctx.plan)
+}
+
+/// Whatever scales an existing stack is what is measured.
+async fn refuse_others(ctx: &Ctx) -> anyhow::Result<()> {
+    if ctx.plan.arm == Arm::Existing { Ok(()) } else { others::refuse(ctx).await }
 }
 
 /// What the Job's uid and the one written down say.
@@ -233,6 +240,9 @@ async fn prepare(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness) 
         ctx.report.warn(w.clone());
     }
     write_manifests(ctx, dir, load)?;
+    if ctx.plan.is_endpoint() {
+        ctx.step("recorder-rights", "read-only ServiceAccount of the recorder", rights_of_the_run(ctx, &record.id)).await?;
+    }
     let recorder = ctx
         .step("recorder", "records replicas, pods, autoscalers and events", Recorder::start(ctx, &record.id, &load.job, load.limit_s))
         .await?;
@@ -241,8 +251,20 @@ async fn prepare(ctx: &Ctx, dir: &Path, record: &mut RunRecord, load: &Harness) 
     record.reset = reset::reset(ctx, &prometheus, &skip).await?;
     // Resetting took a while; somebody may have begun another run meanwhile, or another autoscaler.
     refuse_live_run(ctx, &record.id).await?;
-    others::refuse(ctx).await?;
+    refuse_others(ctx).await?;
     save(dir, record)
+}
+
+/// Where there is no stack, the recorder's rights come and go with the run.
+async fn rights_of_the_run(ctx: &Ctx, run: &str) -> anyhow::Result<((), String)> {
+    if record_of_stack::owner(&ctx.cluster, ctx.namespace()).await?.is_some() {
+        return Ok(((), "the stack's own".into()));
+    }
+    let mut objects = crate::config::manifests::objects(&ctx.plan, "agent-rbac.yaml", Value::Null)?;
+    for o in &mut objects {
+        crate::config::manifests::own_by_run(o, run);
+    }
+    Ok(((), ctx.apply_all(objects).await?.to_string()))
 }
 
 /// Makes the Job, once: by POST, which does nothing to one that is there. Gives its uid.
@@ -338,7 +360,10 @@ async fn stopped_before_its_load(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut
 async fn withdraw(ctx: &Ctx, record: &RunRecord) -> anyhow::Result<()> {
     home::remove_run_objects(ctx, &record.id).await?;
     // Only on a stack that is under this arm still: another one's autoscaler must not come beside.
-    if record_of_stack::phase(&ctx.cluster, ctx.namespace()).await? == record_of_stack::UP && record_of_stack::now(ctx).await?.is_none() {
+    if ctx.plan.arm != Arm::Existing
+        && record_of_stack::phase(&ctx.cluster, ctx.namespace()).await? == record_of_stack::UP
+        && record_of_stack::now(ctx).await?.is_none()
+    {
         arm::put_back(ctx).await?;
     }
     run_record::remove(ctx, &record.id).await

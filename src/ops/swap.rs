@@ -3,7 +3,7 @@
 use super::Session;
 use super::drive::{Driver, drive};
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, adapter, arm, others, owner, record};
+use crate::steps::{Ctx, adapter, arm, monitoring, others, owner, record, set_aside};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 
@@ -27,10 +27,19 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     d.lease().await?;
     super::run::refuse_live_run(ctx, "").await?;
     let prometheus = Prometheus::discover(&ctx.cluster, &ctx.plan).await?;
-    others::refuse(ctx).await?;
+    let adopted = ctx.plan.is_adopted();
+    if adopted {
+        others::refuse_unadopted(ctx).await?;
+    } else {
+        others::refuse(ctx).await?;
+    }
     d.begin();
     // First of all: another machine that carries on must find the arm to come.
     ctx.step("record", "the arm is being swapped", record::write(ctx, record::SWAPPING)).await?;
+    if adopted {
+        ctx.step("set-aside", "what scaled the stack, kept whole", set_aside::set_aside(ctx)).await?;
+        ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(ctx)).await?;
+    }
     if matches!(to, Arm::Wva | Arm::Hpa) {
         ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }

@@ -5,7 +5,9 @@ use super::drive::{Driver, drive};
 use crate::cluster::{ClusterError, Ref};
 use crate::failure::Failure;
 use crate::steps::owned::{self, Object};
-use crate::steps::{Ctx, adapter, hand_over, marks, model_server, monitoring_stack, namespace, owner, record, scheduler, stuck, wva};
+use crate::steps::{
+    Ctx, adapter, hand_over, marks, model_server, monitoring_stack, namespace, owner, record, scheduler, set_aside, stuck, wva,
+};
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::Plan;
@@ -18,9 +20,12 @@ const ACTING: [&str; 4] = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job
 pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let stack = plan.namespace();
     let found = owned::of_stack(&session.cluster, stack).await;
-    let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| o.at.to_string()).collect();
-    out.extend(owned::namespaces(&session.cluster, Some(stack)).await?.iter().map(|o| o.at.to_string()));
-    out.extend(found.blind.iter().map(|(kind, why)| format!("what there is of kind {kind}, which cannot be listed now: {why}")));
+    let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| format!("would remove {}", o.at)).collect();
+    out.extend(owned::namespaces(&session.cluster, Some(stack)).await?.iter().map(|o| format!("would remove {}", o.at)));
+    out.extend(
+        found.blind.iter().map(|(kind, why)| format!("would remove what there is of kind {kind}, which cannot be listed now: {why}")),
+    );
+    out.extend(set_aside::held(&session.cluster, stack).await?.iter().map(|r| format!("would put back {r} as it was")));
     Ok(out)
 }
 
@@ -69,9 +74,10 @@ pub async fn sweep(ctx: &Ctx) -> anyhow::Result<usize> {
         Ok(((), if done.is_empty() { "nothing of bench's in somebody's adapter".into() } else { done.join("; ") }))
     });
     let adapter_done = s.note("adapter", &adapter.await);
-    let scheduler = ctx.step("scheduler", "inferencepool chart, somebody's replicas", async {
+    let scheduler = ctx.step("scheduler", "inferencepool chart, what scaled an adopted stack", async {
         let mut done = scheduler::remove(ctx).await?;
         done.extend(model_server::restore(ctx).await?);
+        done.extend(set_aside::give_back(ctx).await?);
         Ok(((), if done.is_empty() { "nothing of bench's".into() } else { done.join("; ") }))
     });
     let scheduler_done = s.note("scheduler", &scheduler.await);

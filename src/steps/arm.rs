@@ -114,7 +114,7 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
                 adapter::served(ctx, &m.name, &format!("namespace={}", ctx.namespace())).await?;
             }
         }
-        Arm::Static(_) | Arm::None => return Ok(((), "no HPA".into())),
+        Arm::Static(_) | Arm::None | Arm::Existing => return Ok(((), "no HPA".into())),
     }
     let tally = ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
     let r = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), own);
@@ -156,6 +156,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
             .await?;
         }
         Arm::None => drop(delete_hpas(ctx).await?),
+        Arm::Existing => {}
     }
     Ok(())
 }
@@ -169,7 +170,7 @@ pub async fn put_back(ctx: &Ctx) -> anyhow::Result<()> {
         }
         Arm::Hpa => drop(ctx.apply_all(manifests::hpa(&ctx.plan)?).await?),
         Arm::Static(n) => super::model_server::scale(ctx, n).await?,
-        Arm::None => {}
+        Arm::None | Arm::Existing => {}
     }
     Ok(())
 }

@@ -58,13 +58,19 @@ pub fn selector(ctx: &Ctx) -> Option<String> {
 }
 
 /// The endpoint as reached through the API server.
-pub fn endpoint(ctx: &Ctx) -> ServicePort {
-    ServicePort {
+///
+/// `None` for an existing one that is no Service of this cluster.
+pub fn endpoint(ctx: &Ctx) -> Option<ServicePort> {
+    if let Some(e) = &ctx.plan.scenario.existing {
+        let s = e.service.as_ref()?;
+        return Some(ServicePort { namespace: s.namespace.clone(), service: s.name.clone(), port: s.port, scheme: s.scheme.clone() });
+    }
+    Some(ServicePort {
         namespace: ctx.namespace().into(),
         service: ctx.plan.gateway_service(),
         port: ctx.plan.scenario.gateway.port,
         scheme: "http".into(),
-    }
+    })
 }
 
 /// Waits until a real completion comes back for the plan's model.
@@ -72,7 +78,7 @@ pub fn endpoint(ctx: &Ctx) -> ServicePort {
 /// # Errors
 /// Exit 6 when the endpoint serves other models than this one.
 pub async fn answers(ctx: &Ctx, limit: Duration) -> anyhow::Result<((), String)> {
-    let at = endpoint(ctx);
+    let Some(at) = endpoint(ctx) else { return Ok(((), "not reached from here; the load is the first to ask it".into())) };
     let model = &ctx.plan.scenario.model;
     let tokens = wait_for(&format!("a completion from {}", ctx.plan.target()), limit, Duration::from_secs(1), async || {
         let served = match ctx.cluster.proxy_get(&at, "/v1/models").await {

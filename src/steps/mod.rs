@@ -24,6 +24,7 @@ pub mod record;
 pub mod release;
 pub mod run_record;
 pub mod scheduler;
+pub mod set_aside;
 pub mod stuck;
 pub mod user_workload;
 pub mod weights;

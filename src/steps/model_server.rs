@@ -11,7 +11,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Selector of the model-server pods.
+///
+/// Of an existing stack: its Deployment's own; of an endpoint without one, what no pod has, for an empty one selects all.
 pub fn selector(ctx: &Ctx) -> String {
+    if let Some(e) = &ctx.plan.scenario.existing {
+        return e.pods().unwrap_or_else(|| format!("{}=none", crate::config::manifests::labels::STACK));
+    }
     format!("llm-d.ai/model={},llm-d.ai/role=decode", ctx.plan.label())
 }
 
@@ -20,7 +25,7 @@ pub fn deployment(ctx: &Ctx) -> Ref {
 }
 
 /// Mark: how many replicas somebody's Deployment had.
-const REPLICAS: &str = "replicas";
+pub(super) const REPLICAS: &str = "replicas";
 
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
     if ctx.plan.scenario.model_server.method == Method::Existing {
@@ -71,6 +76,9 @@ pub async fn restore(ctx: &Ctx) -> anyhow::Result<Option<String>> {
 
 /// The Deployment as it is.
 pub async fn replicas(ctx: &Ctx) -> anyhow::Result<Option<Replicas>> {
+    if ctx.plan.deployment().is_empty() {
+        return Ok(None);
+    }
     Ok(ctx.cluster.get(&deployment(ctx)).await?.as_ref().map(Replicas::of))
 }
 

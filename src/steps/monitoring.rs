@@ -20,7 +20,10 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
     let own = match how {
         PodMonitor::Always => true,
         PodMonitor::Never => false,
-        PodMonitor::Auto => ctx.cluster.get_if_allowed(&monitor).await?.is_some() || !scraped_already(ctx, &prometheus).await?,
+        PodMonitor::Auto => {
+            ctx.cluster.get_if_allowed(&monitor).await?.is_some_and(|o| super::is_ours(&o, ctx.namespace()))
+                || !scraped_already(ctx, &prometheus).await?
+        }
     };
     if own {
         said = format!("PodMonitor {}", ctx.apply_all(manifests::objects(&ctx.plan, "pod-monitor.yaml", Value::Null)?).await?);

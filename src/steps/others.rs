@@ -3,6 +3,7 @@
 use super::{Ctx, is_ours};
 use crate::cluster::{ClusterError, items_at, text_at};
 use crate::failure::Failure;
+use bench_model::existing::ExistingAutoscaler;
 use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::Value;
@@ -48,12 +49,27 @@ pub async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
 /// # Errors
 /// Exit 6 with the name when somebody else's HPA or KEDA's ScaledObject scales our Deployment.
 pub async fn refuse_autoscalers(ctx: &Ctx) -> anyhow::Result<()> {
+    refuse_autoscalers_but(ctx, &[]).await
+}
+
+/// The same, but for those that an adopted stack had: they are about to be set aside.
+pub async fn refuse_unadopted(ctx: &Ctx) -> anyhow::Result<()> {
+    let known = ctx.plan.scenario.existing.as_ref().map_or(&[][..], |e| &e.autoscalers);
+    refuse_autoscalers_but(ctx, known).await
+}
+
+async fn refuse_autoscalers_but(ctx: &Ctx, known: &[ExistingAutoscaler]) -> anyhow::Result<()> {
+    let is_known = |kind: &str, name: &str| known.iter().any(|a| a.kind == kind && a.name == name);
     let (ns, deployment) = (ctx.namespace(), ctx.plan.deployment());
     let mut found: Option<(&str, String, String)> = None;
     for h in hpas(ctx).await?.iter().filter(|h| !is_ours(h, ns)) {
         let name = text_at(h, "/metadata/name");
+        let owner = items_at(h, "/metadata/ownerReferences").find(|o| o["kind"] == "ScaledObject");
+        if owner.map_or_else(|| is_known("HorizontalPodAutoscaler", name), |o| is_known("ScaledObject", text_at(o, "/name"))) {
+            continue;
+        }
         // Deleting the HPA would not help: KEDA makes it again.
-        found = match items_at(h, "/metadata/ownerReferences").find(|o| o["kind"] == "ScaledObject") {
+        found = match owner {
             Some(o) => {
                 Some(("scaledobject", text_at(o, "/name").into(), format!("KEDA's ScaledObject {}, by HPA {name},", text_at(o, "/name"))))
             }
@@ -63,12 +79,14 @@ pub async fn refuse_autoscalers(ctx: &Ctx) -> anyhow::Result<()> {
     if found.is_none() {
         // KEDA may not have made its HPA yet; a paused one comes back when it likes.
         let scaled = list(ctx, "ScaledObject", Some(ns)).await?;
-        let name = scaled.iter().find(|s| targets(s, &deployment)).map(|s| text_at(s, "/metadata/name"));
+        let names = scaled.iter().filter(|s| targets(s, &deployment)).map(|s| text_at(s, "/metadata/name"));
+        let name = names.into_iter().find(|n| !is_known("ScaledObject", n));
         found = name.map(|n| ("scaledobject", n.into(), format!("KEDA's ScaledObject {n}")));
     }
     let Some((kind, name, what)) = found else { return Ok(()) };
+    let adopt = if ctx.plan.is_adopted() { ". It was not there when the stack was adopted" } else { "" };
     Err(Failure::new(Exit::Cluster, format!("{what} scales Deployment {deployment}"))
-        .hint(format!("two autoscalers on one Deployment measure nothing; remove it: kubectl -n {ns} delete {kind} {name}"))
+        .hint(format!("two autoscalers on one Deployment measure nothing; remove it: kubectl -n {ns} delete {kind} {name}{adopt}"))
         .into())
 }
 

@@ -17,6 +17,8 @@ pub const UP: &str = "up";
 pub const SWAPPING: &str = "swapping";
 /// Phase of a stack that is being stood up.
 pub const STANDING_UP: &str = "standing-up";
+/// Phase of somebody's stack that is being adopted.
+pub const ADOPTING: &str = "adopting";
 /// Phase of a stack that is being removed.
 pub const TEARING_DOWN: &str = "tearing-down";
 
@@ -163,7 +165,7 @@ pub async fn refuse_other_stack(ctx: &Ctx) -> anyhow::Result<()> {
     let text = found.pointer("/data/plan.yaml").and_then(Value::as_str).unwrap_or_default();
     // A record that cannot be read is written anew.
     let Ok(old) = serde_yaml::from_str::<Plan>(text) else { return Ok(()) };
-    if old.deployment() == ctx.plan.deployment() {
+    if old.deployment() == ctx.plan.deployment() && old.is_adopted() == ctx.plan.is_adopted() {
         return Ok(());
     }
     Err(Failure::new(Exit::Cluster, format!("namespace {} holds the stack of {} already", ctx.namespace(), old.scenario.model))

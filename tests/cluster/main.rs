@@ -3,6 +3,7 @@
 //! `BENCH_TEST_KUBECONFIG` names a cluster whose state may be changed; without it every test here is ignored.
 //! They share one cluster and one namespace, so they run one after the other: `--test-threads=1`.
 
+mod adopt;
 mod calibrate;
 mod ci;
 mod collection;

@@ -15,6 +15,7 @@ pub const CYCLE: [Op; 4] = [Op::Standup(Arm::Wva), Op::Run, Op::Swap(Arm::Hpa), 
 
 /// The undisturbed cycle: the lab before each operation, and after the last.
 pub struct Course {
+    pub ops: Vec<Op>,
     pub before: Vec<Lab>,
     pub states: Vec<Normal>,
     pub calls: Vec<Vec<String>>,
@@ -22,9 +23,13 @@ pub struct Course {
 }
 
 pub fn undisturbed(world: World) -> Course {
+    undisturbed_of(world, &CYCLE)
+}
+
+pub fn undisturbed_of(world: World, ops: &[Op]) -> Course {
     let mut lab = Lab::new(world);
-    let mut course = Course { before: vec![], states: vec![lab.normal()], calls: vec![], moments: vec![] };
-    for op in CYCLE {
+    let mut course = Course { ops: ops.to_vec(), before: vec![], states: vec![lab.normal()], calls: vec![], moments: vec![] };
+    for &op in ops {
         let next = lab.fork();
         course.before.push(lab);
         lab = next;
@@ -51,8 +56,8 @@ pub fn undisturbed(world: World) -> Course {
 fn disturbed(course: &Course, k: usize, faults: BTreeMap<usize, Fault>) -> Result<(), String> {
     let lab = course.before[k].fork();
     lab.arrange(faults);
-    lab.until_done(CYCLE[k])?;
-    check(&lab, CYCLE[k], &course.states[k + 1])
+    lab.until_done(course.ops[k])?;
+    check(&lab, course.ops[k], &course.states[k + 1])
 }
 
 fn check(lab: &Lab, op: Op, wanted: &Normal) -> Result<(), String> {
@@ -63,7 +68,7 @@ fn check(lab: &Lab, op: Op, wanted: &Normal) -> Result<(), String> {
     if jobs.len() > 1 {
         return Err(format!("{} load Jobs were made: {jobs:?}", jobs.len()));
     }
-    if matches!(op, Op::Standup(_) | Op::Swap(_)) {
+    if matches!(op, Op::Standup(_) | Op::Adopt | Op::Swap(_)) {
         let writes = lab.second_pass(op)?;
         if !writes.is_empty() {
             return Err(format!("a second pass writes: {}", writes.join(", ")));
@@ -134,13 +139,16 @@ fn what_a_kill_left_half_done_is_done() {
 
 /// `FAKE_EVERY=1` takes every case; without it every so-many-th, for they take minutes.
 pub fn every_call(world: World, takes: impl Fn(Op) -> bool, every: usize) {
-    let course = undisturbed(world);
-    let all: Vec<_> = cases(&course).into_iter().filter(|(k, ..)| takes(CYCLE[*k])).collect();
+    every_call_of(&undisturbed(world), takes, every);
+}
+
+pub fn every_call_of(course: &Course, takes: impl Fn(Op) -> bool, every: usize) {
+    let all: Vec<_> = cases(course).into_iter().filter(|(k, ..)| takes(course.ops[*k])).collect();
     let every = std::env::var("FAKE_EVERY").ok().and_then(|n| n.parse::<usize>().ok()).unwrap_or(every);
     let cases: Vec<_> = all.iter().enumerate().filter(|(i, _)| i % every == 0).map(|(_, c)| *c).collect();
     println!("{} of {} cases", cases.len(), all.len());
-    let name = |(k, n, f): &(usize, usize, Fault)| format!("{:?}: {f:?} at call {n}: {}", CYCLE[*k], course.calls[*k][n - 1]);
-    campaign(&cases, |(k, n, f)| disturbed(&course, *k, BTreeMap::from([(*n, *f)])), name);
+    let name = |(k, n, f): &(usize, usize, Fault)| format!("{:?}: {f:?} at call {n}: {}", course.ops[*k], course.calls[*k][n - 1]);
+    campaign(&cases, |(k, n, f)| disturbed(course, *k, BTreeMap::from([(*n, *f)])), name);
 }
 
 #[test]
@@ -153,7 +161,7 @@ fn an_undisturbed_cycle_leaves_nothing_and_touches_nothing() {
 /// The cluster is what it was, and the run is whole.
 pub fn leaves_nothing(course: &Course) {
     {
-        let (first, last) = (&course.states[0], &course.states[CYCLE.len()]);
+        let (first, last) = (&course.states[0], &course.states[course.ops.len()]);
         let left: Normal = last
             .iter()
             .filter(|(k, _)| !k.starts_with("file ") && !matches!(k.as_str(), "state" | "missing"))
@@ -209,4 +217,12 @@ fn pairs_of_faults_where_others_were_before() {
 #[test]
 fn pairs_of_faults_where_nothing_was() {
     pairs(setting::bare());
+}
+
+/// Every fault at every call that fits; gives how many cases there were.
+pub fn at_calls(course: &Course, fits: impl Fn(&str) -> bool) -> usize {
+    let all: Vec<_> = cases(course).into_iter().filter(|(k, n, _)| fits(&course.calls[*k][n - 1])).collect();
+    let name = |(k, n, f): &(usize, usize, Fault)| format!("{:?}: {f:?} at call {n}: {}", course.ops[*k], course.calls[*k][n - 1]);
+    campaign(&all, |(k, n, f)| disturbed(course, *k, BTreeMap::from([(*n, *f)])), name);
+    all.len()
 }

@@ -7,6 +7,7 @@ use bench::cluster::Cluster;
 use bench::config::Lookup;
 use bench::config::profile::ProfileArgs;
 use bench::config::scenario::ScenarioArgs;
+use bench::ops::existing::{Hints, adopt, endpoint};
 use bench::ops::run::Until;
 use bench::ops::{self, Session};
 use bench::report::{Output, Reporter};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     Standup(Arm),
+    Adopt,
+    /// A load of somebody's Service, in a namespace without a stack.
+    Endpoint,
     Run,
     Swap(Arm),
     Teardown,
@@ -73,6 +77,12 @@ async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::R
     let stack = async || bench::steps::record::find(&session.cluster, Some(STACK)).await;
     match op {
         Op::Standup(arm) => ops::standup::standup(session, plan(session, scenario, arm).await?).await.map(drop),
+        Op::Adopt => {
+            let hints = Hints { namespace: STACK.into(), ..Hints::default() };
+            let args = ScenarioArgs { namespace: None, ..scenario };
+            let (_, plan) = adopt::look(session, &Lookup::default(), &args, &hints).await?;
+            adopt::adopt(session, plan).await.map(drop)
+        }
         Op::Swap(arm) => ops::swap::swap(session, stack().await?, arm).await.map(drop),
         Op::Teardown => {
             // Whoever is told that there is no stack any more lets the orphans be collected.
@@ -83,13 +93,19 @@ async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::R
             }
             ops::teardown::teardown(session, stack().await?, false).await.map(drop)
         }
-        Op::Run => {
+        Op::Run | Op::Endpoint => {
             let begun = ops::drive::open_intents(&session.results)?.0.iter().any(|i| i.operation == Operation::Run);
             if begun || ops::results::unfinished(&session.results)?.is_some() {
                 return ops::resume::resume(session, None, Some(STACK), false).await.map(drop);
             }
             let args = ProfileArgs { name: "sanity_random".into(), max_seconds: Some(8), ..ProfileArgs::default() };
-            let (plan, _) = ops::plan::with_profile(&Lookup::default(), &stack().await?, &args)?;
+            let stack = if op == Op::Endpoint {
+                let hints = Hints { namespace: STACK.into(), endpoint: Some("http://chat:8000/v1".into()), ..Hints::default() };
+                endpoint::plan(session, &Lookup::default(), &ScenarioArgs { namespace: None, ..scenario }, &hints).await?
+            } else {
+                stack().await?
+            };
+            let (plan, _) = ops::plan::with_profile(&Lookup::default(), &stack, &args)?;
             ops::run::run(session, plan, &[], Until::Home).await.map(drop)
         }
     }

@@ -1,6 +1,7 @@
 //! Whole cycles of standup, run, swap and teardown against an API server in memory, with a crash or a lost answer at every
 //! single call. Time is virtual: waits cost nothing.
 
+mod adopt;
 mod api;
 mod apply;
 mod charts;

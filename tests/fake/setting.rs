@@ -159,6 +159,31 @@ pub fn furnished() -> World {
     w
 }
 
+/// A model server, its Service and its HPA, made by hand in the stack's namespace, where others were before.
+pub fn by_hand() -> World {
+    let mut w = furnished();
+    namespaces(&mut w, &[STACK]);
+    let args = json!(["--model", "meta-llama/Llama-3.1-8B-Instruct", "--port", "8000"]);
+    let container = json!([{"name": "vllm", "image": "vllm/vllm-openai:v0.11.0", "args": args, "ports": [{"containerPort": 8000}]}]);
+    deployment(&mut w, STACK, "chat", &container, &json!([]));
+    deployment(&mut w, STACK, "web", &json!([{"name": "web", "image": "web"}]), &json!([]));
+    let ports = json!([{"port": 8000, "targetPort": 8000}]);
+    w.insert(Id::new("Service", STACK, "chat"), json!({"metadata": {}, "spec": {"selector": {"app": "chat"}, "ports": ports}}));
+    w.insert(Id::new("HorizontalPodAutoscaler", STACK, "chat"), hpa("chat"));
+    rest(&mut w);
+    w
+}
+
+pub fn hpa(target: &str) -> serde_json::Value {
+    json!({
+        "metadata": {"labels": {"team": "chat"}, "annotations": {"why": "nights are quiet"}},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}, "minReplicas": 1, "maxReplicas": 4,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
+        },
+    })
+}
+
 fn deployment(w: &mut World, ns: &str, name: &str, containers: &serde_json::Value, volumes: &serde_json::Value) {
     let labels = json!({"app": name});
     let object = json!({"metadata": {"labels": labels}, "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {

@@ -33,6 +33,7 @@ pub struct Intent {
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     Standup,
+    Adopt,
     Swap,
     Run,
     Teardown,
@@ -43,6 +44,7 @@ impl std::fmt::Display for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Standup => "standup",
+            Self::Adopt => "adopt",
             Self::Swap => "swap",
             Self::Run => "run",
             Self::Teardown => "teardown",

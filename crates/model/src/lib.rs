@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod calibration;
 pub mod coefficients;
 pub mod comparison;
+pub mod existing;
 pub mod exit;
 pub mod experiment;
 pub mod explanation;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// One way of autoscaling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(wva|hpa|none|static-[0-9]+)$")))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(wva|hpa|none|existing|static-[0-9]+)$")))]
 #[serde(into = "String", try_from = "String")]
 pub enum Arm {
     Wva,
@@ -19,6 +19,8 @@ pub enum Arm {
     Static(u32),
     /// No autoscaler; replicas are left as they are.
     None,
+    /// Whatever scales a stack that somebody else stood up; nothing of it is changed.
+    Existing,
 }
 
 impl fmt::Display for Arm {
@@ -28,6 +30,7 @@ impl fmt::Display for Arm {
             Self::Hpa => f.write_str("hpa"),
             Self::Static(n) => write!(f, "static-{n}"),
             Self::None => f.write_str("none"),
+            Self::Existing => f.write_str("existing"),
         }
     }
 }
@@ -52,6 +55,7 @@ impl FromStr for Arm {
             "wva" => Ok(Self::Wva),
             "hpa" => Ok(Self::Hpa),
             "none" => Ok(Self::None),
+            "existing" => Ok(Self::Existing),
             _ => s
                 .strip_prefix("static-")
                 .and_then(|n| n.parse().ok())
@@ -159,6 +163,22 @@ impl Plan {
         &self.scenario.namespace
     }
 
+    /// Was the stack stood up by somebody else, and is it kept as one of bench's?
+    pub fn is_adopted(&self) -> bool {
+        self.scenario.existing.as_ref().is_some_and(|e| e.adopted)
+    }
+
+    /// Is there no stack at all but an endpoint that the load is sent to?
+    pub fn is_endpoint(&self) -> bool {
+        self.scenario.existing.as_ref().is_some_and(|e| !e.adopted)
+    }
+
+    /// Namespace whose pods and metrics are the stack's; of an endpoint, that of the Service behind it.
+    pub fn serving_namespace(&self) -> &str {
+        let service = self.scenario.existing.as_ref().and_then(|e| e.service.as_ref());
+        service.filter(|_| self.is_endpoint()).map_or(self.namespace(), |s| &s.namespace)
+    }
+
     /// By the facts of the cluster that it was made for.
     pub fn on_openshift(&self) -> bool {
         self.facts.as_ref().is_some_and(|f| f.openshift)
@@ -170,12 +190,17 @@ impl Plan {
     }
 
     /// The scaled Deployment, and the VariantAutoscaling of the same name.
+    ///
+    /// Of an existing stack: its own; empty when none was found.
     pub fn deployment(&self) -> String {
-        format!("{}-decode", self.label())
+        self.scenario.existing.as_ref().map_or_else(|| format!("{}-decode", self.label()), |e| e.deployment.clone())
     }
 
     /// Service that the load is sent to. Istio adds the class to the Gateway's name.
     pub fn gateway_service(&self) -> String {
+        if let Some(e) = &self.scenario.existing {
+            return e.service.as_ref().map(|s| s.name.clone()).unwrap_or_default();
+        }
         let g = &self.scenario.gateway;
         match g.kind {
             GatewayKind::Istio => format!("{}-istio", g.name),
@@ -201,6 +226,9 @@ impl Plan {
 
     /// URL of the endpoint as seen from inside the cluster.
     pub fn target(&self) -> String {
+        if let Some(e) = &self.scenario.existing {
+            return e.endpoint.clone();
+        }
         format!("http://{}.{}.svc.cluster.local:{}", self.gateway_service(), self.namespace(), self.scenario.gateway.port)
     }
 }
@@ -224,7 +252,7 @@ impl Hashes {
         let arm_part = match arm {
             Arm::Wva => serde_json::json!({ "arm": arm, "scaling": scaling, "wva": wva }),
             Arm::Hpa => serde_json::json!({ "arm": arm, "scaling": scaling, "hpa": hpa }),
-            Arm::Static(_) | Arm::None => serde_json::json!({ "arm": arm }),
+            Arm::Static(_) | Arm::None | Arm::Existing => serde_json::json!({ "arm": arm }),
         };
         let short = |v: &serde_json::Value| sha256_hex(canonical(v).as_bytes())[..12].to_string();
         let (stack, arm, load) = (short(&stack), short(&arm_part), short(&load_part));

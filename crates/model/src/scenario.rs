@@ -3,6 +3,7 @@
 //! Every key is required in the resolved form; `scenarios/inference-scheduling.yaml` sets them all and other
 //! scenarios extend it. So that file, and no code, holds the defaults.
 
+use crate::existing::Existing;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,6 +30,9 @@ pub struct Scenario {
     pub reset: Reset,
     pub load: LoadSettings,
     pub recording: Recording,
+    /// A stack that somebody else stood up: what `bench adopt` or `bench run --endpoint` found. No file sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Existing>,
 }
 
 /// An image, and whether the published experiment names this very version.

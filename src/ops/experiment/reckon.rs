@@ -31,7 +31,7 @@ pub fn reset_s(plan: &Plan, c: &Coefficients) -> f64 {
     let decision = if plan.arm == Arm::Wva { s.wva.interval_s } else { 0 };
     let own = match plan.arm {
         Arm::Wva | Arm::Hpa => s.reset.hpa_sync_period_s,
-        Arm::Static(_) | Arm::None => 0,
+        Arm::Static(_) | Arm::None | Arm::Existing => 0,
     };
     AROUND_S + pod_start_s(plan, c) + f64::from(window.max(own) + decision + own)
 }

@@ -4,7 +4,9 @@ use super::server::{Found, find, server};
 use super::{Options, refused};
 use crate::config::coefficients::{minor_version, version};
 use crate::config::values::quantity;
+use crate::failure::Failure;
 use bench_model::coefficients::{Coefficients, Picker};
+use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use bench_model::profile::Profile;
 use bench_model::scenario::{GatewayKind, HpaMetric, LoadMode, Scenario};
@@ -172,6 +174,9 @@ fn autoscaler(plan: &Plan, c: &Coefficients) -> anyhow::Result<Autoscaler> {
     };
     match plan.arm {
         Arm::Static(_) | Arm::None => Ok(Autoscaler::Static),
+        Arm::Existing => Err(Failure::new(Exit::Usage, "what scales an existing stack is somebody else's and is not simulated")
+            .hint("a forecast is of an arm of bench's: --wva, --hpa or --static N")
+            .into()),
         Arm::Hpa => {
             let metrics = s.hpa.metrics.iter().enumerate().map(|(i, m)| hpa_metric(i, m)).collect::<Result<_, _>>()?;
             Ok(Autoscaler::Hpa(HpaArm { name: s.hpa.name.clone(), controller, metrics }))

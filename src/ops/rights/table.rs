@@ -12,10 +12,12 @@ const SWAP: &str = "swap";
 const RESUME: &str = "resume";
 const TEARDOWN: &str = "teardown";
 const GC: &str = "gc";
+const ADOPT: &str = "adopt";
 
 /// Every command that changes something.
-const CHANGING: &[&str] = &[STANDUP, RUN, SWAP, RESUME, TEARDOWN, GC];
+const CHANGING: &[&str] = &[STANDUP, ADOPT, RUN, SWAP, RESUME, TEARDOWN, GC];
 const MADE_ONCE: &[&str] = &[STANDUP, RESUME, TEARDOWN, GC];
+const RECORDERS: &[&str] = &[STANDUP, ADOPT, RUN, RESUME, TEARDOWN, GC];
 const MADE_BY_RUNS: &[&str] = &[RUN, RESUME, TEARDOWN, GC];
 const UP_AND_DOWN: &[&str] = &[STANDUP, SWAP, RESUME, TEARDOWN, GC];
 
@@ -46,6 +48,7 @@ const fn other(
     let when = match part {
         Part::Adapter => When::Autoscaled,
         Part::Wva => When::Wva,
+        Part::Adopted => When::Adopted,
         _ => When::Always,
     };
     Right { part, when, group, resource, verbs, names: NAMES, namespace: None, used_by, why }
@@ -104,23 +107,23 @@ pub const TABLE: &[Right] = &[
     stack(When::Always, "coordination.k8s.io", "leases", ALL, CHANGING, "the lease that keeps a second bench out"),
     stack(When::Always, "apps", "deployments", ALL, MADE_ONCE, "model servers and gateway"),
     stack(When::Always, "apps", "deployments/scale", &["patch"], &[RUN, SWAP, RESUME], "sets the start replicas"),
-    stack(When::Always, "", "services", ALL, MADE_ONCE, "model servers and gateway"),
-    stack(When::Always, "", "services/proxy", &["get", "create"], &[STANDUP, RUN, RESUME], "asks the endpoint, and warms it up"),
+    stack(When::Always, "", "services", ALL, MADE_ONCE, "model servers and gateway; which one leads to an adopted stack"),
+    stack(When::Always, "", "services/proxy", &["get", "create"], &[STANDUP, ADOPT, RUN, RESUME], "asks the endpoint, and warms it up"),
     stack(When::Always, "", "pods", ALL, CHANGING, "the recorder; replaces model servers before a run; says why something does not start"),
     stack(When::Always, "", "pods/log", &["get"], MADE_BY_RUNS, "shows progress, keeps the logs of a run"),
     // A websocket is opened by GET, which servers up to 1.34 take for `get`; from 1.35 they ask for `create` too, as for SPDY.
     stack(When::Always, "", "pods/exec", &["get", "create"], MADE_BY_RUNS, "streams the recorder in and the results out"),
     stack(When::Always, "", "events", &["list"], CHANGING, "says why something does not start"),
     stack(When::Always, "batch", "jobs", ALL, MADE_BY_RUNS, "the load"),
-    stack(When::Always, "", "serviceaccounts", ALL, MADE_ONCE, "the recorder's account"),
-    stack(When::Always, RBAC, "roles", ALL, MADE_ONCE, "the recorder's Role, which only reads"),
-    stack(When::Always, RBAC, "rolebindings", ALL, MADE_ONCE, "the recorder's Role"),
-    stack(When::Always, "", "pods", READ, MADE_ONCE, RECORDER),
-    stack(When::Always, "", "pods/log", &["get"], MADE_ONCE, RECORDER),
-    stack(When::Always, "", "events", READ, MADE_ONCE, RECORDER),
-    stack(When::Always, "apps", "deployments", READ, MADE_ONCE, RECORDER),
-    stack(When::Always, "autoscaling", "horizontalpodautoscalers", READ, MADE_ONCE, RECORDER),
-    stack(When::Always, "llmd.ai", "variantautoscalings", READ, MADE_ONCE, RECORDER),
+    stack(When::Always, "", "serviceaccounts", ALL, RECORDERS, "the recorder's account"),
+    stack(When::Always, RBAC, "roles", ALL, RECORDERS, "the recorder's Role, which only reads"),
+    stack(When::Always, RBAC, "rolebindings", ALL, RECORDERS, "the recorder's Role"),
+    stack(When::Always, "", "pods", READ, RECORDERS, RECORDER),
+    stack(When::Always, "", "pods/log", &["get"], RECORDERS, RECORDER),
+    stack(When::Always, "", "events", READ, RECORDERS, RECORDER),
+    stack(When::Always, "apps", "deployments", READ, RECORDERS, RECORDER),
+    stack(When::Always, "autoscaling", "horizontalpodautoscalers", READ, RECORDERS, RECORDER),
+    stack(When::Always, "llmd.ai", "variantautoscalings", READ, RECORDERS, RECORDER),
     stack(When::Always, "autoscaling", "horizontalpodautoscalers", ALL, CHANGING, "the arm's HPA, and whether somebody else's is there"),
     stack(When::Always, "llmd.ai", "variantautoscalings", &["get", "list", "delete"], CHANGING, "no arm but wva may leave one"),
     stack(When::Wva, "llmd.ai", "variantautoscalings", &["create", "patch"], &[STANDUP, RUN, SWAP, RESUME], "what WVA decides about"),
@@ -163,6 +166,20 @@ pub const TABLE: &[Right] = &[
     served(When::GatewayApi, "", "pods", READ, MADE_ONCE, PICKER_ROLE),
     served(When::GatewayApi, "inference.networking.x-k8s.io", "inferenceobjectives", READ, MADE_ONCE, PICKER_ROLE),
     served(When::OpenShift, "", "serviceaccounts/token", &["create"], CHANGING, "a token by which the Thanos querier is asked"),
+    // Somebody's stack.
+    other(Part::Adopted, GATEWAY, "gateways", &["list"], &[ADOPT], WAY_IN),
+    other(Part::Adopted, GATEWAY, "httproutes", &["list"], &[ADOPT], WAY_IN),
+    other(Part::Adopted, INFERENCE, "inferencepools", &["list"], &[ADOPT, RUN], WAY_IN),
+    other(Part::Adopted, "autoscaling", "horizontalpodautoscalers", &["create"], &[TEARDOWN, RESUME, GC], GIVEN_BACK),
+    other(Part::Adopted, "llmd.ai", "variantautoscalings", &["create"], &[TEARDOWN, RESUME, GC], GIVEN_BACK),
+    other(
+        Part::Adopted,
+        "keda.sh",
+        "scaledobjects",
+        &["get", "list", "create", "delete"],
+        &[ADOPT, SWAP, TEARDOWN, RESUME, GC],
+        GIVEN_BACK,
+    ),
     // Prometheus' namespace.
     named(other(Part::Prometheus, "", "services/proxy", &["get"], CHANGING, "asks Prometheus through the API server"), &[PROMETHEUS]),
     // Reading in the whole cluster.
@@ -365,6 +382,8 @@ pub const TABLE: &[Right] = &[
 const ADAPTER_ROLE: &str = "an own adapter's ClusterRole grants it, and nobody can grant what he does not hold";
 const WVA_ROLE: &str = "the roles of WVA's chart grant it, and nobody can grant what he does not hold";
 const CERTIFICATE: &str = "the certificate by which Prometheus is verified";
+const WAY_IN: &str = "by which way requests come to the model servers";
+const GIVEN_BACK: &str = "what scales the stack is set aside for another arm, and made again as it was";
 const POOL: &str = "the scheduler's chart";
 const PICKER_ROLE: &str = "the scheduler's Role grants it, and nobody can grant what he does not hold";
 const CHARTS: &str = "charts of the control plane and of a Prometheus";

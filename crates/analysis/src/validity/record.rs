@@ -35,7 +35,7 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
             format!("the record of objects has {}, the longest {longest:.0} s: changes in them may be missing", times(watch.len(), "gap")),
         ));
     }
-    out.extend(metrics(tables, settings));
+    out.extend(metrics(run, tables, settings));
     for c in run.clocks.iter().filter(|c| c.offset_s.abs() - c.uncertainty_s > MAX_SKEW_S) {
         let message = format!(
             "the clock of {} was {:+.1} s off (±{:.1} s); times of different sources do not line up",
@@ -46,7 +46,7 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
     // Without logs or image ids the numbers stand; without the load, the records or the metrics something is missing in them.
     let needed = |m: &str| ["load:", "events.jsonl:", "metrics:", "recorder:"].iter().any(|p| m.starts_with(p));
     out.extend(run.missing.iter().map(|m| {
-        let verdict = if needed(m) { Verdict::Invalid } else { Verdict::Valid };
+        let verdict = if needed(m) { weight(run, m) } else { Verdict::Valid };
         finding(verdict, "missing-part", m.clone())
     }));
     out.extend(unreadable(settings));
@@ -77,6 +77,10 @@ fn foreign(run: &RunRecord, tables: &Tables) -> Option<Finding> {
     let (start, end) = load_span(tables)?;
     let acting = tables.decisions.iter().filter(|d| d.by == "hpa" && d.t >= start && d.t <= end);
     let names: BTreeSet<&str> = acting.map(|d| d.name.as_str()).collect();
+    // What scales an existing stack is its owner's choice, and part of what is measured.
+    if run.arm == Arm::Existing {
+        return None;
+    }
     let allowed = usize::from(matches!(run.arm, Arm::Wva | Arm::Hpa));
     (names.len() > allowed).then(|| {
         let list = names.into_iter().collect::<Vec<_>>().join(", ");
@@ -86,16 +90,21 @@ fn foreign(run: &RunRecord, tables: &Tables) -> Option<Finding> {
     })
 }
 
-fn metrics(tables: &Tables, settings: &Settings) -> Option<Finding> {
+/// An existing stack may have nothing that its pods are scraped by: what its users saw was measured all the same.
+fn weight(run: &RunRecord, missing: &str) -> Verdict {
+    if run.arm == Arm::Existing && !missing.starts_with("load:") { Verdict::Valid } else { Verdict::Invalid }
+}
+
+fn metrics(run: &RunRecord, tables: &Tables, settings: &Settings) -> Option<Finding> {
     if tables.series.is_empty() {
         let message = "there are no metrics: requests per pod are not known, and decisions cannot be replayed".into();
-        return Some(finding(Verdict::Invalid, "no-metrics", message));
+        return Some(finding(weight(run, ""), "no-metrics", message));
     }
     let (start, end) = load_span(tables)?;
     let last = tables.series.iter().filter_map(|s| s.samples.last()).map(|(t, _)| *t).max_by(f64::total_cmp);
     if let Some(last) = last.filter(|t| end - t > SILENCE_S) {
         let message = format!("the metrics end {:.0} s before the load does: decisions after that cannot be replayed", end - last);
-        return Some(finding(Verdict::Invalid, "short-metrics", message));
+        return Some(finding(weight(run, ""), "short-metrics", message));
     }
     if settings.scrape_interval_s <= 0.0 {
         return None;

@@ -71,7 +71,7 @@ pub(super) fn components(m: &Material<'_>, w: &RateWindow) -> Value {
             let hpa = json!({"kind": "generic", "tool": "horizontal-pod-autoscaler", "tool_version": kubernetes, "arm": "hpa"});
             all.push(component("autoscaler", &h.arm, hpa, json!({"config": {"hpa": s.hpa, "scaling": s.scaling}})));
         }
-        Arm::Static(_) | Arm::None => {}
+        Arm::Static(_) | Arm::None | Arm::Existing => {}
     }
     Value::Array(all)
 }

@@ -14,6 +14,7 @@ pub(super) fn arm(arm: Arm) -> String {
         Arm::Hpa => "a plain HPA".into(),
         Arm::Static(n) => format!("nothing ({n} replicas, static)"),
         Arm::None => "nothing".into(),
+        Arm::Existing => "whatever scales it there".into(),
     }
 }
 

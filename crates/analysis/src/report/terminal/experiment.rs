@@ -96,7 +96,7 @@ pub fn gate_word(v: GateVerdict) -> &'static str {
 pub fn says(a: &ArmForecast) -> String {
     let scaling = &a.scaling;
     let mut out = match (a.arm, scaling.first_scale_up_s) {
-        (Arm::Static(_) | Arm::None, _) => "fixed".to_owned(),
+        (Arm::Static(_) | Arm::None | Arm::Existing, _) => "fixed".to_owned(),
         (_, None) => "never up".into(),
         (_, Some(at)) => {
             let most = scaling.max_ready.map_or_else(String::new, |b| format!(", max {}", brief(b.median)));
