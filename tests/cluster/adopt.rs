@@ -71,7 +71,21 @@ fn touched(p: &Place) -> Vec<Value> {
     ["deployment", "service", "horizontalpodautoscaler"].map(|k| json!([meta(k)["uid"], meta(k)["generation"], meta(k)["labels"]])).to_vec()
 }
 
+/// What there is of bench's; a pod that leaves is given its time.
 fn benchs(p: &Place, ns: &str) -> Value {
+    let mut found = labelled(p, ns);
+    for _ in 0..30 {
+        let all = found.as_array().into_iter().flatten();
+        if all.filter(|o| o["metadata"]["deletionTimestamp"].is_string()).count() == 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        found = labelled(p, ns);
+    }
+    found
+}
+
+fn labelled(p: &Place, ns: &str) -> Value {
     let kinds = "configmaps,serviceaccounts,roles,rolebindings,jobs,pods,leases,podmonitors,horizontalpodautoscalers";
     p.get(&[kinds, "-n", ns, "-l", "app.kubernetes.io/managed-by=llmd-bench"])["items"].clone()
 }
