@@ -32,8 +32,9 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
         ctx.cluster.delete(&monitor, None).await?;
         said = "bench's PodMonitor removed".into();
     }
-    // A new PodMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
-    let pods = wait_for("Prometheus to scrape every model server", ctx.limit(300), Duration::from_secs(1), async || {
+    // A new PodMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two; where nothing tells
+    // of its change, it is looked at every three minutes.
+    let pods = wait_for("Prometheus to scrape every model server", ctx.limit(420), Duration::from_secs(1), async || {
         let seen = scrapes(ctx, &prometheus).await?;
         let missing: Vec<String> = ready_pods(ctx).await?.into_iter().filter(|p| !seen.contains_key(p)).collect();
         Ok(if missing.is_empty() && !seen.is_empty() {
