@@ -37,6 +37,7 @@ fn needs(words: &[String]) -> Option<&'static str> {
         "standup" | "swap-to-hpa" | "swap-to-wva" | "swap-to-static" | "teardown" | "gc" => {
             Some("changes the stack, or with -n asks what it would change")
         }
+        "adopt" => Some("looks at somebody's stack in the cluster"),
         "run" | "attach" | "resume" => Some("a load is made in the cluster, or brought home from it"),
         "plan" if has("--diff") => Some("compares with the cluster"),
         "plan" if has("--lock") => Some("asks registries"),
