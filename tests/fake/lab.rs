@@ -129,8 +129,15 @@ impl Lab {
         self.process_of(async |session| command(session, scenario.clone(), op).await)
     }
 
-    /// One process that does whatever it is given.
-    pub fn process_of(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()>) -> End {
+    /// One process that does whatever it is given, on a stack as large as a program's first thread has.
+    pub fn process_of(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()> + Send) -> End {
+        std::thread::scope(|s| {
+            let thread = std::thread::Builder::new().stack_size(8 << 20).spawn_scoped(s, || self.on_this_thread(act));
+            thread.expect("a thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn on_this_thread(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()>) -> End {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
         let end = runtime.block_on(async {
             self.server.begin();
