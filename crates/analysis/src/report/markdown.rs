@@ -68,7 +68,8 @@ fn heading(m: &Material<'_>) -> String {
     if notes + missing > 0 {
         let _ = writeln!(out, "\n{notes} notes and {missing} missing or unreadable parts are under Details.");
     }
-    let _ = writeln!(out, "\n{} as {} in {}, load {}", code(&r.model), code(&r.deployment), code(&r.namespace), code(&r.profile));
+    let by = if r.deployment.is_empty() { String::new() } else { format!(" as {}", code(&r.deployment)) };
+    let _ = writeln!(out, "\n{}{by} in {}, load {}", code(&r.model), code(&r.namespace), code(&r.profile));
     out
 }
 

@@ -57,7 +57,9 @@ fn heading(run: &RunRecord, summary: &Summary, tables: &Tables, width: usize, pa
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "  {} {}", paint.dim(&format!("{name:<7}")), wrap(value, 10, width));
     };
-    line("model", &format!("{} as {} in {}", run.model, run.deployment, run.namespace));
+    // Behind an endpoint there may be no Deployment that anybody knows.
+    let by = if run.deployment.is_empty() { String::new() } else { format!(" as {}", run.deployment) };
+    line("model", &format!("{}{by} in {}", run.model, run.namespace));
     let mut load = vec![run.profile.clone()];
     if !summary.guidellm_version.is_empty() {
         load.push(format!("guidellm {}", summary.guidellm_version));
