@@ -16,7 +16,7 @@ use bench_model::exit::Exit;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Namespace of the stack
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: String,
     /// Deployment of the model servers, where several serve a model or none is known to
     #[arg(long, value_name = "NAME")]

@@ -15,7 +15,7 @@ pub struct Args {
     /// Run: its id, the end of its id, its directory [default: the unfinished one here, or the only one in the cluster]
     run: Option<String>,
     /// Namespace of the stack, where several have a run
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     #[command(flatten)]
     home: HomeArgs,

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Only what belongs to the stack of this namespace
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     /// Longest wait for any one condition, in seconds
     #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]

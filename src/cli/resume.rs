@@ -16,7 +16,7 @@ pub struct Args {
     /// Run or experiment: its id, the end of its id, its directory [default: whatever was begun last and is not at its end]
     run: Option<String>,
     /// Namespace of the stack, where several have something unfinished
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     /// What another machine began: plan and state come from the cluster, no results directory is needed
     #[arg(long)]

@@ -25,7 +25,7 @@ pub struct Args {
     #[command(flatten)]
     load: LoadArgs,
     /// Namespace of the stack; not needed when one is up. With --endpoint: where the load runs
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     /// Load this OpenAI-compatible URL, which bench did not stand up; nothing but the run's own objects are made
     #[arg(long, value_name = "URL")]

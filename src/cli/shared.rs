@@ -190,3 +190,11 @@ pub fn tell_plan(report: &Reporter, notes: &[String], warnings: &[String]) {
         report.note(n.clone());
     }
 }
+
+/// The name of a namespace, before it becomes part of a request's path.
+pub fn namespace(text: &str) -> Result<String, String> {
+    match crate::config::values::label_fault(text, 63) {
+        Some(fault) => Err(format!("it {fault}: use lower-case letters, digits and `-`, at most 63, a letter or digit at both ends")),
+        None => Ok(text.into()),
+    }
+}

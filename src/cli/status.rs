@@ -12,7 +12,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Namespace of the stack; not needed when one is up
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     /// Again and again until Ctrl-C
     #[arg(long)]

@@ -10,7 +10,7 @@ use bench_model::exit::Exit;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Namespace of the stack; not needed when one is up
-    #[arg(short = 'p', long, value_name = "NAMESPACE")]
+    #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]
     namespace: Option<String>,
     /// Longest wait for any one condition, in seconds
     #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]

@@ -113,6 +113,11 @@ pub struct Cluster {
     outside: Option<Arc<dyn Outside>>,
 }
 
+/// A parser's message without the lines of the file that it shows: they may hold a credential.
+fn without_excerpt(message: &str) -> String {
+    message.lines().next().unwrap_or_default().into()
+}
+
 impl Cluster {
     /// Over any client, such as one whose service answers from memory. Streams into containers and helm are no requests of a
     /// client: `outside` answers for them.
@@ -126,12 +131,16 @@ impl Cluster {
         let options = KubeConfigOptions { context: context.map(Into::into), ..Default::default() };
         let mut config = match kubeconfig {
             Some(path) => {
-                let file =
-                    kube::config::Kubeconfig::read_from(path).map_err(|e| ClusterError::Config(format!("{}: {e}", path.display())))?;
-                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| ClusterError::Config(e.to_string()))?
+                let file = kube::config::Kubeconfig::read_from(path)
+                    .map_err(|e| ClusterError::Config(format!("{}: {}", path.display(), without_excerpt(&e.to_string()))))?;
+                kube::Config::from_custom_kubeconfig(file, &options)
+                    .await
+                    .map_err(|e| ClusterError::Config(without_excerpt(&e.to_string())))?
             }
-            None if context.is_some() => kube::Config::from_kubeconfig(&options).await.map_err(|e| ClusterError::Config(e.to_string()))?,
-            None => kube::Config::infer().await.map_err(|e| ClusterError::Config(e.to_string()))?,
+            None if context.is_some() => {
+                kube::Config::from_kubeconfig(&options).await.map_err(|e| ClusterError::Config(without_excerpt(&e.to_string())))?
+            }
+            None => kube::Config::infer().await.map_err(|e| ClusterError::Config(without_excerpt(&e.to_string())))?,
         };
         let url = config.cluster_url.to_string();
         let default_namespace = config.default_namespace.clone();

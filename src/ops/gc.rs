@@ -59,6 +59,7 @@ pub async fn gc(session: &Session, o: &Options) -> anyhow::Result<usize> {
             Orphan::Stack { stack, .. } => {
                 match carry_out(session, Intent::new(Operation::Gc, (*bare_ctx(session, &stack)?.plan).clone())).await {
                     Ok(n) => removed += n,
+                    Err(e) if super::stop::is_requested() => return Err(e),
                     Err(e) => {
                         let failure = e.downcast_ref::<Failure>();
                         left.extend(

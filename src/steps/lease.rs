@@ -64,7 +64,12 @@ fn process() -> String {
     let pid = std::process::id().to_string();
     match (here(), started(&pid)) {
         (Some(here), Some(start)) => format!("{here} {pid} {start}"),
-        _ => format!("unknown {}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), pid)),
+        _ => {
+            // Drawn once: this process must know its own lease again.
+            static DRAWN: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+            let drawn = DRAWN.get_or_init(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), &pid));
+            format!("unknown {drawn}")
+        }
     }
 }
 

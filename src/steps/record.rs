@@ -128,15 +128,25 @@ pub async fn phase(cluster: &Cluster, namespace: &str) -> anyhow::Result<String>
 /// # Errors
 /// Exit 6 when standing up or swapping has not come to its end: nothing could be believed of a run.
 pub async fn require_up(ctx: &Ctx) -> anyhow::Result<()> {
-    match phase(&ctx.cluster, ctx.namespace()).await?.as_str() {
-        UP => Ok(()),
-        other => Err(Failure::new(
-            Exit::Cluster,
-            format!("the stack in namespace {} is not up: {other} did not come to its end", ctx.namespace()),
-        )
-        .hint("bench resume   carries it on;   what another machine began: bench resume --from-cluster")
-        .into()),
+    require(ctx, &[UP]).await
+}
+
+/// The same for a swap, which also takes up where another one ended early.
+///
+/// # Errors
+/// Exit 6 while a standup or a teardown did not come to its end: what it left to do would be forgotten.
+pub async fn require_up_or_swapping(ctx: &Ctx) -> anyhow::Result<()> {
+    require(ctx, &[UP, SWAPPING]).await
+}
+
+async fn require(ctx: &Ctx, phases: &[&str]) -> anyhow::Result<()> {
+    let found = phase(&ctx.cluster, ctx.namespace()).await?;
+    if phases.contains(&found.as_str()) {
+        return Ok(());
     }
+    Err(Failure::new(Exit::Cluster, format!("the stack in namespace {} is not up: {found} did not come to its end", ctx.namespace()))
+        .hint("bench resume   carries it on;   what another machine began: bench resume --from-cluster")
+        .into())
 }
 
 /// The plan of the stack that is there, when it is under another arm or serves another model than ours.

@@ -96,3 +96,18 @@ fn a_credential_is_refused_and_not_repeated() {
     let ran = p.run(&by_reference).exits(0);
     assert!(ran.stdout.contains("secretKeyRef"), "{}", ran.stdout);
 }
+
+/// A parser shows the lines around a mistake; in a kubeconfig these hold credentials.
+#[test]
+fn a_kubeconfig_that_cannot_be_read_is_not_shown() {
+    let p = crate::support::Place::new();
+    let mistakes = ["    token: [abc]\n    password: hunter2\n", "    password: hunter2\n   token: abc\n"];
+    for mistake in mistakes {
+        let file = p.write("kubeconfig", &format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n{mistake}"));
+        for output in ["human", "json"] {
+            let ran = p.run(&["status", "-k", file.to_str().unwrap(), "--output", output]).exits(6);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains("line ") && !said.contains("hunter2") && !said.contains("abc"), "{said}");
+        }
+    }
+}

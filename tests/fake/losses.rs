@@ -4,7 +4,24 @@ use crate::cycle::{CYCLE, undisturbed};
 use crate::lab::{End, Op};
 use crate::setting;
 use crate::world::{Fault, Id};
+use bench_model::plan::Arm;
 use std::collections::BTreeMap;
+
+/// A swap would call the stack up, and forget what is left to be done.
+#[test]
+fn what_did_not_come_to_its_end_is_not_swapped() {
+    let course = undisturbed(setting::bare());
+    for op in [CYCLE[0], Op::Teardown] {
+        let k = CYCLE.iter().position(|o| *o == op).expect("one of the cycle");
+        let lab = course.before[k].fork();
+        lab.arrange(BTreeMap::from([(course.calls[k].len() / 2, Fault::CrashAfter)]));
+        assert!(matches!(lab.process(op), End::Killed));
+        let End::Failed(e) = lab.process(Op::Swap(Arm::Static(1))) else { panic!("{op:?}: a swap of what is half there") };
+        assert!(e.contains("did not come to its end"), "{op:?}: {e}");
+        assert_eq!(lab.until_done(op), Ok(()));
+        assert_eq!(crate::normal::difference(&course.states[k + 1], &lab.normal()), None, "{op:?} is carried on");
+    }
+}
 
 /// The load is at work, bench dies, and Prometheus is removed for good meanwhile.
 #[test]
