@@ -14,7 +14,7 @@ use crate::steps::{Ctx, arm, gateway, others, owner, run_record};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
-use bench_model::plan::{Arm, Plan};
+use bench_model::plan::{Arm, Hashes, Plan};
 use bench_model::run::{RunRecord, RunState, Source, files};
 use bench_model::summary::Summary;
 use chrono::Utc;
@@ -75,6 +75,7 @@ pub async fn begin_anew(session: &Session, intent: Intent, until: Until) -> anyh
 /// Takes a run up again, wherever it was.
 pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Until) -> anyhow::Result<Option<Finished>> {
     let plan = report::plan(dir)?;
+    unedited(dir, &plan, &record)?;
     let intent = Intent {
         run: Some(record.id.clone()),
         skip_reset: record.skip_reset.clone(),
@@ -88,6 +89,22 @@ pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Unt
         carry(d, &ctx, dir, record, until).await
     })
     .await
+}
+
+/// A load is that of the plan whose hashes its run bears: runs are compared by them. What another version reads may hash otherwise, and
+/// a load that was made comes home whatever its file says now.
+fn unedited(dir: &Path, plan: &Plan, record: &RunRecord) -> anyhow::Result<()> {
+    let now = Hashes::of(&plan.scenario, plan.profile.as_ref(), plan.arm);
+    if record.load_uid.is_some() || record.bench_version != env!("CARGO_PKG_VERSION") || now == record.hashes {
+        return Ok(());
+    }
+    let text = format!(
+        "{} was changed since the run began: its plan was {}, and is {}",
+        dir.join(files::PLAN).display(),
+        record.hashes.plan,
+        now.plan
+    );
+    Err(Failure::new(Exit::Usage, text).hint("put it back, or make another run: bench run").into())
 }
 
 /// What speaks against beginning a load now.

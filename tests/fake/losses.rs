@@ -56,3 +56,26 @@ fn a_load_comes_home_without_prometheus() {
     assert!(!of(wanted, "load/").is_empty());
     assert_eq!(of(&found, "load/"), of(wanted, "load/"), "every file of the load is here");
 }
+
+/// Runs are compared by the hashes that they bear: another load under them would be told as this one.
+#[test]
+fn a_plan_that_was_edited_before_the_load_is_refused() {
+    let course = undisturbed(setting::furnished());
+    let k = CYCLE.iter().position(|op| *op == Op::Run).expect("a run");
+    let job = course.calls[k].iter().position(|c| c.starts_with("POST") && c.contains("/jobs")).expect("the load is made");
+    let lab = course.before[k].fork();
+    lab.arrange(BTreeMap::from([(job, Fault::CrashBefore)]));
+    assert!(matches!(lab.process(Op::Run), End::Killed));
+    let runs = std::fs::read_dir(lab.dir.path()).expect("results").flatten().map(|e| e.path().join("plan.yaml"));
+    let file = runs.filter(|p| p.parent().is_some_and(|d| d.join("run.json").exists())).max().expect("a run");
+    let plan = std::fs::read_to_string(&file).expect("its plan");
+    let edited = plan.replace("max_seconds: 8", "max_seconds: 2");
+    assert_ne!(edited, plan);
+    std::fs::write(&file, edited).expect("written");
+    let End::Failed(e) = lab.process(Op::Run) else { panic!("another load than the run bears") };
+    assert!(e.contains("was changed since the run began"), "{e}");
+    assert!(lab.server.world().jobs.is_empty());
+    std::fs::write(&file, plan).expect("written");
+    assert_eq!(lab.until_done(Op::Run), Ok(()));
+    assert_eq!(crate::normal::difference(&course.states[k + 1], &lab.normal()), None);
+}
