@@ -219,6 +219,14 @@ impl Cluster {
         }
     }
 
+    /// Objects of a kind; none where the cluster does not have it or this user may not look.
+    pub async fn list_if_any(&self, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, ClusterError> {
+        match self.list(kind, namespace, "").await {
+            Err(e) if e.is_not_found() || e.is_forbidden() => Ok(vec![]),
+            other => other,
+        }
+    }
+
     /// An object that one may do without: `None` when it is not there, and when this user may not look.
     pub async fn get_if_allowed(&self, r: &Ref) -> Result<Option<Value>, ClusterError> {
         match self.get(r).await {

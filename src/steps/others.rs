@@ -1,7 +1,7 @@
 //! Who else acts: another autoscaler on our Deployment, another WVA, another stack's model. Refused by name.
 
 use super::{Ctx, is_ours};
-use crate::cluster::{ClusterError, items_at, text_at};
+use crate::cluster::{items_at, text_at};
 use crate::failure::Failure;
 use bench_model::existing::ExistingAutoscaler;
 use bench_model::exit::Exit;
@@ -14,16 +14,8 @@ fn at(o: &Value) -> String {
 }
 
 /// Does its `scaleTargetRef` name our Deployment? KEDA leaves the kind out for Deployments.
-fn targets(o: &Value, deployment: &str) -> bool {
+pub fn targets(o: &Value, deployment: &str) -> bool {
     matches!(text_at(o, "/spec/scaleTargetRef/kind"), "Deployment" | "") && text_at(o, "/spec/scaleTargetRef/name") == deployment
-}
-
-/// Objects of a kind; none when the cluster does not have it or this user may not look.
-async fn list(ctx: &Ctx, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, ClusterError> {
-    match ctx.cluster.list(kind, namespace, "").await {
-        Err(e) if e.is_not_found() || e.is_forbidden() => Ok(vec![]),
-        other => other,
-    }
 }
 
 /// Every HPA that targets our Deployment.
@@ -31,6 +23,11 @@ pub async fn hpas(ctx: &Ctx) -> anyhow::Result<Vec<Value>> {
     let mut all = ctx.cluster.list("HorizontalPodAutoscaler", Some(ctx.namespace()), "").await?;
     all.retain(|h| targets(h, &ctx.plan.deployment()));
     Ok(all)
+}
+
+/// KEDA's ScaledObject that an HPA was made from, as its owner reference.
+pub fn scaled_object_of(hpa: &Value) -> Option<&Value> {
+    items_at(hpa, "/metadata/ownerReferences").find(|o| o["kind"] == "ScaledObject")
 }
 
 /// All that would act beside the arm. Asked for at standup, at a swap, when a run begins, and again right before its load.
@@ -64,7 +61,7 @@ async fn refuse_autoscalers_but(ctx: &Ctx, known: &[ExistingAutoscaler]) -> anyh
     let mut found: Option<(&str, String, String)> = None;
     for h in hpas(ctx).await?.iter().filter(|h| !is_ours(h, ns)) {
         let name = text_at(h, "/metadata/name");
-        let owner = items_at(h, "/metadata/ownerReferences").find(|o| o["kind"] == "ScaledObject");
+        let owner = scaled_object_of(h);
         if owner.map_or_else(|| is_known("HorizontalPodAutoscaler", name), |o| is_known("ScaledObject", text_at(o, "/name"))) {
             continue;
         }
@@ -78,7 +75,7 @@ async fn refuse_autoscalers_but(ctx: &Ctx, known: &[ExistingAutoscaler]) -> anyh
     }
     if found.is_none() {
         // KEDA may not have made its HPA yet; a paused one comes back when it likes.
-        let scaled = list(ctx, "ScaledObject", Some(ns)).await?;
+        let scaled = ctx.cluster.list_if_any("ScaledObject", Some(ns)).await?;
         let names = scaled.iter().filter(|s| targets(s, &deployment)).map(|s| text_at(s, "/metadata/name"));
         let name = names.into_iter().find(|n| !is_known("ScaledObject", n));
         found = name.map(|n| ("scaledobject", n.into(), format!("KEDA's ScaledObject {n}")));
@@ -112,7 +109,7 @@ fn instance(d: &Value) -> Option<&str> {
 /// CONTROLLER_INSTANCE: its gauge has the same name, and an HPA adds series up.
 pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
     let used = super::wva::in_use(ctx).await?;
-    let controllers: Vec<Value> = list(ctx, "Deployment", None).await?.into_iter().filter(is_controller).collect();
+    let controllers: Vec<Value> = ctx.cluster.list_if_any("Deployment", None).await?.into_iter().filter(is_controller).collect();
     let other = controllers.iter().find(|d| {
         let idle = d.pointer("/spec/replicas").and_then(Value::as_u64) == Some(0);
         let ours = used.as_deref() == Some(text_at(d, "/metadata/namespace")) && text_at(d, "/metadata/name") == super::wva::CONTROLLER;
@@ -136,7 +133,7 @@ pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
 /// Exit 6 when another namespace, or somebody else in ours, has a VariantAutoscaling of the same model: v0.4.2 groups by
 /// model alone, and takes metrics and thresholds from whichever it lists first.
 pub async fn refuse_same_model(ctx: &Ctx) -> anyhow::Result<()> {
-    let all = list(ctx, "VariantAutoscaling", None).await?;
+    let all = ctx.cluster.list_if_any("VariantAutoscaling", None).await?;
     let model = &ctx.plan.scenario.model;
     let ours = |v: &Value| text_at(v, "/metadata/namespace") == ctx.namespace() && is_ours(v, ctx.namespace());
     let Some(v) = all.iter().find(|v| text_at(v, "/spec/modelID") == model && !ours(v)) else { return Ok(()) };

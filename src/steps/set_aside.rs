@@ -77,7 +77,7 @@ pub async fn set_aside(ctx: &Ctx) -> anyhow::Result<((), String)> {
     }
     // KEDA's HPA goes with its ScaledObject, a moment later.
     wait_for("KEDA's HPA to be gone", ctx.limit(60), Duration::from_millis(500), async || {
-        let of_keda = |h: &&Value| items_at(h, "/metadata/ownerReferences").any(|o| o["kind"] == "ScaledObject");
+        let of_keda = |h: &&Value| others::scaled_object_of(h).is_some();
         let all = others::hpas(ctx).await?;
         let left = all.iter().filter(of_keda).filter(|h| !is_ours(h, ctx.namespace())).count();
         Ok(if left == 0 { Poll::Done(()) } else { Poll::Not(format!("{left} left")) })

@@ -1,16 +1,16 @@
 //! `bench adopt`: a stack that was found becomes one of bench's stacks, as it is.
 
 use super::discover::{self, Found};
-use super::{Hints, around, words};
+use super::{Hints, around, is_benchs, words};
 use crate::cluster::Ref;
 use crate::config::Lookup;
-use crate::config::manifests::{self, labels};
+use crate::config::manifests;
 use crate::config::scenario::ScenarioArgs;
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
 use crate::ops::drive::{Driver, drive};
 use crate::ops::{Session, facts, run};
-use crate::steps::{Ctx, gateway, label, owner, record};
+use crate::steps::{Ctx, gateway, owner, record};
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
@@ -102,7 +102,7 @@ async fn act(session: &Session, d: &Driver) -> anyhow::Result<()> {
 async fn still_there(ctx: &Ctx) -> anyhow::Result<()> {
     let r = Ref::new("Deployment", ctx.namespace(), &ctx.plan.deployment());
     match ctx.cluster.get(&r).await? {
-        Some(d) if label(&d, labels::MANAGED_BY) != Some(labels::BENCH) => Ok(()),
+        Some(d) if !is_benchs(&d) => Ok(()),
         Some(_) => Err(Failure::new(Exit::Cluster, format!("{r} is bench's own")).into()),
         None => Err(Failure::new(Exit::Cluster, format!("{r} does not exist any more")).hint("bench adopt looks again").into()),
     }

@@ -2,7 +2,7 @@
 
 use super::traits::{self, pod_labels, selects};
 use super::{Hints, endpoint, is_benchs};
-use crate::cluster::{Cluster, ClusterError, items_at, text_at};
+use crate::cluster::{Cluster, items_at, text_at};
 use crate::failure::Failure;
 use bench_model::existing::{Existing, ExistingAutoscaler, ExistingService};
 use bench_model::exit::Exit;
@@ -26,14 +26,6 @@ pub struct Found {
     pub existing: Existing,
 }
 
-/// Objects of a kind; none where the cluster has no such kind or this user may not look.
-async fn list(cluster: &Cluster, kind: &str, namespace: &str) -> Result<Vec<Value>, ClusterError> {
-    match cluster.list(kind, Some(namespace), "").await {
-        Err(e) if e.is_not_found() || e.is_forbidden() => Ok(vec![]),
-        other => other,
-    }
-}
-
 fn name(o: &Value) -> &str {
     text_at(o, "/metadata/name")
 }
@@ -48,7 +40,7 @@ fn names(all: &[&Value]) -> String {
 /// Exit 6 when there is none or more than one; the option that decides is named.
 pub async fn stack(cluster: &Cluster, hints: &Hints) -> anyhow::Result<Found> {
     let ns = &hints.namespace;
-    let pools = list(cluster, "InferencePool", ns).await?;
+    let pools = cluster.list_if_any("InferencePool", Some(ns)).await?;
     let all = cluster.list("Deployment", Some(ns), "").await?;
     let (deployment, known_by) = deployment(&all, &pools, hints)?;
     let d = name(&deployment);
@@ -125,7 +117,7 @@ fn deployment(all: &[Value], pools: &[Value], hints: &Hints) -> anyhow::Result<(
 pub async fn autoscalers(cluster: &Cluster, namespace: &str, deployment: &str) -> anyhow::Result<Vec<ExistingAutoscaler>> {
     let mut out = vec![];
     for kind in super::adopt::AUTOSCALERS {
-        out.extend(traits::autoscalers(&list(cluster, kind, namespace).await?, kind, deployment));
+        out.extend(traits::autoscalers(&cluster.list_if_any(kind, Some(namespace)).await?, kind, deployment));
     }
     Ok(out)
 }
@@ -144,7 +136,7 @@ async fn way_in(cluster: &Cluster, ns: &str, deployment: &Value, pools: &[Value]
         })
     };
     let mut ways: Vec<(ExistingService, Vec<String>)> = vec![];
-    for route in list(cluster, "HTTPRoute", ns).await?.iter().filter(|r| leads(r)) {
+    for route in cluster.list_if_any("HTTPRoute", Some(ns)).await?.iter().filter(|r| leads(r)) {
         for parent in items_at(route, "/spec/parentRefs") {
             let at = Some(text_at(parent, "/namespace")).filter(|n| !n.is_empty()).unwrap_or(ns);
             let gateway = text_at(parent, "/name");
@@ -182,10 +174,10 @@ async fn way_in(cluster: &Cluster, ns: &str, deployment: &Value, pools: &[Value]
 
 /// The Service of a Gateway's proxy, by the label that the Gateway API gives it.
 async fn of_gateway(cluster: &Cluster, ns: &str, gateway: &str) -> anyhow::Result<Option<ExistingService>> {
-    let services = list(cluster, "Service", ns).await?;
+    let services = cluster.list_if_any("Service", Some(ns)).await?;
     let labelled = |s: &&Value| crate::steps::label(s, "gateway.networking.k8s.io/gateway-name") == Some(gateway);
     let Some(service) = services.iter().find(labelled) else { return Ok(None) };
-    let gateways = list(cluster, "Gateway", ns).await?;
+    let gateways = cluster.list_if_any("Gateway", Some(ns)).await?;
     let listeners: Vec<u64> = gateways
         .iter()
         .filter(|g| name(g) == gateway)
@@ -217,8 +209,8 @@ pub async fn behind(cluster: &Cluster, service: &ExistingService) -> anyhow::Res
     let at = crate::cluster::Ref::new("Service", ns, &service.name);
     let Some(found) = cluster.get_if_allowed(&at).await? else { return Ok(None) };
     let selector = found.pointer("/spec/selector").and_then(Value::as_object).cloned();
-    let pools = list(cluster, "InferencePool", ns).await?;
-    let all = list(cluster, "Deployment", ns).await?;
+    let pools = cluster.list_if_any("InferencePool", Some(ns)).await?;
+    let all = cluster.list_if_any("Deployment", Some(ns)).await?;
     let mut serving = all.into_iter().filter(|d| selects(selector.as_ref(), pod_labels(d)) && traits::serves(d, &pools).is_some());
     Ok(serving.next().filter(|_| serving.next().is_none()))
 }

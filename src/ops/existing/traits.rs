@@ -1,6 +1,7 @@
 //! By what a Deployment is known to serve a model, what it serves, and what scales it. Pure.
 
 use crate::cluster::{items_at, text_at};
+use crate::steps::others;
 use bench_model::existing::ExistingAutoscaler;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -110,19 +111,18 @@ pub fn selector(deployment: &Value) -> Option<BTreeMap<String, String>> {
     Some(labels.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_string()))).collect())
 }
 
-/// Does it scale this Deployment? KEDA leaves the kind out; WVA 0.4 goes by its own name alone.
-fn targets(o: &Value, kind: &str, deployment: &str) -> bool {
-    let target = text_at(o, "/spec/scaleTargetRef/name");
-    let of_deployment = matches!(text_at(o, "/spec/scaleTargetRef/kind"), "Deployment" | "") && target == deployment;
-    of_deployment || (kind == "VariantAutoscaling" && target.is_empty() && text_at(o, "/metadata/name") == deployment)
+/// Does it scale this Deployment? WVA 0.4 goes by its own name alone.
+fn scales(o: &Value, kind: &str, deployment: &str) -> bool {
+    let by_name = kind == "VariantAutoscaling" && text_at(o, "/spec/scaleTargetRef/name").is_empty();
+    others::targets(o, deployment) || (by_name && text_at(o, "/metadata/name") == deployment)
 }
 
 /// What scales a Deployment, of objects of one kind. An HPA that KEDA made is its ScaledObject's.
 pub fn autoscalers(objects: &[Value], kind: &str, deployment: &str) -> Vec<ExistingAutoscaler> {
     let keys = if kind == "ScaledObject" { ("minReplicaCount", "maxReplicaCount") } else { ("minReplicas", "maxReplicas") };
     let number = |o: &Value, key: &str| o["spec"][key].as_u64().and_then(|n| u32::try_from(n).ok());
-    let all = objects.iter().filter(|o| targets(o, kind, deployment) && !super::is_benchs(o));
-    all.filter(|o| !items_at(o, "/metadata/ownerReferences").any(|r| r["kind"] == "ScaledObject"))
+    let all = objects.iter().filter(|o| scales(o, kind, deployment) && !super::is_benchs(o));
+    all.filter(|o| others::scaled_object_of(o).is_none())
         .map(|o| ExistingAutoscaler {
             kind: kind.into(),
             name: text_at(o, "/metadata/name").into(),
