@@ -33,6 +33,9 @@ start() {
   dir=$RESULTS
   [ "$MODE" = per-rate ] && dir=$RESULTS/rate-$1
   mkdir -p "$dir"
+  # What an earlier try said is not this one's.
+  touch "$dir/stderr.log"
+  wc -c <"$dir/stderr.log" >"$RUN/said-$1"
   rm -f "$RUN/err-$1"
   mkfifo "$RUN/err-$1"
   # stderr has guidellm's progress: into the file, and into the container's log.
@@ -75,7 +78,8 @@ refused() {
   dir=$RESULTS
   [ "$MODE" = per-rate ] && dir=$RESULTS/rate-$1
   [ -e "$dir/benchmarks.json" ] || [ -e "$RUN/late-$1" ] && return 1
-  tail -n 20 "$dir/stderr.log" | grep -q "Backend validation request failed" || return 1
+  read -r said <"$RUN/said-$1"
+  tail -c "+$((said + 1))" "$dir/stderr.log" | grep -q "Backend validation request failed" || return 1
   echo >>"$RUN/tries-$1"
   [ "$(wc -l <"$RUN/tries-$1")" -lt 3 ]
 }

@@ -103,4 +103,11 @@ fn a_process_that_finds_no_backend_is_started_again_and_no_other_is() {
     let (code, log) = harness(dir.path(), "continuous", &[died]);
     assert_eq!(code, 1);
     assert!(!log.contains("once more"), "{log}");
+
+    // A second try that has begun its load is not made a third.
+    let dir = tempfile::tempdir().unwrap();
+    let count = dir.path().join("starts");
+    let dies = format!("echo >>{0}; [ $(wc -l <{0}) -ge 2 ] || {{ {refused}; }}; kill -9 $$", count.display());
+    let (code, log) = harness(dir.path(), "continuous", &[dies]);
+    assert_eq!((code, std::fs::read_to_string(count).unwrap().lines().count()), (137, 2), "{log}");
 }
