@@ -1,6 +1,7 @@
 //! `bench standup`.
 
 use super::shared::{ArmArgs, Global, StackArgs, intent, tell_plan};
+use crate::failure::Failure;
 use crate::ops;
 use bench_model::exit::Exit;
 
@@ -53,8 +54,16 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         if s.name == "simulated" { " (shortened; published: 240/240 s, 60 s, 60 s)" } else { "" }
     ));
     if a.dry_run {
-        for c in ops::plan::diff(&session.cluster, &plan).await? {
-            session.report.note(format!("{:<7} {}", c.action, c.object));
+        let changes = ops::standup::dry_run(&session, plan).await?;
+        for c in &changes {
+            let why = if c.action == "error" { format!(": {}", c.fields.join("; ")) } else { String::new() };
+            session.report.note(format!("{:<7} {}{why}", c.action, c.object));
+        }
+        let refused = changes.iter().filter(|c| c.action == "error").count();
+        if refused > 0 {
+            return Err(Failure::new(Exit::Cluster, format!("{refused} of {} objects cannot be applied", changes.len()))
+                .hint("what somebody else has there, he can remove; or choose another namespace with -p")
+                .into());
         }
         return Ok(Exit::Done);
     }

@@ -2,7 +2,6 @@
 
 use super::shared::Global;
 use crate::ops;
-use crate::steps::record;
 use bench_model::exit::Exit;
 
 /// Remove everything that bench made for a stack, and only that; put back what it changed
@@ -34,9 +33,9 @@ Examples:
 
 pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;
-    let plan = record::find(&session.cluster, a.namespace.as_deref()).await?;
+    let Some(plan) = ops::teardown::find(&session, a.namespace.as_deref()).await? else { return Ok(Exit::Done) };
     if a.dry_run {
-        for what in ops::teardown::dry_run(&session, &plan).await? {
+        for what in ops::teardown::dry_run(&session, plan, a.force).await? {
             session.report.note(what);
         }
         return Ok(Exit::Done);

@@ -6,6 +6,7 @@
 mod error;
 mod exec;
 mod helm;
+mod inventory;
 mod json;
 mod kinds;
 mod outside;
@@ -17,6 +18,7 @@ mod web;
 pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
 pub use helm::{Chart, Helm, HelmOutcome, Release};
+pub use inventory::{Inhabitant, Inventory};
 pub use json::{items_at, text_at};
 pub use kinds::{KINDS, Kind, kind};
 pub use outside::Outside;

@@ -1,6 +1,7 @@
 //! Finds a run that is in the cluster, and makes it one of this machine.
 
 use super::Session;
+use super::report;
 use super::results::{self, Stored, no_run};
 use crate::failure::Failure;
 use crate::steps::run_record::{self, InCluster};
@@ -12,15 +13,15 @@ use std::path::Path;
 pub async fn find(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
     match wanted {
         Some(w) => {
-            if let Ok((dir, run)) = results::find(&session.results, w) {
+            if let Ok((dir, run)) = results::find(&session.results, w)
+                && report::plan(&dir).is_ok()
+            {
                 over(&run)?;
                 return Ok((dir, run));
             }
         }
         None => {
-            if let Some(found) = results::unfinished(&session.results)?
-                && namespace.is_none_or(|n| found.1.namespace == n)
-            {
+            if let Some(found) = results::unfinished(&session.results, namespace)? {
                 return Ok(found);
             }
         }
@@ -38,18 +39,22 @@ pub fn over(run: &RunRecord) -> anyhow::Result<()> {
     Err(Failure::new(Exit::Usage, text).hint(format!("bench report {}", run.id)).into())
 }
 
-/// Takes a run from the cluster: its plan and run.json come from its record there.
+/// Takes a run from the cluster: its plan and run.json come from its record there, unless both can be read here.
 pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
     let all = run_record::all(&session.cluster, namespace).await?;
     let found = choose(all, wanted, &session.results)?;
     let dir = session.results.join(&found.run.id);
-    if !dir.join(files::RUN).exists() {
-        results::write_atomic(&dir.join(files::PLAN), found.plan_text.as_bytes())?;
-        results::save(&dir, &found.run)?;
-        session.report.note(format!("run {} comes from the cluster; it was driven by {}", found.run.id, found.home));
-        return Ok((dir, found.run));
+    if dir.join(files::RUN).exists() {
+        let here = results::find(&session.results, &dir.to_string_lossy());
+        match here.and_then(|run| report::plan(&dir).map(|_| run)) {
+            Ok(run) => return Ok(run),
+            Err(e) => session.report.warn(format!("{e:#}; it is written anew from the run's record in the cluster")),
+        }
     }
-    results::find(&session.results, &dir.to_string_lossy())
+    results::write_atomic(&dir.join(files::PLAN), found.plan_text.as_bytes())?;
+    results::save(&dir, &found.run)?;
+    session.report.note(format!("run {} comes from the cluster; it was driven by {}", found.run.id, found.home));
+    Ok((dir, found.run))
 }
 
 fn choose(mut all: Vec<InCluster>, wanted: Option<&str>, here: &Path) -> anyhow::Result<InCluster> {

@@ -9,7 +9,7 @@ use crate::steps::Ctx;
 use crate::steps::lease::{self, Lease};
 use anyhow::Context;
 use bench_model::exit::Exit;
-use bench_model::intent::{Intent, Operation};
+use bench_model::intent::Intent;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,10 +58,10 @@ pub fn open_intents(results: &Path) -> anyhow::Result<(Vec<Intent>, Vec<String>)
 pub struct Driver {
     /// Context of the stack, with its journal.
     pub ctx: Ctx,
-    operation: Operation,
     lease: Mutex<Option<Lease>>,
     lost: watch::Sender<Option<String>>,
     under_way: AtomicBool,
+    settled: AtomicBool,
 }
 
 impl Driver {
@@ -74,15 +74,20 @@ impl Driver {
         if held.is_some() {
             return Ok(());
         }
-        match Lease::take(&self.ctx, self.lost.clone()).await {
-            Ok(l) => *held = Some(l),
-            Err(e) if matches!(self.operation, Operation::Teardown | Operation::Gc) && self.ends(&e).await? => {}
-            Err(e) => return Err(e),
-        }
+        *held = Some(Lease::take(&self.ctx, self.lost.clone()).await?);
         Ok(())
     }
 
-    /// A namespace that is gone or that ends takes no lease; and nobody else can begin anything in it.
+    /// The same for what is also done when the namespace is gone or ends: then there is no lease, and nobody else can begin
+    /// anything in it.
+    pub async fn lease_if_it_can_be(&self) -> anyhow::Result<()> {
+        match self.lease().await {
+            Err(e) if self.ends(&e).await? => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Is it for a namespace that is gone or ends that no lease could be had?
     async fn ends(&self, e: &anyhow::Error) -> anyhow::Result<bool> {
         let refused = e.downcast_ref::<ClusterError>().is_some_and(|e| e.is_not_found() || e.is_forbidden());
         if !refused {
@@ -95,6 +100,11 @@ impl Driver {
     /// Nothing speaks against it any more: from now on, an error or a kill leaves something to carry on.
     pub fn begin(&self) {
         self.under_way.store(true, Ordering::SeqCst);
+    }
+
+    /// It has come to its end, though not to the one that was wanted: nothing of it is left to carry on.
+    pub fn settle(&self) {
+        self.settled.store(true, Ordering::SeqCst);
     }
 
     /// Is the lease somebody else's by now? Then nothing may be changed any more.
@@ -171,10 +181,10 @@ pub async fn drive<T>(session: &Session, mut intent: Intent, act: impl AsyncFnOn
     let _driven = stop::Driven::begin();
     let driver = Driver {
         ctx: session.stack_ctx(intent.plan.clone()),
-        operation: intent.operation,
         lease: Mutex::new(None),
         lost: watch::channel(None).0,
         under_way: AtomicBool::new(false),
+        settled: AtomicBool::new(false),
     };
     let ctx = &driver.ctx;
     write_atomic(&file, &serde_json::to_vec_pretty(&intent)?)?;
@@ -199,7 +209,9 @@ pub async fn drive<T>(session: &Session, mut intent: Intent, act: impl AsyncFnOn
         Err(e) => {
             let state = if ends_with(e, Exit::Interrupted) { "interrupted" } else { "failed" };
             ctx.journal(STEP, state, &format!("{e:#}"))?;
-            if !driver.under_way.load(Ordering::SeqCst) {
+            if driver.settled.load(Ordering::SeqCst) {
+                forget(ctx, &file, None);
+            } else if !driver.under_way.load(Ordering::SeqCst) {
                 // It was refused: what was begun before it is still what has to be carried on.
                 forget(ctx, &file, before.as_deref());
             }

@@ -1,12 +1,13 @@
 //! Finds what bench made and nobody needs any more, by labels and marks alone, says why, and removes it.
 
 use super::drive::drive;
-use super::{Session, teardown};
+use super::{Session, stop, teardown};
 use crate::cluster::{Ref, text_at};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
+use crate::steps::lease::{self, Lease};
 use crate::steps::owned::{self, Object};
-use crate::steps::{Ctx, adapter, namespace, record, stuck, wva};
+use crate::steps::{Ctx, adapter, record, strangers, stuck, wva};
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use chrono::{DateTime, Utc};
@@ -59,7 +60,7 @@ pub async fn gc(session: &Session, o: &Options) -> anyhow::Result<usize> {
             Orphan::Stack { stack, .. } => {
                 match carry_out(session, Intent::new(Operation::Gc, (*bare_ctx(session, &stack)?.plan).clone())).await {
                     Ok(n) => removed += n,
-                    Err(e) if super::stop::is_requested() => return Err(e),
+                    Err(e) if stop::is_requested() => return Err(e),
                     Err(e) => {
                         let failure = e.downcast_ref::<Failure>();
                         left.extend(
@@ -71,21 +72,39 @@ pub async fn gc(session: &Session, o: &Options) -> anyhow::Result<usize> {
                     }
                 }
             }
-            Orphan::Objects { stack, objects, .. } => {
-                let ctx = bare_ctx(session, &stack)?;
-                let mut refused = vec![];
-                removed += teardown::delete_all(&ctx, &objects, &mut refused).await;
-                for x in &objects {
-                    let Ok(Some(now)) = ctx.cluster.get(&x.at).await else { continue };
-                    if now.pointer("/metadata/uid").and_then(Value::as_str) == Some(&x.uid) {
-                        let why = refused.iter().find(|(r, _)| *r == x.at).map(|(_, e)| e);
-                        left.push(stuck::line(&ctx.cluster, &x.at, &now, why).await);
-                    }
-                }
-            }
+            Orphan::Objects { stack, objects, .. } => match objects_of(session, &stack, &objects, &mut left).await {
+                Ok(n) => removed += n,
+                Err(e) if stop::is_requested() => return Err(e),
+                Err(e) => left.push(format!("stack {stack}: {e:#}")),
+            },
         }
     }
     finish(removed, left)
+}
+
+/// Single objects of a stack that may be up: under its lease, so that nobody begins anything meanwhile.
+async fn objects_of(session: &Session, stack: &str, objects: &[Object], left: &mut Vec<String>) -> anyhow::Result<usize> {
+    let ctx = bare_ctx(session, stack)?;
+    let _driven = stop::Driven::begin();
+    let lease = Lease::take(&ctx, tokio::sync::watch::channel(None).0).await?;
+    // Its own, or a stale one that was taken over: it goes when it is given back.
+    let others: Vec<Object> = objects.iter().filter(|o| o.at != lease::at(stack)).cloned().collect();
+    let mut refused = vec![];
+    let outcome = tokio::select! {
+        n = teardown::delete_all(&ctx, &others, &mut refused) => Ok(n + objects.len() - others.len()),
+        name = stop::requested() => Err(Failure::new(Exit::Interrupted, format!("interrupted by {name}")).hint("bench gc again").into()),
+    };
+    lease.release().await;
+    if outcome.is_ok() {
+        for x in &others {
+            let Ok(Some(now)) = ctx.cluster.get(&x.at).await else { continue };
+            if now.pointer("/metadata/uid").and_then(Value::as_str) == Some(&x.uid) {
+                let why = refused.iter().find(|(r, _)| *r == x.at).map(|(_, e)| e);
+                left.push(stuck::line(&ctx.cluster, &x.at, &now, why).await);
+            }
+        }
+    }
+    outcome
 }
 
 fn finish(removed: usize, left: Vec<String>) -> anyhow::Result<usize> {
@@ -114,7 +133,7 @@ fn bare_ctx(session: &Session, stack: &str) -> anyhow::Result<Ctx> {
 pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<usize> {
     drive(session, intent, async |d| {
         d.stoppable(async {
-            d.lease().await?;
+            d.lease_if_it_can_be().await?;
             d.begin();
             sweep(&d.ctx).await
         })
@@ -248,7 +267,7 @@ async fn of_dead_stack(session: &Session, any: &Ctx, seen: &Seen, stack: &str, o
     let mut what = vec![];
     for x in of {
         if x.at.kind.kind == "Namespace" {
-            let strangers = namespace::strangers(any, &x.at.name).await?;
+            let strangers = strangers::strangers(any, &x.at.name).await?;
             if !strangers.is_empty() {
                 session.report.note(format!("namespace {} is kept: somebody else has {} in it", x.at.name, strangers.join(", ")));
                 continue;

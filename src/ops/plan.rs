@@ -240,6 +240,10 @@ pub async fn diff(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Vec<Change>>
         let before = cluster.get(&r).await?;
         let mut change = Change { object: r.to_string(), action: "create".into(), fields: vec![] };
         match (before, cluster.apply_dry_run(&object).await) {
+            (Some(before), _) if !crate::steps::is_ours(&before, plan.namespace()) => {
+                change.action = "error".into();
+                change.fields.push("exists but is not bench's: it lacks the labels".into());
+            }
             (Some(before), Ok(after)) => {
                 compare("", &before, &after, &mut change.fields);
                 change.action = if change.fields.is_empty() { "same" } else { "change" }.into();

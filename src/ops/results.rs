@@ -148,10 +148,10 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     }
 }
 
-/// The newest run that has not come to its end.
-pub fn unfinished(results: &Path) -> anyhow::Result<Option<Stored>> {
+/// The newest run that has not come to its end, of one stack or of any.
+pub fn unfinished(results: &Path, namespace: Option<&str>) -> anyhow::Result<Option<Stored>> {
     let (mut runs, _) = all(results)?;
-    runs.retain(|(_, r)| !matches!(r.state, RunState::Complete | RunState::Failed));
+    runs.retain(|(_, r)| !matches!(r.state, RunState::Complete | RunState::Failed) && namespace.is_none_or(|n| n == r.namespace));
     Ok(runs.pop())
 }
 

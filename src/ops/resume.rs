@@ -1,7 +1,7 @@
 //! Carries on whatever was begun and has not come to its end.
 
 use super::run::{Finished, Until};
-use super::{Session, attach, drive, gc, results, run, standup, swap, teardown};
+use super::{Session, attach, drive, gc, report, results, run, standup, swap, teardown};
 use crate::failure::Failure;
 use crate::steps::record;
 use bench_model::exit::Exit;
@@ -25,11 +25,16 @@ enum Open {
 
 /// The run that is wanted, or whatever was begun last.
 pub async fn resume(session: &Session, wanted: Option<&str>, namespace: Option<&str>, from_cluster: bool) -> anyhow::Result<Resumed> {
-    let open = if from_cluster { in_cluster(session, wanted, namespace).await? } else { here(session, wanted, namespace)? };
+    let open = if from_cluster { in_cluster(session, wanted, namespace).await? } else { anywhere(session, wanted, namespace).await? };
     match open {
         Open::Run(stored) => finished(Box::pin(run::resume(session, &stored.0, stored.1, Until::Home)).await?),
         Open::Intent(intent) => Box::pin(carry_out(session, *intent)).await,
     }
+}
+
+/// Was it begun on the cluster of this session?
+fn is_on(intent: &Intent, session: &Session) -> bool {
+    intent.cluster.is_empty() || intent.cluster == session.cluster.url
 }
 
 fn finished(f: Option<Finished>) -> anyhow::Result<Resumed> {
@@ -38,7 +43,7 @@ fn finished(f: Option<Finished>) -> anyhow::Result<Resumed> {
 
 async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed> {
     let (namespace, arm) = (intent.plan.namespace().to_string(), intent.plan.arm);
-    if !intent.cluster.is_empty() && intent.cluster != session.cluster.url {
+    if !is_on(&intent, session) {
         return Err(Failure::new(
             Exit::Usage,
             format!(
@@ -46,7 +51,11 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
                 intent.operation, intent.cluster, session.cluster.url
             ),
         )
-        .hint("choose that cluster with --kubeconfig or --context; or carry on what this one says: bench resume --from-cluster")
+        .hint(format!(
+            "choose that cluster with --kubeconfig or --context; or carry on what this one says: bench resume --from-cluster; a cluster that \
+             is gone is forgotten with {}",
+            drive::directory(&session.results, &namespace).display()
+        ))
         .into());
     }
     session.report.note(format!("carrying on: {} in namespace {namespace}, begun {}", intent.operation, intent.begun.format("%F %T UTC")));
@@ -84,6 +93,14 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
     }
 }
 
+/// What is here; a run that was named and is not, or cannot be read any more, from the cluster.
+async fn anywhere(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Open> {
+    match here(session, wanted, namespace) {
+        Err(e) if wanted.is_some() => attach::take(session, wanted, namespace).await.map(|s| Open::Run(Box::new(s))).map_err(|_| e),
+        other => other,
+    }
+}
+
 /// On this machine: the newest of what was begun.
 fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Open> {
     let (mut intents, unreadable) = drive::open_intents(&session.results)?;
@@ -96,13 +113,19 @@ fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> any
             return Ok(Open::Intent(Box::new(i)));
         }
         let stored = results::find(&session.results, w)?;
+        report::plan(&stored.0)?;
         attach::over(&stored.1)?;
         return Ok(Open::Run(Box::new(stored)));
     }
-    let run = results::unfinished(&session.results)?.filter(|(_, r)| namespace.is_none_or(|n| n == r.namespace));
+    let run = results::unfinished(&session.results, namespace)?;
+    // What was begun on other clusters counts only when there is nothing of this one.
+    if intents.iter().any(|i| is_on(i, session)) {
+        intents.retain(|i| is_on(i, session));
+    }
     let intent = intents.pop();
-    if let Some(other) = intents.last() {
-        session.report.note(format!("also begun: {} in namespace {} (bench resume again)", other.operation, other.plan.namespace()));
+    for other in &intents {
+        let at = other.plan.namespace();
+        session.report.note(format!("also begun: {} in namespace {at} (bench resume -p {at})", other.operation));
     }
     match (intent, run) {
         (Some(i), Some(r)) if r.1.times.created.is_some_and(|t| t > i.begun) && i.run.as_ref() != Some(&r.1.id) => Ok(Open::Run(Box::new(r))),

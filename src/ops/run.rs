@@ -84,7 +84,8 @@ pub async fn resume(session: &Session, dir: &Path, record: RunRecord, until: Unt
     };
     drive(session, intent, async |d| {
         let ctx = session.ctx(plan, &dir.join(files::JOURNAL));
-        d.stoppable(d.lease()).await?;
+        // Of a stack that was torn down, namespace and all, there is still what can be said of the run.
+        d.stoppable(d.lease_if_it_can_be()).await?;
         d.begin();
         carry(d, &ctx, dir, record, until).await
     })
@@ -229,6 +230,12 @@ async fn advance(d: &Driver, ctx: &Ctx, dir: &Path, record: &mut RunRecord, unti
             d.stoppable(started(ctx, record, &load)).await?;
         }
         store_if_possible(ctx, dir, record).await;
+        // A run that came from another machine has none; they follow from its plan.
+        if !dir.join(files::MANIFESTS).exists()
+            && let Err(e) = write_manifests(ctx, dir, &load)
+        {
+            ctx.report.warn(format!("{e:#}; the load goes on"));
+        }
     }
     ctx.at_work.store(true, std::sync::atomic::Ordering::Relaxed);
     if until == Until::Loading {
@@ -394,6 +401,9 @@ async fn conclude(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, outc
             record.state = if invalid || record.times.collected.is_some() { RunState::Failed } else { RunState::Interrupted };
         }
         record.failure = Some(format!("{e:#}"));
+        if record.state == RunState::Failed {
+            d.settle();
+        }
         if let Err(e) = save(dir, &record) {
             ctx.report.warn(format!("{e:#}"));
         } else if record.state == RunState::Failed {

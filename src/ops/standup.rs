@@ -1,9 +1,10 @@
 //! Stands a stack up under an arm. Standing up again changes nothing.
 
 use super::drive::{Driver, drive};
+use super::plan::Change;
 use super::{Session, capacity};
 use crate::steps::{
-    Ctx, adapter, arm, control_plane, crds, gateway, model_server, monitoring, monitoring_stack, namespace, others, owner, record,
+    Ctx, adapter, arm, control_plane, crds, gateway, lease, model_server, monitoring, monitoring_stack, namespace, others, owner, record,
     scheduler, weights,
 };
 use bench_model::intent::{Intent, Operation};
@@ -26,6 +27,18 @@ async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
     others::refuse(ctx).await?;
     record::refuse_other_stack(ctx).await?;
     super::run::refuse_live_run(ctx, "").await
+}
+
+/// What would be applied, object by object.
+///
+/// # Errors
+/// As [`standup`] itself would be refused.
+pub async fn dry_run(session: &Session, plan: Plan) -> anyhow::Result<Vec<Change>> {
+    let ctx = session.stack_ctx(plan);
+    lease::refuse_held(&ctx).await?;
+    refuse(&ctx).await?;
+    capacity::require(&ctx.cluster, &ctx.plan).await?;
+    super::plan::diff(&ctx.cluster, &ctx.plan).await
 }
 
 async fn act(d: &Driver) -> anyhow::Result<()> {

@@ -68,22 +68,31 @@ fn hpa(h: &Value) -> HpaStatus {
     let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
     let current = h.pointer("/status/currentMetrics").and_then(Value::as_array).cloned().unwrap_or_default();
     let targets = h.pointer("/spec/metrics").and_then(Value::as_array).cloned().unwrap_or_default();
-    let value = |name: &str| {
-        current.iter().find(|m| text(m, "/external/metric/name") == name).map_or("?".into(), |m| text(m, "/external/current/averageValue"))
-    };
     HpaStatus {
         name: text(h, "/metadata/name"),
         current: count("/status/currentReplicas"),
         desired: count("/status/desiredReplicas"),
         active: conditions.into_iter().flatten().any(|c| c["type"] == "ScalingActive" && c["status"] == "True"),
-        metrics: targets
-            .iter()
-            .map(|m| {
-                let name = text(m, "/external/metric/name");
-                format!("{name} {} / {}", value(&name), text(m, "/external/target/averageValue"))
-            })
-            .collect(),
+        metrics: targets.iter().map(|m| metric(m, &current)).collect(),
     }
+}
+
+/// Name, value now, target, of a metric of whatever type: an HPA of somebody's may go by CPU.
+fn metric(target: &Value, current: &[Value]) -> String {
+    let kind = text_at(target, "/type").to_lowercase();
+    // `containerResource` is the only type whose key is not its name in lower case.
+    let part = |m: &Value| m.get(&kind).or_else(|| m.get("containerResource")).cloned().unwrap_or_default();
+    let name = |p: &Value| [text_at(p, "/metric/name"), text_at(p, "/name")].concat();
+    let of = |p: &Value, side: &str| {
+        let v = &p[side];
+        match v["averageUtilization"].as_u64() {
+            Some(percent) => format!("{percent}%"),
+            None => [text_at(v, "/averageValue"), text_at(v, "/value")].into_iter().find(|t| !t.is_empty()).unwrap_or("?").to_string(),
+        }
+    };
+    let wanted = part(target);
+    let now = current.iter().map(part).find(|c| name(c) == name(&wanted)).map_or("?".into(), |c| of(&c, "current"));
+    format!("{} {now} / {}", name(&wanted), of(&wanted, "target"))
 }
 
 /// Run whose load is active in a namespace.
@@ -91,4 +100,22 @@ async fn running(cluster: &Cluster, namespace: &str) -> anyhow::Result<Option<St
     let jobs = cluster.list("Job", Some(namespace), "app.kubernetes.io/name=llmd-bench-harness").await?;
     let active = jobs.iter().find(|j| j.pointer("/status/active").and_then(Value::as_u64).unwrap_or(0) > 0);
     Ok(active.and_then(|j| crate::steps::label(j, labels::RUN)).map(String::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn metrics_of_every_type_are_named_with_value_and_target() {
+        let external = json!({"type": "External", "external": {"metric": {"name": "waiting"}, "target": {"type": "AverageValue", "averageValue": "3"}}});
+        let now = json!({"type": "External", "external": {"metric": {"name": "waiting"}, "current": {"averageValue": "1500m"}}});
+        let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}});
+        let busy = json!({"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12, "averageValue": "40m"}}});
+        let all = [now, busy];
+        assert_eq!(metric(&external, &all), "waiting 1500m / 3");
+        assert_eq!(metric(&cpu, &all), "cpu 12% / 80%");
+        assert_eq!(metric(&cpu, &[]), "cpu ? / 80%");
+    }
 }

@@ -6,7 +6,7 @@ use crate::cluster::{ClusterError, Ref};
 use crate::failure::Failure;
 use crate::steps::owned::{self, Object};
 use crate::steps::{
-    Ctx, adapter, hand_over, marks, model_server, monitoring_stack, namespace, owner, record, scheduler, set_aside, stuck, wva,
+    Ctx, adapter, hand_over, lease, marks, model_server, monitoring_stack, namespace, owner, record, scheduler, set_aside, stuck, wva,
 };
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
@@ -16,9 +16,48 @@ use std::time::Duration;
 /// What acts on others, and goes first: autoscalers, loads.
 const ACTING: [&str; 4] = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
 
+/// The plan of the stack that is to go; `None`, and told, when there is none and nothing of one is left.
+///
+/// # Errors
+/// Exit 8 when there is no record of the stack any more, and something of it is left.
+pub async fn find(session: &Session, namespace: Option<&str>) -> anyhow::Result<Option<Plan>> {
+    if !record::all(&session.cluster, namespace).await?.is_empty() {
+        return record::find(&session.cluster, namespace).await.map(Some);
+    }
+    let Some(stack) = namespace else {
+        session.report.note("no stack of bench is up: nothing to remove (bench gc looks for what a lost one left)");
+        return Ok(None);
+    };
+    // A record of somebody else's is refused by its name.
+    if session.cluster.get(&record::at(stack)).await?.is_some() {
+        return record::find(&session.cluster, namespace).await.map(Some);
+    }
+    let found = owned::of_stack(&session.cluster, stack).await;
+    let namespaces = owned::namespaces(&session.cluster, Some(stack)).await?;
+    let mut left: Vec<String> = found.objects.iter().chain(&namespaces).map(|o| o.at.to_string()).collect();
+    left.extend(found.blind.iter().map(|(kind, why)| format!("perhaps objects of kind {kind}, which cannot be looked for: {why}")));
+    if left.is_empty() {
+        session.report.note(format!("no stack of bench is in namespace {stack}, and nothing of one: nothing to remove"));
+        return Ok(None);
+    }
+    Err(Failure::new(
+        Exit::Leftovers,
+        format!("the record of the stack in namespace {stack} is gone, but {} things of it are left", left.len()),
+    )
+    .hint(format!("bench gc -p {stack}   removes them by their labels"))
+    .evidence(left)
+    .into())
+}
+
 /// What would be removed or put back.
-pub async fn dry_run(session: &Session, plan: &Plan) -> anyhow::Result<Vec<String>> {
-    let stack = plan.namespace();
+///
+/// # Errors
+/// As [`teardown`] itself would be refused.
+pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Result<Vec<String>> {
+    let ctx = session.stack_ctx(plan);
+    lease::refuse_held(&ctx).await?;
+    refuse(&ctx, force).await?;
+    let stack = ctx.namespace();
     let found = owned::of_stack(&session.cluster, stack).await;
     let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| format!("would remove {}", o.at)).collect();
     out.extend(owned::namespaces(&session.cluster, Some(stack)).await?.iter().map(|o| format!("would remove {}", o.at)));
@@ -43,13 +82,16 @@ pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<usiz
     drive(session, intent, async |d| d.stoppable(act(d, force)).await).await
 }
 
+async fn refuse(ctx: &Ctx, force: bool) -> anyhow::Result<()> {
+    owner::require(&ctx.cluster, ctx.namespace()).await?;
+    if force { Ok(()) } else { super::run::refuse_live_run(ctx, "").await }
+}
+
 async fn act(d: &Driver, force: bool) -> anyhow::Result<usize> {
     let ctx = &d.ctx;
     owner::require(&ctx.cluster, ctx.namespace()).await?;
-    d.lease().await?;
-    if !force {
-        super::run::refuse_live_run(ctx, "").await?;
-    }
+    d.lease_if_it_can_be().await?;
+    refuse(ctx, force).await?;
     d.begin();
     record::set_phase(ctx, record::TEARING_DOWN).await?;
     sweep(ctx).await
@@ -102,8 +144,7 @@ pub async fn sweep(ctx: &Ctx) -> anyhow::Result<usize> {
     s.remove("marks", "what was kept to undo it all", |o| !stays(ctx, o) && !keep(o)).await?;
     let left = s.left().await;
     if left.is_empty() {
-        s.namespaces().await?;
-        return Ok(s.count);
+        return Ok(s.count + s.namespaces().await?);
     }
     Err(Failure::new(Exit::Leftovers, format!("teardown is not complete: {} things are left", left.len()))
         .hint("run bench teardown again once their causes are gone; an object with a finalizer waits for whoever put it there")
@@ -166,7 +207,8 @@ impl Sweep<'_> {
         left
     }
 
-    async fn namespaces(&mut self) -> anyhow::Result<()> {
+    /// Gives how many were removed.
+    async fn namespaces(&mut self) -> anyhow::Result<usize> {
         let ctx = self.ctx;
         ctx.step("namespaces", ctx.namespace(), async {
             let mut names: Vec<String> =
@@ -180,12 +222,15 @@ impl Sweep<'_> {
             // By its owner the lease goes with it; whoever holds it gives it back by himself.
             ctx.cluster.delete(&record::at(ctx.namespace()), None).await?;
             gone.extend(namespace::remove(ctx, ctx.namespace()).await?);
-            Ok(((), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
+            Ok((gone.len(), if gone.is_empty() { "none was made by bench".into() } else { gone.join(", ") }))
         })
         .await
         .map_err(|e| {
             Failure::new(Exit::Leftovers, format!("a namespace is left: {e:#}"))
-                .hint("what holds it must be gone first; then bench teardown, or bench gc once the stack's record is gone")
+                .hint(format!(
+                    "what holds it must be gone first; then bench gc -p {0}, for the stack's record is gone: nothing else of it is left",
+                    ctx.namespace()
+                ))
                 .into()
         })
     }

@@ -34,6 +34,8 @@ impl Entry {
 pub struct Journal {
     path: PathBuf,
     open: Option<Open>,
+    /// A damaged one that was put aside, and not told yet.
+    aside: Option<String>,
 }
 
 struct Open {
@@ -45,14 +47,22 @@ struct Open {
 
 impl Journal {
     pub fn at(path: &Path) -> Self {
-        Self { path: path.into(), open: None }
+        Self { path: path.into(), open: None, aside: None }
+    }
+
+    /// What there is to tell of a damaged journal, once.
+    pub fn told_aside(&mut self) -> Option<String> {
+        self.aside.take()
     }
 
     /// Appends one entry and waits until it is on the disk.
     pub fn write(&mut self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
         let open = match &mut self.open {
             Some(o) => o,
-            none => none.insert(Open::new(&self.path)?),
+            none => {
+                self.aside = put_aside_if_damaged(&self.path)?;
+                none.insert(Open::new(&self.path)?)
+            }
         };
         // What others said stands here too; journals are passed on.
         let detail = crate::config::secrets::redact_text(detail);
@@ -71,6 +81,19 @@ impl Journal {
         open.whole += line.len() as u64;
         Ok(())
     }
+}
+
+/// The cluster decides what is so: a journal that cannot be read is kept, and another one begun.
+fn put_aside_if_damaged(path: &Path) -> anyhow::Result<Option<String>> {
+    let Err(e) = read(path) else { return Ok(None) };
+    let unreadable = e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() != std::io::ErrorKind::InvalidData);
+    if unreadable {
+        return Err(e);
+    }
+    let free = (1..).map(|n| PathBuf::from(format!("{}.damaged-{n}", path.display()))).find(|p| !p.exists());
+    let Some(aside) = free else { return Err(e) };
+    std::fs::rename(path, &aside).with_context(|| format!("cannot put {} aside", path.display()))?;
+    Ok(Some(format!("{e:#}: it is kept as {}", aside.display())))
 }
 
 impl Open {
@@ -106,9 +129,7 @@ pub fn read(path: &Path) -> anyhow::Result<(Vec<Entry>, u64)> {
             None if whole + line.len() == text.len() => break,
             None => {
                 let text = format!("{}: entry {} is damaged", path.display(), entries.len() + 1);
-                return Err(Failure::new(Exit::Usage, text)
-                    .hint("the cluster decides what is so: move the file away and give the command again")
-                    .into());
+                return Err(Failure::new(Exit::Usage, text).into());
             }
         }
     }
@@ -138,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_in_the_middle_is_an_error() {
+    fn what_is_damaged_in_the_middle_is_put_aside() {
         let path = scratch("damaged");
         let mut j = Journal::at(&path);
         j.write("a", "begun", "").unwrap();
@@ -146,5 +167,16 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap().replacen("\"a\"", "\"b\"", 1);
         std::fs::write(&path, text).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("entry 1 is damaged"));
+        // It is kept, and another one begun.
+        let mut j = Journal::at(&path);
+        j.write("b", "begun", "").unwrap();
+        let told = j.told_aside().unwrap();
+        assert!(told.contains("entry 1 is damaged") && told.contains("journal.jsonl.damaged-1"), "{told}");
+        assert_eq!((j.told_aside(), read(&path).unwrap().0.len()), (None, 1));
+        assert!(path.with_extension("jsonl.damaged-1").exists());
+        // One that is no text at all, too.
+        std::fs::write(&path, b"\xff\xfe\n").unwrap();
+        Journal::at(&path).write("c", "begun", "").unwrap();
+        assert!(path.with_extension("jsonl.damaged-2").exists());
     }
 }

@@ -171,6 +171,24 @@ async fn delete_ours(cluster: &Cluster, namespace: &str) {
     }
 }
 
+/// For a command that only looks: is another bench at work here?
+///
+/// # Errors
+/// Exit 6 with the name of a holder that is alive. One on another machine is named and not waited for.
+pub async fn refuse_held(ctx: &Ctx) -> anyhow::Result<()> {
+    let Some(found) = ctx.cluster.get_if_allowed(&at(ctx.namespace())).await? else { return Ok(()) };
+    let theirs = process_of(&found).unwrap_or_default();
+    match look(theirs, here().as_deref(), started) {
+        _ if theirs == process() => {}
+        Holder::Dead => {}
+        Holder::Alive => return Err(held(ctx.namespace(), holder(&found))),
+        Holder::Elsewhere => {
+            ctx.report.warn(format!("namespace {} is held by {}; whether it is alive was not waited for", ctx.namespace(), holder(&found)));
+        }
+    }
+    Ok(())
+}
+
 async fn acquire(ctx: &Ctx) -> anyhow::Result<Value> {
     let r = at(ctx.namespace());
     let mut object = fresh(ctx.namespace());

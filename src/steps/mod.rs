@@ -25,6 +25,7 @@ pub mod release;
 pub mod run_record;
 pub mod scheduler;
 pub mod set_aside;
+pub mod strangers;
 pub mod stuck;
 pub mod user_workload;
 pub mod weights;
@@ -68,7 +69,11 @@ impl Ctx {
     /// Journals something that is no step of its own.
     pub fn journal(&self, step: &str, state: &str, detail: &str) -> anyhow::Result<()> {
         let mut j = self.journal.lock().map_err(|_| anyhow::anyhow!("the journal's lock is poisoned"))?;
-        match j.write(step, state, detail) {
+        let written = j.write(step, state, detail);
+        if let Some(aside) = j.told_aside() {
+            self.report.warn(aside);
+        }
+        match written {
             Err(e) if self.at_work.load(Ordering::Relaxed) => {
                 self.report.warn(format!("{e:#}; the load goes on"));
                 Ok(())

@@ -1,8 +1,9 @@
 //! The namespace of the stack: made when absent, and only then removed at teardown.
 
+use super::strangers::strangers;
 use super::{Ctx, is_ours, stuck};
 use crate::cluster::{Poll, Ref, wait_for};
-use crate::config::manifests::{labels, own};
+use crate::config::manifests::own;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,35 +36,6 @@ pub async fn ensure_named(ctx: &Ctx, name: &str) -> anyhow::Result<((), String)>
     own(&mut object, ctx.namespace());
     ctx.cluster.create(&object).await?;
     Ok(((), format!("{name} created")))
-}
-
-/// What somebody else keeps in a namespace; what every namespace has by itself does not count.
-///
-/// A PersistentVolumeClaim always counts, whatever its labels: it holds data, such as a model that took an hour to load.
-pub async fn strangers(ctx: &Ctx, name: &str) -> anyhow::Result<Vec<String>> {
-    let mut out = vec![];
-    let istio = &ctx.plan.scenario.gateway.control_plane.namespace;
-    for kind in ["Deployment", "StatefulSet", "Job", "Pod", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim"] {
-        for o in ctx.cluster.list(kind, Some(name), "").await? {
-            let object = o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            let mine = super::label(&o, labels::MANAGED_BY) == Some(labels::BENCH);
-            let own = kind != "PersistentVolumeClaim" && mine;
-            // What a controller made goes with what it was made from, which counts itself.
-            let child = o.pointer("/metadata/ownerReferences").is_some();
-            // By Istio's control plane in every namespace, and for itself.
-            let istios = super::label(&o, "istio.io/config") == Some("true")
-                || (name == istio && (object.starts_with("istio-") && matches!(kind, "ConfigMap" | "Secret")));
-            let usual = istios
-                || matches!(object, "kube-root-ca.crt" | "openshift-service-ca.crt")
-                || o["type"] == "kubernetes.io/service-account-token";
-            let leaving = o.pointer("/metadata/deletionTimestamp").is_some();
-            // Secrets that OpenShift gives every ServiceAccount.
-            if !own && !child && !usual && !leaving && !object.contains("-dockercfg-") {
-                out.push(format!("{kind} {object}{}", if mine { ", which bench made" } else { "" }));
-            }
-        }
-    }
-    Ok(out)
 }
 
 /// Removes the namespace when this stack made it, and nobody else uses it.

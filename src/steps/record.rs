@@ -37,7 +37,7 @@ pub async fn write(ctx: &Ctx, phase: &str) -> anyhow::Result<((), String)> {
     if let Some(found) = &found
         && !is_ours(found, ctx.namespace())
     {
-        return Err(Failure::new(Exit::Cluster, format!("{r} exists but is not bench's")).hint("choose another namespace with -p").into());
+        return Err(not_ours(&r));
     }
     // The arm's state changes with every swap; the record must say what is there now.
     let mut plan = (*ctx.plan).clone();
@@ -68,6 +68,17 @@ pub async fn owner(cluster: &Cluster, namespace: &str) -> Result<Option<Value>, 
         .map(|uid| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "uid": uid})))
 }
 
+fn none(namespace: Option<&str>) -> anyhow::Error {
+    let place = namespace.map_or("in the cluster".into(), |n| format!("in namespace {n}"));
+    Failure::new(Exit::Cluster, format!("no stack of bench is up {place}")).hint("stand one up: bench standup -c simulated --wva").into()
+}
+
+fn not_ours(r: &Ref) -> anyhow::Error {
+    Failure::new(Exit::Cluster, format!("{r} exists but is not bench's: it lacks the labels"))
+        .hint("choose another namespace with -p; whoever made it can remove it")
+        .into()
+}
+
 /// The stack in a namespace, or the only one in the cluster.
 ///
 /// # Errors
@@ -79,12 +90,7 @@ pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<
     };
     let object = match found.as_slice() {
         [one] => one,
-        [] => {
-            let where_ = namespace.map_or("in the cluster".into(), |n| format!("in namespace {n}"));
-            return Err(Failure::new(Exit::Cluster, format!("no stack of bench is up {where_}"))
-                .hint("stand one up: bench standup -c simulated --wva")
-                .into());
-        }
+        [] => return Err(none(namespace)),
         many => {
             let names: Vec<&str> = many.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()).collect();
             return Err(Failure::new(Exit::Cluster, format!("several stacks are up: {}", names.join(", ")))
@@ -93,8 +99,11 @@ pub async fn find(cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<
         }
     };
     let text = object.pointer("/data/plan.yaml").and_then(Value::as_str).unwrap_or_default();
+    let name = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    if !is_ours(object, name) {
+        return Err(not_ours(&at(name)));
+    }
     serde_yaml::from_str(text).map_err(|e| {
-        let name = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
         Failure::new(Exit::Cluster, format!("the stack's record in namespace {name} cannot be read: {e}"))
             .hint("it was written by another version of bench; `bench standup` writes it anew")
             .into()
@@ -143,6 +152,9 @@ async fn require(ctx: &Ctx, phases: &[&str]) -> anyhow::Result<()> {
     let found = phase(&ctx.cluster, ctx.namespace()).await?;
     if phases.contains(&found.as_str()) {
         return Ok(());
+    }
+    if found.is_empty() {
+        return Err(none(Some(ctx.namespace())));
     }
     Err(Failure::new(Exit::Cluster, format!("the stack in namespace {} is not up: {found} did not come to its end", ctx.namespace()))
         .hint("bench resume   carries it on;   what another machine began: bench resume --from-cluster")

@@ -5,6 +5,7 @@ use crate::world::{Id, Server, Silence, World, by_path, is_leaving, kind_of, tex
 use http::{Request, Response};
 use kube::client::Body;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -46,8 +47,9 @@ impl tower_service::Service<Request<Body>> for Server {
             let body = body.collect_bytes().await.map_err(std::io::Error::other)?;
             let target = parts.uri.to_string();
             let what = format!("{} {}", parts.method, target.split("&continue").next().unwrap_or_default());
-            let patch = parts.headers.get("content-type").and_then(|h| h.to_str().ok()).unwrap_or_default().to_string();
-            match server.perform(&what, |w| handle(w, parts.method.as_str(), &target, &patch, &body)) {
+            let header = |name: &str| parts.headers.get(name).and_then(|h| h.to_str().ok()).unwrap_or_default().to_string();
+            let (patch, accept) = (header("content-type"), header("accept"));
+            match server.perform(&what, |w| handle(w, parts.method.as_str(), &target, (&patch, &accept), &body)) {
                 Ok(done) => {
                     let (code, body) = match done {
                         Ok(Answer::Json(v)) => (200, v.to_string()),
@@ -125,7 +127,28 @@ pub fn room(w: &World, id: &Id) -> Result<(), Status> {
     }
 }
 
-fn handle(w: &mut World, method: &str, target: &str, content_type: &str, body: &[u8]) -> Done {
+/// All kinds at once, as a server answers who asks for the aggregated form.
+fn discovery(w: &World, core: bool) -> Value {
+    let mut groups: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
+    for k in bench::cluster::KINDS.iter().filter(|k| k.group.is_empty() == core && w.serves(k)) {
+        groups.entry((k.group, k.version)).or_default().push(json!({
+            "resource": k.plural,
+            "responseKind": {"group": k.group, "version": k.version, "kind": k.kind},
+            "scope": if k.namespaced { "Namespaced" } else { "Cluster" },
+            "singularResource": k.kind.to_lowercase(),
+            "verbs": ["create", "delete", "get", "list", "patch"],
+        }));
+    }
+    let items: Vec<Value> = groups
+        .into_iter()
+        .map(|((group, version), resources)| {
+            json!({"metadata": {"name": group}, "versions": [{"version": version, "resources": resources, "freshness": "Current"}]})
+        })
+        .collect();
+    json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
+}
+
+fn handle(w: &mut World, method: &str, target: &str, (content_type, accept): (&str, &str), body: &[u8]) -> Done {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let json = |b: &[u8]| -> Result<Value, Status> {
         if b.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(b).map_err(|e| Status::new(400, "BadRequest", &e.to_string())) }
@@ -134,6 +157,7 @@ fn handle(w: &mut World, method: &str, target: &str, content_type: &str, body: &
     match parts.as_slice() {
         ["version"] => return Ok(Answer::Json(json!({"gitVersion": "v1.34.2", "major": "1", "minor": "34"}))),
         ["readyz"] => return Ok(Answer::Text("ok".into())),
+        ["api" | "apis"] if accept.contains("APIGroupDiscoveryList") => return Ok(Answer::Json(discovery(w, path == "/api"))),
         ["apis"] => {
             let groups = if w.openshift() { json!([{"name": "route.openshift.io"}]) } else { json!([]) };
             return Ok(Answer::Json(json!({"kind": "APIGroupList", "groups": groups})));

@@ -95,7 +95,7 @@ async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::R
         }
         Op::Run | Op::Endpoint => {
             let begun = ops::drive::open_intents(&session.results)?.0.iter().any(|i| i.operation == Operation::Run);
-            if begun || ops::results::unfinished(&session.results)?.is_some() {
+            if begun || ops::results::unfinished(&session.results, None)?.is_some() {
                 return ops::resume::resume(session, None, Some(STACK), false).await.map(drop);
             }
             let args = ProfileArgs { name: "sanity_random".into(), max_seconds: Some(8), ..ProfileArgs::default() };

@@ -120,7 +120,7 @@ pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>) 
     // A run or a change of a stack that is none of the experiment's, and newer than it.
     let (intents, _) = drive::open_intents(results)?;
     let of_others = intents.iter().any(|i| i.begun > kept.record.begun && !measure::belongs(&kept, i));
-    let stray = super::results::unfinished(results)?.is_some_and(|(_, r)| {
+    let stray = super::results::unfinished(results, None)?.is_some_and(|(_, r)| {
         let own = kept.record.runs.iter().flat_map(|s| &s.attempts).any(|a| a.run == r.id);
         !own && r.times.created.is_some_and(|t| t > kept.record.begun)
     });

@@ -221,14 +221,7 @@ pub const TABLE: &[Right] = &[
         UP_AND_DOWN,
         "makes a namespace that is not there, and removes what it made",
     ),
-    other(Part::Namespaces, "", "configmaps", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "", "secrets", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "", "services", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "", "pods", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "", "persistentvolumeclaims", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "apps", "deployments", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "apps", "statefulsets", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
-    other(Part::Namespaces, "batch", "jobs", &["list"], &[TEARDOWN], "whether somebody else uses a namespace that bench made"),
+    other(Part::Namespaces, "*", "*", &["list"], MADE_ONCE, ANYBODY),
     // Gateway API, its control plane, monitoring.
     platform(
         "apiextensions.k8s.io",
@@ -237,6 +230,7 @@ pub const TABLE: &[Right] = &[
         "CRDs, made and removed",
     ),
     platform("", "namespaces", &["get", "list", "create", "patch", "delete"], "namespaces of Istio and of a Prometheus"),
+    platform("*", "*", &["list"], ANYBODY),
     platform("", "configmaps", &["get", "list", "create", "update", "patch", "delete"], "charts; OpenShift's cluster-monitoring-config"),
     platform(
         "",
@@ -258,18 +252,6 @@ pub const TABLE: &[Right] = &[
     platform(ADMISSION, "validatingwebhookconfigurations", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
     platform(MONITORING, "prometheuses", &["get", "list", "create", "update", "patch", "delete"], "a Prometheus of bench's own"),
     platform(GATEWAY, "gatewayclasses", &["get", "list", "delete"], "whether the control plane takes its class; goes with it"),
-    platform(GATEWAY, "gateways", &["list"], WHO_ELSE),
-    platform(GATEWAY, "httproutes", &["list"], WHO_ELSE),
-    platform(GATEWAY, "grpcroutes", &["list"], WHO_ELSE),
-    platform(GATEWAY, "referencegrants", &["list"], WHO_ELSE),
-    platform(INFERENCE, "inferencepools", &["list"], WHO_ELSE),
-    platform("inference.networking.x-k8s.io", "*", &["list"], WHO_ELSE),
-    platform("networking.istio.io", "*", &["list"], WHO_ELSE),
-    platform("security.istio.io", "*", &["list"], WHO_ELSE),
-    platform("telemetry.istio.io", "*", &["list"], WHO_ELSE),
-    platform("extensions.istio.io", "*", &["list"], WHO_ELSE),
-    platform("gateway.kgateway.dev", "*", &["list"], WHO_ELSE),
-    platform(MONITORING, "*", &["list"], WHO_ELSE),
     platform("route.openshift.io", "routes", &["get"], "where the Thanos querier is"),
     // prometheus-adapter.
     other(Part::Adapter, "apiregistration.k8s.io", "apiservices", ALL, UP_AND_DOWN, "the external metrics API of an own adapter"),
@@ -389,4 +371,4 @@ const PICKER_ROLE: &str = "the scheduler's Role grants it, and nobody can grant 
 const CHARTS: &str = "charts of the control plane and of a Prometheus";
 const ROLES: &str =
     "those charts, and the scheduler's metrics, have roles of their own, wider than this one; OpenShift's cluster-monitoring-view";
-const WHO_ELSE: &str = "whether somebody has objects of a CRD that would go";
+const ANYBODY: &str = "whether anybody has anything, of whatever kind, in a namespace, or of a CRD, that would go";
