@@ -13,12 +13,8 @@ use std::path::Path;
 pub async fn find(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Stored> {
     match wanted {
         Some(w) => {
-            if let Ok((dir, run)) = results::find(&session.results, w)
-                && report::plan(&dir).is_ok()
-            {
-                over(&run)?;
-                return Ok((dir, run));
-            }
+            let found = named(session, w, namespace).await?;
+            return over(&found.1).map(|()| found);
         }
         None => {
             if let Some(found) = results::unfinished(&session.results, namespace)? {
@@ -27,6 +23,22 @@ pub async fn find(session: &Session, wanted: Option<&str>, namespace: Option<&st
         }
     }
     take(session, wanted, namespace).await
+}
+
+/// A run of this machine; from the cluster when it is not here, or its files cannot be read any more.
+pub async fn named(session: &Session, wanted: &str, namespace: Option<&str>) -> anyhow::Result<Stored> {
+    match here(&session.results, wanted) {
+        Ok(found) => Ok(found),
+        // What is wrong here says more than that the cluster has no such run.
+        Err(e) => take(session, Some(wanted), namespace).await.map_err(|_| e),
+    }
+}
+
+/// With a plan that can be read.
+fn here(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
+    let found = results::find(results, wanted)?;
+    report::plan(&found.0)?;
+    Ok(found)
 }
 
 /// # Errors
@@ -45,8 +57,7 @@ pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&st
     let found = choose(all, wanted, &session.results)?;
     let dir = session.results.join(&found.run.id);
     if dir.join(files::RUN).exists() {
-        let here = results::find(&session.results, &dir.to_string_lossy());
-        match here.and_then(|run| report::plan(&dir).map(|_| run)) {
+        match here(&session.results, &dir.to_string_lossy()) {
             Ok(run) => return Ok(run),
             Err(e) => session.report.warn(format!("{e:#}; it is written anew from the run's record in the cluster")),
         }
@@ -57,14 +68,14 @@ pub async fn take(session: &Session, wanted: Option<&str>, namespace: Option<&st
     Ok((dir, found.run))
 }
 
-fn choose(mut all: Vec<InCluster>, wanted: Option<&str>, here: &Path) -> anyhow::Result<InCluster> {
+fn choose(mut all: Vec<InCluster>, wanted: Option<&str>, results: &Path) -> anyhow::Result<InCluster> {
     if let Some(w) = wanted {
         all.retain(|r| results::is_called(&r.run.id, w));
     }
     let named = wanted.map(|w| format!(" called {w}")).unwrap_or_default();
     match all.len() {
         1 => Ok(all.remove(0)),
-        0 => Err(no_run(here, &format!("no run{named} is in the cluster, and none that is unfinished is here"))),
+        0 => Err(no_run(results, &format!("no run{named} is in the cluster, and none that is unfinished is here"))),
         _ => {
             let runs: Vec<String> = all.iter().map(|r| format!("{} (stack {})", r.run.id, r.run.namespace)).collect();
             Err(Failure::new(Exit::Usage, format!("several runs{named} are in the cluster: {}", runs.join(", ")))

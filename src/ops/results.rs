@@ -143,7 +143,10 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| is_called(&r.id, wanted)).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(no_run(results, &format!("no run is called {wanted}"))),
+        0 => match unreadable.iter().find(|u| u.contains(wanted)) {
+            Some(bad) => Err(no_run(results, &format!("the run called {wanted} cannot be read: {bad}"))),
+            None => Err(no_run(results, &format!("no run is called {wanted}"))),
+        },
         n => Err(no_run(results, &format!("{n} runs match {wanted}"))),
     }
 }

@@ -1,7 +1,7 @@
 //! Carries on whatever was begun and has not come to its end.
 
 use super::run::{Finished, Until};
-use super::{Session, attach, drive, gc, report, results, run, standup, swap, teardown};
+use super::{Session, attach, drive, gc, results, run, standup, swap, teardown};
 use crate::failure::Failure;
 use crate::steps::record;
 use bench_model::exit::Exit;
@@ -25,7 +25,7 @@ enum Open {
 
 /// The run that is wanted, or whatever was begun last.
 pub async fn resume(session: &Session, wanted: Option<&str>, namespace: Option<&str>, from_cluster: bool) -> anyhow::Result<Resumed> {
-    let open = if from_cluster { in_cluster(session, wanted, namespace).await? } else { anywhere(session, wanted, namespace).await? };
+    let open = if from_cluster { in_cluster(session, wanted, namespace).await? } else { here(session, wanted, namespace).await? };
     match open {
         Open::Run(stored) => finished(Box::pin(run::resume(session, &stored.0, stored.1, Until::Home)).await?),
         Open::Intent(intent) => Box::pin(carry_out(session, *intent)).await,
@@ -80,10 +80,9 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
             Ok(Resumed::Stack(format!("{n} objects removed, nothing of bench's is left in namespace {namespace}")))
         }
         Operation::Run => {
-            let dir = intent.run.as_ref().map(|r| session.results.join(r)).filter(|d| d.join(files::RUN).exists());
-            match dir {
-                Some(dir) => {
-                    let (dir, record) = results::find(&session.results, &dir.to_string_lossy())?;
+            match intent.run.as_ref().filter(|r| session.results.join(r).join(files::RUN).exists()) {
+                Some(run) => {
+                    let (dir, record) = attach::named(session, run, Some(&namespace)).await?;
                     finished(run::resume(session, &dir, record, Until::Home).await?)
                 }
                 // Killed before its directory was made.
@@ -93,16 +92,8 @@ async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<Resumed>
     }
 }
 
-/// What is here; a run that was named and is not, or cannot be read any more, from the cluster.
-async fn anywhere(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Open> {
-    match here(session, wanted, namespace) {
-        Err(e) if wanted.is_some() => attach::take(session, wanted, namespace).await.map(|s| Open::Run(Box::new(s))).map_err(|_| e),
-        other => other,
-    }
-}
-
 /// On this machine: the newest of what was begun.
-fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Open> {
+async fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Open> {
     let (mut intents, unreadable) = drive::open_intents(&session.results)?;
     for u in unreadable {
         session.report.warn(u);
@@ -112,8 +103,7 @@ fn here(session: &Session, wanted: Option<&str>, namespace: Option<&str>) -> any
         if let Some(i) = intents.into_iter().find(|i| i.run.as_ref().is_some_and(|r| results::is_called(r, w))) {
             return Ok(Open::Intent(Box::new(i)));
         }
-        let stored = results::find(&session.results, w)?;
-        report::plan(&stored.0)?;
+        let stored = attach::named(session, w, namespace).await?;
         attach::over(&stored.1)?;
         return Ok(Open::Run(Box::new(stored)));
     }

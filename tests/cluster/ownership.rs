@@ -28,6 +28,7 @@ fn cluster_ownership() {
     another_autoscaler(&p);
     another_user(&p, &owner);
     what_cannot_be_deleted_is_told(&p);
+    what_somebody_put_there_keeps_the_namespace(&p);
     what_nobody_needs_is_found(&p);
     assert_eq!(versions(&p), others, "what is somebody else's is as it was");
     forget(&p);
@@ -52,6 +53,7 @@ fn forget(p: &Place) {
     for (kind, name) in [("validatingwebhookconfiguration", "bench-ownership"), ("apiservice", "v1.dead.bench-ownership.example.com")] {
         p.kubectl(&["delete", kind, name, "--ignore-not-found"]);
     }
+    p.kubectl(&["delete", "crd", "widgets.bench-ownership.example.com", "--ignore-not-found"]);
     p.kubectl(&["delete", "namespace", OTHER, "--ignore-not-found"]);
     p.clean_namespace(NS);
     p.kubectl(&["delete", "namespace", NS, "--ignore-not-found"]);
@@ -195,6 +197,36 @@ fn what_cannot_be_deleted_is_told(p: &Place) {
     let_go(p, &gateway);
     std::thread::sleep(std::time::Duration::from_secs(2));
     p.bench(&["teardown", "-p", NS]).exits(0).says("nothing of bench's is left");
+    assert_eq!(p.get(&["namespace", NS]), Value::Null);
+    p.bench(&["teardown", "-p", NS]).exits(0).says("nothing to remove");
+}
+
+/// A namespace that bench made stays for whatever anybody put into it, of kinds that bench knows nothing of.
+fn what_somebody_put_there_keeps_the_namespace(p: &Place) {
+    p.bench(&STANDUP).exits(0);
+    let crd = "widgets.bench-ownership.example.com";
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    apply(
+        p,
+        &json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": crd},
+            "spec": {"group": "bench-ownership.example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}]}}),
+    );
+    p.kubectl(&["wait", "--for=condition=Established", &format!("crd/{crd}"), "--timeout=30s"]).exits(0);
+    apply(p, &json!({"apiVersion": "bench-ownership.example.com/v1", "kind": "Widget", "metadata": {"name": "theirs", "namespace": NS}}));
+    let job = json!({"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}}}});
+    apply(
+        p,
+        &json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "theirs", "namespace": NS},
+            "spec": {"schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": job}}),
+    );
+    p.bench(&["teardown", "-p", NS]).exits(0).says("is kept").says("CronJob theirs").says("Widget theirs");
+    assert_ne!(p.get(&["cronjob", "-n", NS, "theirs"]), Value::Null);
+    assert_ne!(p.get(&["widgets", "-n", NS, "theirs"]), Value::Null);
+    assert_eq!(p.get(&["deployment", "-n", NS])["items"], json!([]));
+    p.kubectl(&["delete", "cronjob", "-n", NS, "theirs"]).exits(0);
+    p.kubectl(&["delete", "crd", crd]).exits(0);
+    p.bench(&["gc", "-p", NS, "--older-than", "0"]).exits(0);
     assert_eq!(p.get(&["namespace", NS]), Value::Null);
 }
 

@@ -7,6 +7,7 @@ mod apply;
 mod charts;
 mod controllers;
 mod cycle;
+mod ends;
 mod experiment;
 mod gateways;
 mod gc;
