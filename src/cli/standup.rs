@@ -54,7 +54,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         if s.name == "simulated" { " (shortened; published: 240/240 s, 60 s, 60 s)" } else { "" }
     ));
     if a.dry_run {
-        let changes = ops::standup::dry_run(&session, plan).await?;
+        let (changes, spoken_against) = ops::standup::dry_run(&session, plan).await?;
         for c in &changes {
             let why = if c.action == "error" { format!(": {}", c.fields.join("; ")) } else { String::new() };
             session.report.note(format!("{:<7} {}{why}", c.action, c.object));
@@ -65,7 +65,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
                 .hint("what somebody else has there, he can remove; or choose another namespace with -p")
                 .into());
         }
-        return Ok(Exit::Done);
+        return spoken_against.map(|()| Exit::Done);
     }
     if a.take_over {
         ops::take_over(&session, plan.namespace()).await?;

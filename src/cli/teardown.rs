@@ -35,10 +35,11 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;
     let Some(plan) = ops::teardown::find(&session, a.namespace.as_deref()).await? else { return Ok(Exit::Done) };
     if a.dry_run {
-        for what in ops::teardown::dry_run(&session, plan, a.force).await? {
+        let (all, refused) = ops::teardown::dry_run(&session, plan, a.force).await?;
+        for what in all {
             session.report.note(what);
         }
-        return Ok(Exit::Done);
+        return refused.map(|()| Exit::Done);
     }
     if a.take_over {
         ops::take_over(&session, plan.namespace()).await?;

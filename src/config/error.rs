@@ -11,8 +11,9 @@ pub enum ConfigError {
     #[error("{}", not_found(kind, name, nearest.as_deref(), known, looked_in))]
     NotFound { kind: &'static str, name: String, nearest: Option<String>, known: Vec<String>, looked_in: Vec<String> },
 
-    #[error("cannot read {path}\n  why:  {source}")]
-    Read { path: String, source: std::io::Error },
+    // Not named `source`: the message tells it, and the chain of causes would tell it again.
+    #[error("cannot read {path}\n  why:  {why}\n  do:   {}", remedy(why))]
+    Read { path: String, why: std::io::Error },
 
     /// Not YAML.
     #[error("{at}: this is not valid YAML: {message}\n  line: {}", short(&redact_text(line_text)))]
@@ -50,6 +51,14 @@ pub enum ConfigError {
     /// A file that is understood, and not supported.
     #[error("{at}: {message}\n  why:  {why}\n  do:   {remedy}")]
     Unsupported { at: Box<At>, message: String, why: String, remedy: String },
+}
+
+fn remedy(why: &std::io::Error) -> &'static str {
+    match why.kind() {
+        std::io::ErrorKind::NotFound => "give the path of a file that is there, from the current directory",
+        std::io::ErrorKind::PermissionDenied => "make it readable for this user",
+        _ => "give the path of a text file",
+    }
 }
 
 /// A key that nothing reads.

@@ -164,7 +164,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, ConfigError> {
         }
         Ok(text)
     };
-    read().map_err(|source| ConfigError::Read { path: path.display().to_string(), source })
+    read().map_err(|why| ConfigError::Read { path: path.display().to_string(), why })
 }
 
 fn read(path: &Path) -> Result<Found, ConfigError> {

@@ -29,16 +29,15 @@ async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
     super::run::refuse_live_run(ctx, "").await
 }
 
-/// What would be applied, object by object.
-///
-/// # Errors
-/// As [`standup`] itself would be refused.
-pub async fn dry_run(session: &Session, plan: Plan) -> anyhow::Result<Vec<Change>> {
+/// What would be applied, object by object, and what speaks against it.
+pub async fn dry_run(session: &Session, plan: Plan) -> anyhow::Result<(Vec<Change>, anyhow::Result<()>)> {
     let ctx = session.stack_ctx(plan);
-    lease::refuse_held(&ctx).await?;
-    refuse(&ctx).await?;
-    capacity::require(&ctx.cluster, &ctx.plan).await?;
-    super::plan::diff(&ctx.cluster, &ctx.plan).await
+    let refused = async {
+        lease::refuse_held(&ctx).await?;
+        refuse(&ctx).await?;
+        capacity::require(&ctx.cluster, &ctx.plan).await
+    };
+    Ok((super::plan::diff(&ctx.cluster, &ctx.plan).await?, refused.await))
 }
 
 async fn act(d: &Driver) -> anyhow::Result<()> {

@@ -49,14 +49,13 @@ pub async fn find(session: &Session, namespace: Option<&str>) -> anyhow::Result<
     .into())
 }
 
-/// What would be removed or put back.
-///
-/// # Errors
-/// As [`teardown`] itself would be refused.
-pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Result<Vec<String>> {
+/// What would be removed or put back, and what speaks against it: everybody may look.
+pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Result<(Vec<String>, anyhow::Result<()>)> {
     let ctx = session.stack_ctx(plan);
-    lease::refuse_held(&ctx).await?;
-    refuse(&ctx, force).await?;
+    let refused = async {
+        lease::refuse_held(&ctx).await?;
+        refuse(&ctx, force).await
+    };
     let stack = ctx.namespace();
     let found = owned::of_stack(&session.cluster, stack).await;
     let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| format!("would remove {}", o.at)).collect();
@@ -65,7 +64,7 @@ pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Resu
         found.blind.iter().map(|(kind, why)| format!("would remove what there is of kind {kind}, which cannot be listed now: {why}")),
     );
     out.extend(set_aside::held(&session.cluster, stack).await?.iter().map(|r| format!("would put back {r} as it was")));
-    Ok(out)
+    Ok((out, refused.await))
 }
 
 /// Every step is tried, also after one that failed. The stack's record goes last: it is what a second try needs.

@@ -144,8 +144,10 @@ fn another_user(p: &Place, owner: &str) {
             .says("--take-over");
     }
     // What changes nothing may be done by everybody.
-    p.bench(&["teardown", "-p", NS, "-k", k, "-n"]).exits(0);
+    p.bench(&["teardown", "-p", NS, "-k", k, "-n"]).exits(6).says("would remove Deployment");
     std::fs::remove_file(file).expect("removed");
+    // His rights are somebody's, too.
+    p.kubectl(&["delete", "rolebinding", "-n", NS, "colleague-admin", "colleague-view"]).exits(0);
 }
 
 fn hold(p: &Place) -> String {

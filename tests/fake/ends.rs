@@ -127,7 +127,9 @@ fn dry_runs_are_refused_as_their_commands_are() {
     let dry = |force: bool| {
         lab.process_of(async move |s| {
             let plan = bench::steps::record::find(&s.cluster, Some(STACK)).await?;
-            ops::teardown::dry_run(s, plan, force).await.map(|what| assert!(what.iter().any(|l| l.contains("Deployment"))))
+            let (what, refused) = ops::teardown::dry_run(s, plan, force).await?;
+            assert!(what.iter().any(|l| l.contains("Deployment")), "everybody may look");
+            refused
         })
     };
     let e = told(dry(false));
@@ -135,7 +137,7 @@ fn dry_runs_are_refused_as_their_commands_are() {
     done(dry(true));
     let e = told(lab.process_of(async |s| {
         let plan = bench::steps::record::find(&s.cluster, Some(STACK)).await?;
-        ops::standup::dry_run(s, plan).await.map(drop)
+        ops::standup::dry_run(s, plan).await?.1
     }));
     assert!(e.contains("is at work in namespace lab"), "{e}");
 }
