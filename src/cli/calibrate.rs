@@ -10,7 +10,6 @@ use bench_analysis::report::terminal::calibrate::render;
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Fit the simulator to recorded runs, and write the coefficients that bench predict -C reads
@@ -82,7 +81,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match g.output {
         Output::Json => outln!("{}", json!({"event": "calibration", "calibrated": found.calibrated, "file": file})),
         Output::Human => {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let color = super::shared::color(&std::io::stdout());
             out!("{}", render(&found.calibrated, super::report::width(), color));
             if let Some(file) = file {
                 let path = if file.contains('/') { file } else { format!("./{file}") };

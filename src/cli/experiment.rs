@@ -15,7 +15,6 @@ use bench_model::experiment::{State, files};
 use bench_model::plan::Arm;
 use bench_model::run::Source;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Arms × repeats of one profile, in a stated order, to one comparison
@@ -123,6 +122,9 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let defined = experiment::define(&g.lookup(), &args, None)?;
     let report = g.reporter();
     defined.treatments.warnings.iter().for_each(|w| report.warn(w.clone()));
+    // What would only show after hours is told now.
+    experiment::check_gate(&g.results, &defined)?;
+    a.end.check()?;
     if a.dry_run {
         let g = g.clone();
         return tokio::task::spawn_blocking(move || {
@@ -151,8 +153,14 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         (Some(session), experiment::define(&g.lookup(), &args, Some(&facts))?)
     };
     let kept = experiment::begin(&g.results, &defined, source, a.new)?;
-    let again = format!("bench experiment {}", a.name);
+    let again = again(g, &kept);
     carry_on(g, kept, session, a.replace, &a.end).await.map_err(|e| what_next(e, again))
+}
+
+/// What carries it on as it was begun, whatever flags changed it then.
+pub fn again(g: &Global, kept: &Kept) -> String {
+    let results = if g.results == Path::new("results") { String::new() } else { format!("--results {} ", g.results.display()) };
+    format!("bench {results}resume {}", kept.record.id)
 }
 
 /// From wherever it is to its end: also what `bench resume` does.
@@ -189,9 +197,16 @@ pub async fn carry_on(
             conclude::reopen(&mut kept)?;
         }
         tell(&g, &kept, &comparisons, &report);
-        leave(&kept, &end)?;
+        let exit = conclude::exit_of(&kept.record, &comparisons);
+        let copied = leave(&kept, &end);
         drop(held);
-        left.map(|()| conclude::exit_of(&kept.record))
+        left?;
+        match copied {
+            // What came of it says more than that a copy of it could not be written.
+            Err(e) if exit != Exit::Done => report.warn(format!("{e:#}")),
+            other => other?,
+        }
+        Ok(exit)
     })
     .await?
 }
@@ -245,13 +260,30 @@ fn tell(g: &Global, kept: &Kept, comparisons: &[Option<Comparison>], report: &Re
 /// Copies for whoever called it.
 fn leave(kept: &Kept, end: &EndArgs) -> anyhow::Result<()> {
     let read = |file: &str| std::fs::read(kept.dir.join(file));
-    if let Some(path) = &end.junit {
-        crate::ops::results::write_atomic(path, &read(files::JUNIT)?)?;
+    let junit = end.junit.as_ref().map_or(Ok(()), |path| crate::ops::results::write_atomic(path, &read(files::JUNIT)?));
+    // Whatever became of the other.
+    let summary = end.summary.as_ref().map_or(Ok(()), |path| append(path, &read(files::REPORT)?));
+    junit.and(summary)
+}
+
+impl EndArgs {
+    /// # Errors
+    /// Exit 2 for a place where nothing could be written after hours.
+    fn check(&self) -> anyhow::Result<()> {
+        for (flag, path) in [("--junit", &self.junit), ("--summary", &self.summary)] {
+            let Some(path) = path else { continue };
+            let bad = |why: String| {
+                Failure::new(Exit::Usage, format!("{flag} {}: {why}", path.display())).hint("name a file that can be written")
+            };
+            if path.is_dir() {
+                return Err(bad("it is a directory".into()).into());
+            }
+            if path.exists() {
+                std::fs::OpenOptions::new().append(true).open(path).map_err(|e| bad(e.to_string()))?;
+            }
+        }
+        Ok(())
     }
-    if let Some(path) = &end.summary {
-        append(path, &read(files::REPORT)?)?;
-    }
-    Ok(())
 }
 
 /// Other steps of a job have written there, too.
@@ -266,7 +298,10 @@ fn append(path: &Path, text: &[u8]) -> anyhow::Result<()> {
 fn status(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (mut all, unreadable) = state::all(&g.results)?;
     unreadable.iter().for_each(|u| errln!("warning: {u}"));
-    let named = Path::new(&a.name).file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    // A file may say another name than its own.
+    let said = crate::config::experiment::load(&g.lookup(), &arguments(a)).ok().map(|l| l.experiment.name);
+    let stem = || Path::new(&a.name).file_stem().map(|n| n.to_string_lossy().into_owned());
+    let named = said.or_else(stem).unwrap_or_default();
     all.retain(|k| k.record.definition.name == named || k.record.id == a.name);
     let Some(kept) = all.pop() else {
         return Err(Failure::new(
@@ -293,5 +328,5 @@ fn cores() -> usize {
 }
 
 fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    super::shared::color(&std::io::stdout())
 }

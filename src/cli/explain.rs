@@ -5,7 +5,6 @@ use crate::ops;
 use crate::report::Output;
 use bench_analysis::report;
 use bench_model::exit::Exit;
-use std::io::IsTerminal;
 
 /// Why each scaling of a run happened, or did not
 ///
@@ -62,7 +61,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         Format::Json => outln!("{}", serde_json::to_string(&e)?),
         Format::Md => out!("{}", report::markdown::explanation(&r.ingested.run, &e)),
         Format::Terminal => {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let color = super::shared::color(&std::io::stdout());
             out!("{}", report::terminal::explain::render(&r.ingested.run, &e, super::report::width(), color, a.steps));
         }
     }

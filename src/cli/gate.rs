@@ -9,7 +9,6 @@ use crate::report::Output;
 use bench_analysis::report;
 use bench_model::exit::Exit;
 use bench_model::gate::GateReport;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Judge a run by rules over its numbers; exit code 3 when one is broken
@@ -156,7 +155,7 @@ fn render(r: &GateReport, format: Format, to_terminal: bool) -> anyhow::Result<S
 }
 
 fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    super::shared::color(&std::io::stdout())
 }
 
 fn names(g: &Global, judged: Option<&Judged>) -> anyhow::Result<Exit> {

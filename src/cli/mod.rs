@@ -115,7 +115,7 @@ pub async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     tokio::select! {
         done = act(cli) => done,
         name = crate::ops::stop::unhandled() => {
-            Err(Failure::new(Exit::Interrupted, format!("interrupted by {name}")).hint("nothing was begun; give the command again").into())
+            Err(Failure::new(Exit::Interrupted, format!("interrupted by {name}")).hint("what it had written whole is kept; give the command again").into())
         }
     }
 }

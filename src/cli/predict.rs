@@ -11,7 +11,6 @@ use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use bench_sim::input::Stepping;
 use serde_json::json;
-use std::io::IsTerminal;
 
 /// Predict what arms of autoscaling would do with a load, before a GPU is spent on it
 ///
@@ -155,7 +154,7 @@ fn tell(g: &Global, p: &Predicted) {
 }
 
 fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    super::shared::color(&std::io::stdout())
 }
 
 fn width() -> usize {

@@ -9,7 +9,6 @@ use bench_model::exit::Exit;
 use bench_model::run::{RunRecord, files};
 use bench_model::summary::Summary;
 use bench_model::tables::Tables;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// The report of a run, from its directory alone
@@ -148,7 +147,7 @@ const WIDTH: usize = 110;
 /// The terminal report at this terminal's width.
 pub fn terminal(run: &RunRecord, summary: &Summary, tables: &Tables) -> String {
     let out = std::io::stdout();
-    let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = super::shared::color(&out);
     bench_analysis::report::terminal::render(run, summary, tables, width(), color)
 }
 

@@ -23,6 +23,9 @@ pub struct Args {
     from_cluster: bool,
     #[command(flatten)]
     home: HomeArgs,
+    /// Of an experiment
+    #[command(flatten)]
+    end: super::experiment::EndArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -37,11 +40,10 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     if !a.from_cluster
         && let Some(kept) = experiment::to_resume(&g.results, wanted, a.namespace.as_deref())?
     {
-        let again = format!("bench resume {}", kept.record.id);
+        let again = super::experiment::again(g, &kept);
         let measured = kept.record.source == Source::Measured;
         let session = if measured { Some(g.session(a.home.wait_s).await?) } else { None };
-        let end = super::experiment::EndArgs::default();
-        return super::experiment::carry_on(g, kept, session, false, &end).await.map_err(|e| super::experiment::what_next(e, again));
+        return super::experiment::carry_on(g, kept, session, false, &a.end).await.map_err(|e| super::experiment::what_next(e, again));
     }
     let session = g.session(a.home.wait_s).await?;
     match resume::resume(&session, wanted, a.namespace.as_deref(), a.from_cluster).await? {

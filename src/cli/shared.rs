@@ -198,3 +198,10 @@ pub fn namespace(text: &str) -> Result<String, String> {
         None => Ok(text.into()),
     }
 }
+
+/// Is this a terminal that shows colours, and wants them? By no-color.org, an empty `NO_COLOR` says nothing.
+pub fn color(out: &impl std::io::IsTerminal) -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+    out.is_terminal() && !unwanted && !dumb
+}

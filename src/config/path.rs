@@ -108,8 +108,11 @@ pub(crate) fn set(root: &mut Node, path: &str, value: Node, flag: &str) -> Resul
                     node.value = Value::Map(Vec::new());
                 }
                 let found = node.describe();
+                // A whole file of text may be one value.
+                let found = found.char_indices().nth(60).map_or(found.clone(), |(at, _)| format!("{}…", &found[..at]));
                 let Value::Map(entries) = &mut node.value else {
-                    return Err(fail(format!("`{walked}` is no table but {found}, so it has no key `{key}`"), "shorten the path"));
+                    let whose = if walked.is_empty() { "it".to_owned() } else { format!("`{walked}`") };
+                    return Err(fail(format!("{whose} is no table but {found}, so it has no key `{key}`"), "shorten the path"));
                 };
                 walked = join(&walked, &key);
                 let i = entries.iter().position(|e| e.key == key).unwrap_or_else(|| {

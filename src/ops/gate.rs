@@ -22,6 +22,25 @@ pub struct Ready {
     allow_invalid: bool,
 }
 
+impl Ready {
+    /// All that a verdict depends on beside the run, in words: what was judged by another one was judged otherwise.
+    pub fn terms(&self) -> anyhow::Result<String> {
+        let rules: Vec<&str> = self.gate.rules.iter().map(|r| r.rule.text.as_str()).collect();
+        Ok(serde_json::to_string(&(rules, self.gate.slo.to_string(), &self.baseline))?)
+    }
+
+    /// # Errors
+    /// A rule about a rate that the load has not: it would break at the end of the run.
+    pub fn fits(&self, rates: &[f64]) -> anyhow::Result<()> {
+        let all = self.gate.rules.iter().map(|r| &r.rule);
+        let Some((rule, rate)) = all.filter_map(|r| Some((r, r.rate_beyond(rates)?))).next() else { return Ok(()) };
+        let has = rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Err(Failure::new(Exit::Usage, format!("rule `{}`: the load has no rate {rate}; it has {has}", rule.text))
+            .hint("write rate[*] for each rate, or one that the load has")
+            .into())
+    }
+}
+
 /// What came of it, and the run's own numbers.
 pub struct Judged {
     pub report: GateReport,

@@ -40,7 +40,13 @@ fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> anyhow::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
-    let part = PathBuf::from(format!("{}.part", path.display()));
+    // A link is followed; and a device or a pipe is written to, not replaced by a file.
+    let followed = std::fs::canonicalize(path);
+    let path = followed.as_deref().unwrap_or(path);
+    if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
+    }
+    let part = temporary(path);
     let write = || -> std::io::Result<()> {
         let mut f = std::fs::File::create(&part)?;
         std::io::Write::write_all(&mut f, bytes)?;
@@ -54,7 +60,20 @@ fn write_whole(path: &Path, bytes: &[u8], sync: bool) -> anyhow::Result<()> {
             _ => Ok(()),
         }
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    let written = write();
+    if written.is_err() {
+        // What is half there is of no use, and takes room on a full disk.
+        let _ = std::fs::remove_file(&part);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A name beside it that is nobody's own. Always the same, so that what a killed process left is written over by the next.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".llmd-bench.part");
+    path.with_file_name(name)
 }
 
 /// The record of a run that begins.

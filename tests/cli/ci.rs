@@ -93,7 +93,7 @@ fn a_pod_is_made_again_only_where_that_can_help() {
             .iter()
             .map(|v| u8::try_from(v.as_u64().expect("a code")).expect("a code"))
             .collect();
-        final_.extend([Exit::Done, Exit::TimedOut, Exit::Cluster, Exit::Interrupted, Exit::Leftovers].map(Exit::code));
+        final_.extend([Exit::Done, Exit::TimedOut, Exit::Cluster, Exit::Interrupted].map(Exit::code));
         final_.sort_unstable();
         assert_eq!(final_, Exit::ALL.map(|(e, _, _)| e.code()), "{file}: each exit code is either final or worth another try");
         // A pod failure policy is only for pods that are not restarted in place.

@@ -238,3 +238,96 @@ fn levels_of_an_arm_are_compared_within_each_load() {
         assert_eq!(c["kind"], "arms");
     }
 }
+
+#[test]
+fn what_would_only_show_after_hours_is_told_before() {
+    let gate = |rules: &str| place(&format!("{SMALL}gate: {{rules: [{rules}]}}\n"));
+    for (rules, says) in
+        [("'rate[99].p99_ttft_ms < 1s'", "the load has no rate 99"), ("'replica_seconds < baseline * 1.1'", "there is no baseline")]
+    {
+        for how in ["--dry-run", "--predicted"] {
+            let place = gate(rules);
+            place.run(&["experiment", "mine", how]).exits(USAGE).says(&[says]);
+            assert!(records(&place).is_empty(), "{rules}: nothing stands in the way of the corrected file");
+        }
+    }
+    let place = place(SMALL);
+    for (arms, says) in [("hpa,static-0", "without a replica at the start"), ("wva,static-0", "without a replica at the start")] {
+        place.run(&["experiment", "mine", "--predicted", "--arms", arms]).exits(USAGE).says(&[says]);
+    }
+    std::fs::create_dir(place.path("d")).expect("made");
+    place.run(&["experiment", "mine", "-n", "--seeds=0", "--junit=d"]).exits(USAGE).says(&["--junit d: it is a directory"]);
+    let namespaces = "factors: [{set: namespace, levels: [a, b]}]\n";
+    place.write("experiments/two.yaml", &format!("{SMALL}{namespaces}"));
+    place.run(&["experiment", "two", "-n", "--seeds=0"]).exits(USAGE).says(&["in several namespaces, a and b"]);
+    assert!(records(&place).is_empty());
+}
+
+#[test]
+fn a_gate_that_changed_since_is_another_experiment() {
+    let place = place(&format!("{SMALL}gate: {{file: g.yaml}}\n"));
+    place.write("experiments/g.yaml", "rules: [max_ready < 99]\n");
+    place.run(&["experiment", "mine", "--predicted"]).exits(0);
+    let (dir, mut record) = records(&place).remove(0);
+    record["state"] = "running".into();
+    record["runs"][3]["state"] = "planned".into();
+    std::fs::write(dir.join("experiment.json"), record.to_string()).expect("written");
+    place.write("experiments/g.yaml", "rules: [max_ready < 1]\n");
+    place.run(&["experiment", "mine", "--predicted"]).exits(USAGE).says(&["was defined otherwise"]);
+    // Given up by a new one, it stands in nobody's way.
+    place.run(&["experiment", "mine", "--predicted", "--new"]).exits(3);
+    place.run(&["experiment", "mine", "--predicted"]).exits(3);
+    place.run(&["resume", record["id"].as_str().expect("an id")]).exits(3);
+}
+
+#[test]
+fn a_damaged_record_is_named_and_not_passed_over() {
+    let place = place(SMALL);
+    place.run(&["experiment", "mine", "--predicted"]).exits(0);
+    let (dir, record) = records(&place).remove(0);
+    let file = dir.join("experiment.json");
+    for damaged in ["", "{", r#"{"schema_version": 9}"#] {
+        std::fs::write(&file, damaged).expect("written");
+        let id = record["id"].as_str().expect("an id");
+        for command in [vec!["experiment", "mine", "--predicted"], vec!["resume", id], vec!["resume"]] {
+            place.run(&command).exits(USAGE).says(&["an experiment's record cannot be read", id]);
+        }
+    }
+    std::fs::write(&file, record.to_string()).expect("written");
+    place.run(&["experiment", "mine", "--predicted"]).exits(0);
+}
+
+#[test]
+fn runs_that_are_gone_are_no_good_end() {
+    let place = place(SMALL);
+    place.run(&["experiment", "mine", "--predicted"]).exits(0);
+    let (dir, mut record) = records(&place).remove(0);
+    std::fs::remove_dir_all(place.path("results").join(&ids(&record)[0])).expect("removed");
+    record["state"] = "running".into();
+    std::fs::write(dir.join("experiment.json"), record.to_string()).expect("written");
+    let again = place.run(&["--output=json", "resume", record["id"].as_str().expect("an id")]).exits(4);
+    assert!(again.stdout.contains("These runs cannot be compared"), "{}", again.stdout);
+}
+
+#[test]
+fn copies_follow_links_and_leave_devices_and_others_files_alone() {
+    let place = place(SMALL);
+    place.write("real.xml", "old");
+    place.write("link.xml.part", "somebody's");
+    std::os::unix::fs::symlink("real.xml", place.path("link.xml")).expect("a link");
+    place.run(&["experiment", "mine", "--predicted", "--repeats=1", "--junit=link.xml", "--summary=/dev/null"]).exits(0);
+    assert!(place.path("link.xml").is_symlink());
+    assert!(std::fs::read_to_string(place.path("real.xml")).expect("a file").contains("<testsuite"));
+    assert_eq!(std::fs::read_to_string(place.path("link.xml.part")).expect("a file"), "somebody's");
+    let left = files_below(&place.path("")).into_iter().filter(|f| f.to_string_lossy().ends_with(".llmd-bench.part")).count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn it_is_known_by_the_name_in_its_file() {
+    let place = place(SMALL);
+    place.write("other.yaml", &format!("name: nightly\n{SMALL}"));
+    place.run(&["experiment", "./other.yaml", "--predicted", "--repeats=1"]).exits(0);
+    let status = place.run(&["experiment", "./other.yaml", "--status"]).exits(0).stdout;
+    assert!(status.starts_with("nightly-"), "{status}");
+}

@@ -56,10 +56,12 @@ pub fn reopen(kept: &mut Kept) -> anyhow::Result<()> {
     kept.save()
 }
 
-/// Exit code that an experiment stands for: an invalid run before a failed gate.
-pub fn exit_of(r: &ExperimentRecord) -> Exit {
+/// Exit code that an experiment stands for: an invalid run, and runs that cannot be compared, before a failed gate.
+pub fn exit_of(r: &ExperimentRecord, comparisons: &[Option<Comparison>]) -> Exit {
     let gate = |s: &Scheduled| s.last().and_then(|a| a.gate);
-    if r.runs.iter().any(|s| s.state == RunIs::Invalid || gate(s) == Some(GateVerdict::Invalid)) {
+    // Runs that are gone, or do not fit together, answer nothing.
+    let uncompared = r.comparisons.iter().zip(comparisons).any(|(c, full)| full.is_none() && c.runs.len() > 1);
+    if uncompared || r.runs.iter().any(|s| s.state == RunIs::Invalid || gate(s) == Some(GateVerdict::Invalid)) {
         Exit::Invalid
     } else if r.runs.iter().any(|s| gate(s) == Some(GateVerdict::Fail)) {
         Exit::GateFailed

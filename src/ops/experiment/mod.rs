@@ -58,7 +58,8 @@ pub fn define(lookup: &Lookup, args: &ExperimentArgs, facts: Option<&ClusterFact
 /// Exit 2 when one of this name is unfinished that was defined otherwise.
 pub fn begin(results: &Path, d: &Defined, source: Source, anew: bool) -> anyhow::Result<Kept> {
     let e = &d.loaded.experiment;
-    let hash = state::hash(e, &d.runs, source)?;
+    let judged_by = check_gate(results, d)?.map(|g| g.terms()).transpose()?.unwrap_or_default();
+    let hash = state::hash(e, &d.runs, source, &[&judged_by, &serde_json::to_string(&d.coefficients.coefficients)?])?;
     if !anew && let Some(kept) = state::to_carry_on(results, &e.name, &hash, source)? {
         return Ok(kept);
     }
@@ -87,6 +88,21 @@ pub fn begin(results: &Path, d: &Defined, source: Source, anew: bool) -> anyhow:
 fn absolute(path: &Path) -> PathBuf {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The gate of what is about to be begun, looked at as far as it can be without a run.
+///
+/// # Errors
+/// Exit 2: a gate or a baseline that cannot be read, a rule about a rate that no load has.
+pub fn check_gate(results: &Path, d: &Defined) -> anyhow::Result<Option<Ready>> {
+    let l = &d.loaded;
+    let Some(gate) = experiment::gate(&l.experiment, l.beside.as_deref(), &|key| l.at(key))? else { return Ok(None) };
+    let ready = gate::prepare(results, gate, false)?;
+    let judges = |arm| l.experiment.gate.as_ref().is_some_and(|g| g.judges(arm));
+    for t in d.treatments.all.iter().filter(|t| judges(t.plan.arm)) {
+        ready.fits(t.plan.profile.as_ref().map(|p| p.rates.as_slice()).unwrap_or_default())?;
+    }
+    Ok(Some(ready))
 }
 
 /// Its gate with the baseline read, before anything is begun.

@@ -73,7 +73,7 @@ pub fn play(
 /// Whether every treatment can be simulated at all, asked before anything is kept.
 pub fn check(d: &Defined) -> anyhow::Result<()> {
     for t in &d.treatments.all {
-        predict::experiment(&t.plan, &d.coefficients.coefficients, &Options::default(), 1)?;
+        predict::check(&t.plan, &d.coefficients.coefficients, &Options::default())?;
     }
     Ok(())
 }

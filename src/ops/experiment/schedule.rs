@@ -60,6 +60,7 @@ pub fn treatments(
         }
     }
     refuse_idle_factors(loaded, &resolved)?;
+    refuse_several_namespaces(loaded, &resolved)?;
     for (arm, _, plan) in &resolved {
         if out.all.iter().any(|t| t.plan.hashes.plan == plan.hashes.plan) {
             continue;
@@ -153,6 +154,19 @@ fn refuse_idle_factors(loaded: &LoadedExperiment, resolved: &[(Arm, Levels, Plan
         }
     }
     Ok(())
+}
+
+/// What stands between two runs is done to one stack: another one would go on beside it, on its GPUs.
+fn refuse_several_namespaces(loaded: &LoadedExperiment, resolved: &[(Arm, Levels, Plan)]) -> anyhow::Result<()> {
+    let mut all: Vec<&str> = resolved.iter().map(|(.., p)| p.namespace()).collect();
+    all.dedup();
+    match all.as_slice() {
+        [] | [_] => Ok(()),
+        [a, b, ..] => {
+            let text = format!("{}: runs in several namespaces, {a} and {b}: an experiment has one stack", loaded.at("factors"));
+            Err(Failure::new(Exit::Usage, text).hint("make an experiment of each, with -p NAMESPACE").into())
+        }
+    }
 }
 
 /// The runs, in the order in which they are made.

@@ -34,10 +34,10 @@ fn new_id(name: &str) -> String {
     format!("{name}-{}-{random:04x}", Utc::now().format("%Y%m%dT%H%M%SZ"))
 }
 
-/// What makes two experiments the same one: the definition, and what it was resolved to.
-pub fn hash(e: &Experiment, runs: &[Scheduled], source: Source) -> anyhow::Result<String> {
+/// What makes two experiments the same one: the definition, what it was resolved to, and the content of files that it names.
+pub fn hash(e: &Experiment, runs: &[Scheduled], source: Source, named: &[&str]) -> anyhow::Result<String> {
     let plans: Vec<&str> = runs.iter().map(|r| r.hashes.plan.as_str()).collect();
-    let text = serde_json::to_string(&(e, plans, source))?;
+    let text = serde_json::to_string(&(e, plans, source, named))?;
     Ok(sha256_hex(text.as_bytes())[..12].to_owned())
 }
 
@@ -107,17 +107,33 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
     Ok((found, unreadable))
 }
 
-/// Those that are not at their end, oldest first.
+/// Those that are not at their end, oldest first. One of which another of its name was begun later was given up.
+///
+/// # Errors
+/// Exit 2 for a record that cannot be read: whether it is at its end is not known.
 pub fn unfinished(results: &Path) -> anyhow::Result<Vec<Kept>> {
-    let (mut all, _) = all(results)?;
-    all.retain(|k| k.record.state == State::Running);
-    Ok(all)
+    let (all, unreadable) = all(results)?;
+    if let Some(bad) = unreadable.first() {
+        return Err(damaged(bad));
+    }
+    let of = |k: &Kept| (k.record.definition.name.clone(), k.record.source);
+    let last: Vec<bool> = all.iter().enumerate().map(|(n, k)| !all[n + 1..].iter().any(|later| of(later) == of(k))).collect();
+    Ok(all.into_iter().zip(last).filter(|(k, last)| *last && k.record.state == State::Running).map(|(k, _)| k).collect())
+}
+
+fn damaged(what: &str) -> anyhow::Error {
+    Failure::new(Exit::Usage, format!("an experiment's record cannot be read: {what}"))
+        .hint("its runs are in their own directories; move the experiment's directory away to begin anew")
+        .into()
 }
 
 /// The one that is called so: by its id, its beginning, its end, or its directory.
 pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Option<Kept>> {
-    let (all, _) = all(results)?;
+    let (all, unreadable) = all(results)?;
     let named = Path::new(wanted).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(bad) = unreadable.iter().find(|u| u.contains(wanted)) {
+        return Err(damaged(bad));
+    }
     let (mut exact, mut others): (Vec<Kept>, Vec<Kept>) = all.into_iter().partition(|k| k.record.id == named);
     if let Some(one) = exact.pop() {
         return Ok(Some(one));

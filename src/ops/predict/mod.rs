@@ -76,6 +76,12 @@ pub struct Shown {
     pub dir: Option<PathBuf>,
 }
 
+/// # Errors
+/// Exit 2 for what cannot be simulated, as [`predict`] refuses it.
+pub fn check(plan: &Plan, c: &bench_model::coefficients::Coefficients, options: &Options) -> anyhow::Result<()> {
+    experiment(plan, c, options, 1)?.check().map_err(|e| invalid(&e, plan))
+}
+
 /// Plays every arm with every seed.
 ///
 /// # Errors

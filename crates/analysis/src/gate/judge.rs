@@ -88,7 +88,7 @@ fn absent(name: &names::Name, numbers: &Numbers, of_rate: bool) -> &'static str 
     if !of_rate && numbers.rates.is_empty() && name.scope != names::Scope::Whole { "there is no report of the load" } else { name.absent }
 }
 
-fn equal(a: f64, b: f64) -> bool {
+pub(super) fn equal(a: f64, b: f64) -> bool {
     a == b || (a - b).abs() <= EQUAL * a.abs().max(b.abs())
 }
 

@@ -141,6 +141,19 @@ impl Rule {
         self.any(|r| r.name.needs_slo)
     }
 
+    /// A rate that it asks about and that these are not.
+    pub fn rate_beyond(&self, rates: &[f64]) -> Option<String> {
+        let mut beyond = None;
+        let mut look = |r: &Ref| match r.rate {
+            Some(Which::Position(n)) if !r.baseline && n > rates.len() => beyond = Some(format!("#{n}")),
+            Some(Which::Value(v)) if !r.baseline && !rates.iter().any(|r| super::judge::equal(*r, v)) => beyond = Some(v.to_string()),
+            _ => {}
+        };
+        self.left.each(&mut look);
+        self.right.each(&mut look);
+        beyond
+    }
+
     /// It is asked of each rate in turn.
     pub fn of_each_rate(&self) -> bool {
         self.any(|r| r.rate == Some(Which::Each))

@@ -125,16 +125,24 @@ pub fn block_length(values: &[f64]) -> usize {
     if b.is_finite() { (b.round() as usize).clamp(1, most) } else { most }
 }
 
-/// 97.5 % quantile of Student's t; degrees of freedom are rounded down, as tables do.
+/// 97.5 % quantile of Student's t; between whole degrees of freedom its logarithm goes as a line over 1/df, which is at most 3 % too
+/// wide below two and 1 % above.
 pub fn t_975(df: f64) -> f64 {
     const T: [f64; 30] = [
         12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
         2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     ];
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let k = df.floor().max(1.0) as usize;
-    // Beyond the table to within 0.002.
-    T.get(k - 1).copied().unwrap_or(1.96 + 2.4 / df)
+    match (T.get(k - 1), T.get(k)) {
+        (Some(low), Some(high)) if df > 1.0 => {
+            let (a, b) = (1.0 / k as f64, 1.0 / (k + 1) as f64);
+            high * (low / high).powf((1.0 / df - b) / (a - b))
+        }
+        (Some(last), _) => *last,
+        // Beyond the table to within 0.002.
+        _ => 1.96 + 2.4 / df,
+    }
 }
 
 /// 80 % quantile of Student's t, to within 0.02 from two degrees of freedom on.
@@ -239,12 +247,24 @@ mod tests {
 
     #[test]
     fn over_runs_it_is_welch() {
-        // R: t.test(c(3, 5, 4), c(6, 9, 7, 8)) has df 4.9, and 3.5 ± t·√(1/3 + 5/12).
+        // R: t.test(c(3, 5, 4), c(6, 9, 7, 8)) has df 4.959, of which t is 2.5779, and 3.5 ± t·√(1/3 + 5/12).
         let (low, high) = welch(&[3.0, 5.0, 4.0], &[6.0, 9.0, 7.0, 8.0]).unwrap();
         assert!((low + high - 7.0).abs() < 1e-9);
-        assert!(((high - low) / 2.0 - 2.776 * (1.0_f64 / 3.0 + 5.0 / 12.0).sqrt()).abs() < 1e-9, "{low} {high}");
+        assert!(((high - low) / 2.0 - 2.578 * (1.0_f64 / 3.0 + 5.0 / 12.0).sqrt()).abs() < 2e-3, "{low} {high}");
         assert_eq!(welch(&[1.0], &[2.0, 3.0]), None);
         assert_eq!(welch(&[1.0, 1.0], &[3.0, 3.0]), Some((2.0, 2.0)));
+    }
+
+    #[test]
+    fn t_is_students_between_whole_degrees_too() {
+        // By integrating its density.
+        for (df, t) in
+            [(1.2, 8.6488), (1.5, 6.0167), (1.8, 4.7949), (2.5, 3.5747), (3.5, 2.9401), (4.41, 2.6775), (10.5, 2.2138), (29.5, 2.0437)]
+        {
+            let wide = t_975(df) / t - 1.0;
+            assert!((-2e-4..if df < 2.0 { 0.03 } else { 0.01 }).contains(&wide), "{df}: {} for {t}", t_975(df));
+        }
+        assert!((t_975(1.0) - 12.706).abs() < 1e-9 && (t_975(30.0) - 2.042).abs() < 1e-9 && (t_975(31.0) - 2.0395).abs() < 0.002);
     }
 
     #[test]
