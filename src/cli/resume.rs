@@ -38,7 +38,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let gate = super::gate::prepare(g, a.home.gate.as_deref())?;
     let wanted = a.run.as_deref().filter(|r| *r != "last");
     if !a.from_cluster
-        && let Some(kept) = experiment::to_resume(&g.results, wanted, a.namespace.as_deref())?
+        && let Some(kept) = experiment::to_resume(&g.results, wanted, a.namespace.as_deref(), &g.reporter())?
     {
         let again = super::experiment::again(g, &kept);
         let measured = kept.record.source == Source::Measured;

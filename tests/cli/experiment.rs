@@ -289,9 +289,11 @@ fn a_damaged_record_is_named_and_not_passed_over() {
     for damaged in ["", "{", r#"{"schema_version": 9}"#] {
         std::fs::write(&file, damaged).expect("written");
         let id = record["id"].as_str().expect("an id");
-        for command in [vec!["experiment", "mine", "--predicted"], vec!["resume", id], vec!["resume"]] {
+        for command in [vec!["experiment", "mine", "--predicted"], vec!["resume", id]] {
             place.run(&command).exits(USAGE).says(&["an experiment's record cannot be read", id]);
         }
+        // Whatever else was begun can be carried on.
+        place.run(&["resume", "-k", &place.dead_cluster()]).exits(6).says(&["an experiment is passed over", id]);
     }
     std::fs::write(&file, record.to_string()).expect("written");
     place.run(&["experiment", "mine", "--predicted"]).exits(0);

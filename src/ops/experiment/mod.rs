@@ -20,6 +20,7 @@ use crate::config::{At, Lookup};
 use crate::failure::Failure;
 use crate::ops::drive;
 use crate::ops::gate::{self, Ready};
+use crate::report::Reporter;
 use bench_model::exit::Exit;
 use bench_model::experiment::{ExperimentRecord, RunIs, Scheduled, State, Then};
 use bench_model::plan::ClusterFacts;
@@ -60,6 +61,7 @@ pub fn begin(results: &Path, d: &Defined, source: Source, anew: bool) -> anyhow:
     let e = &d.loaded.experiment;
     let judged_by = check_gate(results, d)?.map(|g| g.terms()).transpose()?.unwrap_or_default();
     let hash = state::hash(e, &d.runs, source, &[&judged_by, &serde_json::to_string(&d.coefficients.coefficients)?])?;
+    let _alone = state::alone(results)?;
     if !anew && let Some(kept) = state::to_carry_on(results, &e.name, &hash, source)? {
         return Ok(kept);
     }
@@ -120,7 +122,7 @@ pub fn gate(results: &Path, record: &ExperimentRecord) -> anyhow::Result<Option<
 ///
 /// # Errors
 /// Exit 2 when the one that is named has come to its end, or when several are called so.
-pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>) -> anyhow::Result<Option<Kept>> {
+pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>, report: &Reporter) -> anyhow::Result<Option<Kept>> {
     if let Some(wanted) = wanted {
         let Some(kept) = state::find(results, wanted)? else { return Ok(None) };
         if kept.record.state == State::Running {
@@ -130,7 +132,8 @@ pub fn to_resume(results: &Path, wanted: Option<&str>, namespace: Option<&str>) 
             .hint(format!("{} has its report", kept.dir.display()))
             .into());
     }
-    let mut open = state::unfinished(results)?;
+    let (mut open, unreadable) = state::unfinished(results)?;
+    unreadable.iter().for_each(|u| report.warn(format!("an experiment is passed over, its record cannot be read: {u}")));
     open.retain(|k| namespace.is_none_or(|n| n == k.record.namespace));
     let Some(kept) = open.pop() else { return Ok(None) };
     // A run or a change of a stack that is none of the experiment's, and newer than it.

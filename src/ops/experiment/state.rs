@@ -12,6 +12,7 @@ use bench_model::names::sha256_hex;
 use bench_model::plan::Plan;
 use bench_model::run::Source;
 use chrono::Utc;
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,16 @@ fn plan_file(dir: &Path, hash: &str) -> PathBuf {
     dir.join(files::PLANS).join(format!("{hash}.yaml"))
 }
 
+/// While one looks whether there is one to carry on and writes its own, another that was begun in the same moment waits.
+pub fn alone(results: &Path) -> anyhow::Result<File> {
+    let path = directory(results).join("lock");
+    std::fs::create_dir_all(directory(results)).with_context(|| format!("cannot make {}", directory(results).display()))?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    // A file system without locks: then there is no telling, as before.
+    let _ = file.lock();
+    Ok(file)
+}
+
 /// All of them, oldest first, and files that cannot be read.
 pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
     let dir = directory(results);
@@ -107,18 +118,14 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
     Ok((found, unreadable))
 }
 
-/// Those that are not at their end, oldest first. One of which another of its name was begun later was given up.
-///
-/// # Errors
-/// Exit 2 for a record that cannot be read: whether it is at its end is not known.
-pub fn unfinished(results: &Path) -> anyhow::Result<Vec<Kept>> {
+/// Those that are not at their end, oldest first, and records that cannot be read. One of which another of its name was begun later
+/// was given up.
+pub fn unfinished(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
     let (all, unreadable) = all(results)?;
-    if let Some(bad) = unreadable.first() {
-        return Err(damaged(bad));
-    }
     let of = |k: &Kept| (k.record.definition.name.clone(), k.record.source);
     let last: Vec<bool> = all.iter().enumerate().map(|(n, k)| !all[n + 1..].iter().any(|later| of(later) == of(k))).collect();
-    Ok(all.into_iter().zip(last).filter(|(k, last)| *last && k.record.state == State::Running).map(|(k, _)| k).collect())
+    let open = all.into_iter().zip(last).filter(|(k, last)| *last && k.record.state == State::Running).map(|(k, _)| k);
+    Ok((open.collect(), unreadable))
 }
 
 fn damaged(what: &str) -> anyhow::Error {
@@ -152,9 +159,12 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Option<Kept>> {
 /// The one that this definition carries on, if there is one.
 ///
 /// # Errors
-/// Exit 2 when an unfinished one of this name was defined otherwise.
+/// Exit 2 when an unfinished one of this name was defined otherwise, or cannot be read.
 pub fn to_carry_on(results: &Path, name: &str, hash: &str, source: Source) -> anyhow::Result<Option<Kept>> {
-    let mut open = unfinished(results)?;
+    let (mut open, unreadable) = unfinished(results)?;
+    if let Some(bad) = unreadable.iter().find(|u| u.contains(&format!("/{name}-"))) {
+        return Err(damaged(bad));
+    }
     open.retain(|k| k.record.definition.name == name && k.record.source == source);
     if let Some(i) = open.iter().rposition(|k| k.record.hash == hash) {
         return Ok(Some(open.swap_remove(i)));
