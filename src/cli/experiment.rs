@@ -84,6 +84,9 @@ struct Change {
     /// Change one key of the scenario in every run; may be given again
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Pin the images of every run by the digests in a file of bench plan --lock
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    locked: Option<String>,
     /// Profile: a name or a file
     #[arg(short = 'w', long, value_name = "PROFILE")]
     workload: Option<String>,
@@ -235,6 +238,7 @@ fn arguments(a: &Args) -> ExperimentArgs {
         max_seconds: c.max_seconds,
         arms: c.arms,
         repeats: c.repeats,
+        locked: c.locked,
     }
 }
 

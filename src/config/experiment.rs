@@ -29,6 +29,7 @@ pub struct ExperimentArgs {
     pub max_seconds: Option<u32>,
     pub arms: Vec<Arm>,
     pub repeats: Option<u32>,
+    pub locked: Option<String>,
 }
 
 /// An experiment and where each of its values comes from.
@@ -106,6 +107,7 @@ fn flags(root: &mut Node, args: &ExperimentArgs) -> Result<(), ConfigError> {
         ("-p/--namespace", "namespace", &args.namespace),
         ("-m/--models", "model", &args.model),
         ("-w/--workload", "profile", &args.profile),
+        ("--locked", "locked", &args.locked),
     ];
     for (flag, key, value) in texts {
         let Some(value) = value else { continue };
@@ -129,6 +131,11 @@ fn flags(root: &mut Node, args: &ExperimentArgs) -> Result<(), ConfigError> {
 }
 
 impl LoadedExperiment {
+    /// A file that it names: beside its own, or else from the current directory.
+    pub fn near(&self, file: &str) -> PathBuf {
+        self.beside.as_ref().map(|d| d.join(file)).filter(|p| p.exists()).unwrap_or_else(|| file.into())
+    }
+
     /// Where a key stands, or the nearest thing below or above it.
     pub fn at(&self, key: &str) -> At {
         let below = |k: &String| k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));

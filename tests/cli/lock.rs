@@ -63,8 +63,22 @@ fn a_lock_is_written_and_pins_the_plan() {
     let objects = event["objects"].to_string();
     assert_eq!(objects.matches("/a/server:v1").count(), objects.matches("/a/server:v1@sha256:").count());
 
-    // Another image, and a scenario that the lock is not of.
+    // Every run of an experiment is of it, by its key, beside its file, or by the flag.
+    place.write(
+        "experiments/mine.yaml",
+        "scenario: simulated\nprofile: ramp_small\nmax_seconds: 60\narms: [hpa, static-1]\nlocked: ../bench.lock.yaml\n",
+    );
+    place.write("experiments/free.yaml", "name: free\nscenario: simulated\nprofile: ramp_small\nmax_seconds: 60\narms: [hpa, static-1]\n");
     let other = images(&host, "127.0.0.1:1/a/adapter:v2");
+    for (args, file) in [
+        (vec!["experiment", "mine", "-n", "--seeds=0"], "./experiments/../bench.lock.yaml"),
+        (vec!["experiment", "free", "-n", "--seeds=0", "--locked", "bench.lock.yaml"], "bench.lock.yaml"),
+    ] {
+        run(&place, &args, &set).exits(0).says(&[&format!("not pinned by {file}: adapter.image.name")]);
+        run(&place, &args, &other).exits(2).says(&["does not fit the plan, 1 differ"]);
+    }
+
+    // Another image, and a scenario that the lock is not of.
     let refused = run(&place, &["plan", "-c", "simulated", "--locked", "bench.lock.yaml"], &other).exits(2);
     refused.says(&[
         "bench.lock.yaml does not fit the plan, 1 differ",

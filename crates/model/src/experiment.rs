@@ -44,6 +44,9 @@ pub struct Experiment {
     /// `KEY=VALUE` as behind `--set`, for every run.
     #[serde(default)]
     pub set: Vec<String>,
+    /// A file of `bench plan --lock` that pins the images of every run; looked for beside the experiment's file first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
     /// Name or path; empty is the default profile.
     #[serde(default)]
     pub profile: String,

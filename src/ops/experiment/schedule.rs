@@ -53,7 +53,7 @@ pub fn treatments(
     let mut resolved: Vec<(Arm, Levels, Plan)> = vec![];
     for cell in &cells {
         for arm in &e.arms {
-            let (plan, warnings) = resolve(lookup, e, env_set, facts, *arm, cell).with_context(|| place(loaded, cell))?;
+            let (plan, warnings) = resolve(lookup, loaded, env_set, facts, *arm, cell).with_context(|| place(loaded, cell))?;
             reset::check(&plan).with_context(|| format!("{}: arm {arm}", loaded.at("arms")))?;
             warnings.into_iter().filter(|w| !out.warnings.contains(w)).collect::<Vec<_>>().into_iter().for_each(|w| out.warnings.push(w));
             resolved.push((*arm, cell.clone(), plan));
@@ -103,12 +103,13 @@ fn place(loaded: &LoadedExperiment, cell: &Levels) -> String {
 
 fn resolve(
     lookup: &Lookup,
-    e: &Experiment,
+    loaded: &LoadedExperiment,
     env_set: Option<&str>,
     facts: Option<&ClusterFacts>,
     arm: Arm,
     cell: &Levels,
 ) -> anyhow::Result<(Plan, Vec<String>)> {
+    let e = &loaded.experiment;
     let assigned = |over: bool| {
         let of = e.factors.iter().zip(cell).filter(move |(f, _)| f.over.is_some() == over);
         of.map(|(f, (_, level))| format!("{}={level}", f.key())).collect::<Vec<_>>()
@@ -132,7 +133,7 @@ fn resolve(
         arm: Some(arm),
         mode: e.mode,
         method: None,
-        lock: None,
+        lock: e.locked.as_ref().map(|file| loaded.near(file)),
     };
     plan::resolve(lookup, &intent, facts.cloned())
 }
