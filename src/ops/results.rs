@@ -1,6 +1,7 @@
 //! Run directories on this machine: making, finding, listing.
 
 pub mod filter;
+pub mod hold;
 pub mod index;
 pub mod prune;
 pub mod trend;
@@ -113,6 +114,15 @@ pub type Stored = (PathBuf, RunRecord);
 
 /// All readable runs, oldest first, and the directories whose `run.json` is not.
 pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
+    let (runs, unreadable) = look(results)?;
+    Ok((runs, unreadable.into_iter().map(|(_, why)| why).collect()))
+}
+
+/// A directory, and why its run cannot be read.
+type Unreadable = (PathBuf, String);
+
+/// The same, with the directories of those that cannot be read.
+fn look(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<Unreadable>)> {
     let entries = match std::fs::read_dir(results) {
         Ok(e) => e,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((vec![], vec![])),
@@ -130,12 +140,33 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Stored>, Vec<String>)> {
         }
         match bench_analysis::ingest::run_record(&dir) {
             Ok(r) => runs.push((dir, r)),
-            Err(e) => unreadable.push(e.to_string()),
+            // Removed since by another process.
+            Err(_) if !dir.join(files::RUN).exists() => {}
+            Err(e) => unreadable.push((dir, e.to_string())),
         }
     }
     // Ids count whole seconds; two runs may begin within one.
     runs.sort_by(|a, b| (a.1.times.created, &a.1.id).cmp(&(b.1.times.created, &b.1.id)));
     Ok((runs, unreadable))
+}
+
+/// The time that an id begins with, `20261124T101500Z`. As text it sorts like the time.
+fn stamp(id: &str) -> Option<&str> {
+    let fits = |(i, b): (usize, u8)| match i {
+        8 => b == b'T',
+        15 => b == b'Z',
+        _ => b.is_ascii_digit(),
+    };
+    id.get(..16).filter(|s| s.bytes().enumerate().all(fits))
+}
+
+/// May a run that cannot be read be the last one? Not where its directory's name says that it is older than one that can.
+fn may_be_last(dir: &Path, newest: Option<&RunRecord>) -> bool {
+    let name = dir.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
+    match (stamp(&name), newest.and_then(|r| stamp(&r.id))) {
+        (Some(bad), Some(newest)) => bad >= newest,
+        _ => true,
+    }
 }
 
 /// May a run be called so: by its id, or the beginning or end of it? Names of a run's objects are its id in lower case.
@@ -150,9 +181,10 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     if path.join(files::RUN).exists() {
         return Ok((path.into(), bench_analysis::ingest::run_record(path).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?));
     }
-    let (mut runs, unreadable) = all(results)?;
+    let (mut runs, unreadable) = look(results)?;
+    let newest = runs.last().map(|(_, r)| r);
     if wanted == "last"
-        && let Some(bad) = unreadable.first()
+        && let Some((_, bad)) = unreadable.iter().find(|(dir, _)| may_be_last(dir, newest))
     {
         return Err(no_run(results, &format!("which run is the last one is not sure, as one cannot be read: {bad}")));
     }
@@ -162,8 +194,8 @@ pub fn find(results: &Path, wanted: &str) -> anyhow::Result<Stored> {
     let mut found: Vec<_> = runs.into_iter().filter(|(_, r)| is_called(&r.id, wanted)).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => match unreadable.iter().find(|u| u.contains(wanted)) {
-            Some(bad) => Err(no_run(results, &format!("the run called {wanted} cannot be read: {bad}"))),
+        0 => match unreadable.iter().find(|(_, why)| why.contains(wanted)) {
+            Some((_, bad)) => Err(no_run(results, &format!("the run called {wanted} cannot be read: {bad}"))),
             None => Err(no_run(results, &format!("no run is called {wanted}"))),
         },
         n => Err(no_run(results, &format!("{n} runs match {wanted}"))),
@@ -200,7 +232,7 @@ pub fn differing(dir: &Path, is: &[bench_model::manifest::File]) -> Vec<String> 
     .collect()
 }
 
-/// Its content.
+/// Its content; only regular files are among it.
 pub fn checksums(dir: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     for f in crate::agent::list(dir)? {
@@ -209,4 +241,17 @@ pub fn checksums(dir: &Path) -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_begins_with_its_time() {
+        assert_eq!(stamp("20261124T101500Z-ramp_small-wva-7f3a"), Some("20261124T101500Z"));
+        for none in ["newer", "20261124", "2026112XT101500Z-x", "20261124t101500Z-x", "äääääääääääääääää"] {
+            assert_eq!(stamp(none), None, "{none}");
+        }
+    }
 }

@@ -2,9 +2,12 @@
 
 use super::filter::{Filter, all_fit};
 use super::index;
+use crate::ops::experiment::state;
 use anyhow::Context;
+use bench_model::experiment::{self, ExperimentRecord};
 use bench_model::run::{RunRecord, RunState};
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A directory that is being removed has this before its name; one that a kill left is removed the next time.
@@ -35,7 +38,8 @@ pub struct Pruned {
     pub leftovers: usize,
 }
 
-/// Removes all but the newest `keep` of the runs that the filters mean. With `dry` nothing is touched.
+/// Removes all but the newest `keep` of the runs that the filters mean. With `dry` nothing is touched; else the caller
+/// [holds](super::hold::hold) the directory. What somebody else removed meanwhile is gone, and no error.
 ///
 /// # Errors
 /// When directories cannot be read or removed; what was removed until then is gone.
@@ -43,9 +47,12 @@ pub fn prune(results: &Path, keep: usize, filters: &[Filter], dry: bool) -> anyh
     let listed = index::list(results)?;
     let mut out = Pruned { leftovers: leftovers(results, dry)?, ..Pruned::default() };
     out.kept.extend(listed.unreadable.into_iter().map(|e| Kept { run: String::new(), why: format!("cannot be read: {e}") }));
+    // Read after the runs: a run's id is in the record of its experiment before there is anything of the run.
+    let (experiments, links) = (open_experiments(results), links(results));
     let mut candidates = Vec::new();
     for (dir, run, _) in listed.runs.into_iter().filter(|(_, _, e)| all_fit(filters, e)) {
-        match reason_to_keep(&dir, &run) {
+        let wanted = || experiments.iter().find_map(|x| x.wants(&run.id)).or_else(|| linked(&dir, &links));
+        match reason_to_keep(&dir, &run).or_else(wanted) {
             Some(why) => out.kept.push(Kept { run: run.id, why }),
             None => candidates.push((dir, run)),
         }
@@ -54,11 +61,12 @@ pub fn prune(results: &Path, keep: usize, filters: &[Filter], dry: bool) -> anyh
     let going = candidates.len().saturating_sub(keep);
     out.newest = candidates.len() - going;
     for (dir, run) in candidates.into_iter().take(going) {
-        let bytes = size(&dir)?;
-        if !dry {
-            remove(&dir)?;
+        let gone = size(&dir).and_then(|bytes| if dry { Ok(bytes) } else { remove(&dir).map(|()| bytes) });
+        match gone {
+            Ok(bytes) => out.gone.push(Gone { run: run.id, directory: dir, bytes }),
+            Err(e) if e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::NotFound) => {}
+            Err(e) => return Err(e),
         }
-        out.gone.push(Gone { run: run.id, directory: dir, bytes });
     }
     if !dry && !out.gone.is_empty() {
         index::list(results)?;
@@ -78,12 +86,66 @@ fn reason_to_keep(dir: &Path, run: &RunRecord) -> Option<String> {
         .then(|| format!("its directory has a name of its own, {}", dir.display()))
 }
 
+/// An experiment that is not surely at its end.
+struct Open {
+    text: String,
+    /// Ids of its runs; `None` where the record cannot be read.
+    runs: Option<Vec<String>>,
+    name: String,
+}
+
+impl Open {
+    fn wants(&self, run: &str) -> Option<String> {
+        match &self.runs {
+            Some(runs) => runs.iter().any(|r| r == run).then(|| format!("experiment {} is not at its end and needs it", self.name)),
+            // What it says of the run is not known, only that it does.
+            None => self.text.contains(run).then(|| format!("experiment {}, whose record cannot be read, names it", self.name)),
+        }
+    }
+}
+
+fn open_experiments(results: &Path) -> Vec<Open> {
+    let dirs = std::fs::read_dir(state::directory(results)).into_iter().flatten().flatten();
+    let open = |e: std::fs::DirEntry| {
+        let bytes = std::fs::read(e.path().join(experiment::files::RECORD)).ok()?;
+        let name = e.file_name().to_string_lossy().into_owned();
+        let record = serde_json::from_slice::<ExperimentRecord>(&bytes).ok().filter(|r| r.schema_version <= bench_model::SCHEMA_VERSION);
+        let runs = match record {
+            Some(r) if r.state != experiment::State::Running => return None,
+            r => r.map(|r| r.runs.into_iter().flat_map(|s| s.attempts).map(|a| a.run).collect()),
+        };
+        Some(Open { text: String::from_utf8_lossy(&bytes).into_owned(), runs, name })
+    };
+    dirs.filter_map(open).collect()
+}
+
+/// Links beside the runs, and where they lead to.
+fn links(results: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten();
+    let links = entries.filter(|e| e.file_type().is_ok_and(|t| t.is_symlink()));
+    links.filter_map(|e| Some((e.path(), e.path().canonicalize().ok()?))).collect()
+}
+
+/// Who made a link to it wants to find it there.
+fn linked(dir: &Path, links: &[(PathBuf, PathBuf)]) -> Option<String> {
+    let dir = dir.canonicalize().ok()?;
+    let (link, _) = links.iter().find(|(_, to)| to.starts_with(&dir))?;
+    Some(format!("{} is a link to it", link.display()))
+}
+
 /// Out of sight at once, then away: half a directory is never taken for a run.
 fn remove(dir: &Path) -> anyhow::Result<()> {
     let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let aside = dir.with_file_name(format!("{GOING}{name}"));
     std::fs::rename(dir, &aside).with_context(|| format!("cannot remove {}", dir.display()))?;
-    std::fs::remove_dir_all(&aside).with_context(|| format!("cannot remove {}", aside.display()))
+    away(&aside)
+}
+
+fn away(dir: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e).with_context(|| format!("cannot remove {}", dir.display())),
+        _ => Ok(()),
+    }
 }
 
 fn leftovers(results: &Path, dry: bool) -> anyhow::Result<usize> {
@@ -92,7 +154,7 @@ fn leftovers(results: &Path, dry: bool) -> anyhow::Result<usize> {
     for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(GOING)) {
         n += 1;
         if !dry {
-            std::fs::remove_dir_all(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
+            away(&entry.path())?;
         }
     }
     Ok(n)
