@@ -89,7 +89,10 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     if let Some(path) = &a.html {
         ops::results::write_soon(path, html::trend::render(&found.trend).as_bytes())?;
     }
+    // As of `bench gate`: a form that goes to standard output is alone there.
+    let alone = a.format.is_some() && a.out.as_ref().is_none_or(|o| o.as_os_str() == "-");
     match g.output {
+        _ if alone => {}
         Output::Json => outln!("{}", json!({"event": "trend", "trend": found.trend})),
         Output::Human => {
             let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -103,10 +106,10 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let judged = gate(&request, &found)?;
-    if g.output == Output::Json && a.out.is_none() {
+    if g.output == Output::Json && a.format.is_none() {
         outln!("{}", json!({"event": "gate", "gate": judged.report}));
     } else {
-        if g.output == Output::Human {
+        if g.output == Output::Human && !alone {
             outln!("");
         }
         show(g, &judged.report, a.format, a.out.as_deref())?;

@@ -4,12 +4,13 @@ use super::{find, index};
 use crate::config::gate::Gate;
 use crate::failure::Failure;
 use crate::ops::gate::{Judged, of_directory, of_run, prepare};
-use bench_analysis::gate::{Named, judge};
-use bench_analysis::trend::{LEAST_RUNS, limits, worse};
+use bench_analysis::gate::{Named, RuleError, judge, names};
+use bench_analysis::trend::{LEAST_RUNS, counts, limits, worse};
 use bench_model::SCHEMA_VERSION;
 use bench_model::exit::Exit;
 use bench_model::run::RunState;
 use bench_model::scorecard::Slo;
+use bench_model::summary::Verdict;
 use bench_model::trend::{Point, Trend, Worse};
 use std::path::{Path, PathBuf};
 
@@ -41,10 +42,11 @@ pub struct Found {
 /// A number that there is not, a run that cannot be found.
 pub fn trend(r: &Request<'_>) -> anyhow::Result<Found> {
     // As a side of a rule it is read, checked and computed like everywhere else.
+    let text = format!("{} >= 0", r.metric);
+    let rule = Named::new(&text).map_err(|e| no_number(r.metric, &e))?;
     let mut checked = Gate { slo: r.slo, ..Gate::default() };
-    checked.rule(&format!("{} >= 0", r.metric))?;
+    checked.rule(&text)?;
     checked.check()?;
-    let rule = Named::new(&format!("{} >= 0", r.metric)).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
     if rule.rule.needs_baseline() || rule.rule.of_each_rate() {
         return Err(Failure::new(Exit::Usage, format!("{} is not one number of a run", r.metric))
             .hint("write rate[5].NAME for one rate; bench gate --names lists what can be asked")
@@ -83,18 +85,45 @@ pub fn trend(r: &Request<'_>) -> anyhow::Result<Found> {
 /// # Errors
 /// Exit code 4 when there are too few of them: then the gate can neither pass nor fail.
 pub fn gate(r: &Request<'_>, found: &Found) -> anyhow::Result<Judged> {
-    let Some(l) = &found.trend.limits else {
-        let n = found.trend.runs.len().saturating_sub(1);
-        return Err(Failure::new(Exit::Invalid, format!("{n} earlier runs of plan {} are too few to judge by", found.trend.plan))
-            .hint(format!("{LEAST_RUNS} that are valid and have the number tell what differs from run to run; until then leave --gate out"))
-            .into());
-    };
+    let Some(l) = &found.trend.limits else { return Err(too_few(r.metric, &found.trend).into()) };
     let mut gate = Gate { slo: r.slo, ..Gate::default() };
     gate.rule(&match l.worse {
         Worse::Up => format!("{} <= {}", r.metric, digits(l.high, 1.0)),
         Worse::Down => format!("{} >= {}", r.metric, digits(l.low, -1.0)),
     })?;
     of_run(&found.dir, &prepare(r.results, gate, false)?)
+}
+
+/// In the words of whoever wrote only the metric.
+fn no_number(metric: &str, e: &RuleError) -> Failure {
+    let near = e.unknown.as_ref().and_then(|word| crate::config::nearest(word, names::all().iter().map(|n| n.name.as_str())));
+    let near = near.map(|n| format!("did you mean {n}? ")).unwrap_or_default();
+    let why = match &e.unknown {
+        Some(word) if word == metric => e.message.clone(),
+        Some(_) => format!("{metric}: {}", e.message),
+        None => format!("{metric} is no number of a run: {}", e.message),
+    };
+    Failure::new(Exit::Usage, why).hint(format!("{near}bench gate --names lists them"))
+}
+
+/// Is it runs that are missing, or what they should tell?
+fn too_few(metric: &str, t: &Trend) -> Failure {
+    let earlier = &t.runs[..t.runs.len().saturating_sub(1)];
+    let n = earlier.len();
+    let tell = earlier.iter().filter(|p| counts(p)).count();
+    let hint = format!("{LEAST_RUNS} that are valid and have the number tell what differs from run to run; until then leave --gate out");
+    if tell == n {
+        return Failure::new(Exit::Invalid, format!("{n} earlier runs of plan {} are too few to judge by", t.plan)).hint(hint);
+    }
+    let why = |p: &Point| match (&p.why, p.verdict) {
+        (_, Verdict::Invalid) => format!("{}: is not valid", p.run),
+        (Some(why), _) => format!("{}: {why}", p.run),
+        (None, _) => format!("{}: {metric} is no finite number", p.run),
+    };
+    let evidence = earlier.iter().filter(|p| !counts(p)).map(why).collect();
+    Failure::new(Exit::Invalid, format!("{tell} of {n} earlier runs of plan {} are valid and have {metric}: too few to judge by", t.plan))
+        .evidence(evidence)
+        .hint(hint)
 }
 
 /// Six digits, rounded to the side that lets pass.
