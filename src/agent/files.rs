@@ -15,14 +15,20 @@ pub struct Listed {
     pub sha256: String,
 }
 
-/// Every file below a directory.
+/// Every regular file below a directory. A link is not followed: what it points to is not the directory's, and may have no end.
 pub fn list(dir: &Path) -> anyhow::Result<Vec<Listed>> {
-    let mut out = vec![];
+    Ok(look(dir)?.0)
+}
+
+/// The same, and the paths of what is neither a file nor a directory: links, pipes, sockets, devices.
+pub fn look(dir: &Path) -> anyhow::Result<(Vec<Listed>, Vec<String>)> {
+    let (mut out, mut others) = (vec![], vec![]);
     let mut todo = vec![dir.to_path_buf()];
     while let Some(d) = todo.pop() {
         for entry in std::fs::read_dir(&d).with_context(|| format!("cannot read {}", d.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
                 todo.push(path);
                 continue;
             }
@@ -31,12 +37,17 @@ pub fn list(dir: &Path) -> anyhow::Result<Vec<Listed>> {
             if relative == "bench" || relative.ends_with(".part") {
                 continue;
             }
+            if !kind.is_file() {
+                others.push(relative);
+                continue;
+            }
             let (size, sha256) = checksum(&path)?;
             out.push(Listed { path: relative, size, sha256 });
         }
     }
     out.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(out)
+    others.sort();
+    Ok((out, others))
 }
 
 /// Size and SHA-256 of a file.

@@ -6,7 +6,7 @@ mod logs;
 mod record;
 mod watch;
 
-pub use files::{Listed, cat, checksum, list};
+pub use files::{Listed, cat, checksum, list, look};
 pub use record::{Args, run};
 
 /// Names in the agent's directory.

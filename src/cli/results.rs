@@ -4,9 +4,10 @@ mod elsewhere;
 mod trend;
 
 use super::shared::Global;
+use crate::failure::Failure;
 use crate::ops;
 use crate::ops::results::filter::{Filter, all_fit};
-use crate::ops::results::{index, prune};
+use crate::ops::results::{hold, index, prune};
 use crate::report::Output;
 use bench_model::exit::Exit;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -34,7 +35,7 @@ const LS: &str = "\
 Examples:
   bench results ls
   bench results ls --filter arm=wva,hpa --filter verdict=valid  # all must fit
-  bench results ls --at s3://bucket/bench                       # those that were pushed there";
+  bench results ls --at s3://bucket/bench --filter arm=wva      # those that were pushed there";
 
 const SHOW: &str = "\
 Examples:
@@ -65,8 +66,8 @@ enum Command {
         /// state, model, profile, scenario, verdict, and the hashes stack, load and plan
         #[arg(long, value_name = "KEY=VALUE", value_parser = Filter::parse)]
         filter: Vec<Filter>,
-        /// List those at s3://…, gs://… or file:///… instead
-        #[arg(long, value_name = "URL", conflicts_with = "filter")]
+        /// List those at s3://…, gs://… or file:///… instead; filters by scenario and verdict are not for these
+        #[arg(long, value_name = "URL")]
         at: Option<String>,
     },
     /// What run.json says of one
@@ -111,8 +112,21 @@ enum Command {
 }
 
 pub async fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
+    act(g, a).await.map_err(no_room)
+}
+
+/// Nothing here is carried on by `bench resume`.
+fn no_room(e: anyhow::Error) -> anyhow::Error {
+    if e.downcast_ref::<Failure>().is_some() || !ops::disk::ran_out(&e) {
+        return e;
+    }
+    let hint = "make room, and give the command again: what is whole stays";
+    Failure::new(Exit::Interrupted, format!("the disk is full: {e:#}")).hint(hint).into()
+}
+
+async fn act(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match &a.command {
-        Command::Ls { at: Some(url), .. } => elsewhere::ls(g, url).await?,
+        Command::Ls { at: Some(url), filter } => elsewhere::ls(g, url, filter).await?,
         Command::Ls { filter, at: None } => ls(g, filter)?,
         Command::Export { runs, to, start } => export(g, runs, to, *start)?,
         Command::Show { run } => {
@@ -201,6 +215,7 @@ fn reindex(g: &Global) -> anyhow::Result<()> {
 }
 
 fn pruned(g: &Global, keep: u32, filters: &[Filter], dry: bool) -> anyhow::Result<()> {
+    let _held = if dry { None } else { Some(hold::hold(&g.results, |t| errln!("{t}"))?) };
     let p = prune::prune(&g.results, keep as usize, filters, dry)?;
     if g.output == Output::Json {
         outln!("{}", json!({"pruned": p, "dry_run": dry}));
@@ -227,5 +242,21 @@ fn size(bytes: u64) -> String {
         1_000..1_000_000 => format!("{:.1} kB", b / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} MB", b / 1e6),
         _ => format!("{:.1} GB", b / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_full_disk_is_not_carried_on_by_resume() {
+        let full = || anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("cannot write x.part");
+        let f = Failure::of(no_room(full()));
+        assert_eq!(f.exit, Exit::Interrupted);
+        assert!(f.message.contains("cannot write x.part") && f.hint.is_some_and(|h| h.contains("give the command again")));
+        let other = Failure::of(no_room(std::fs::read("/no/such/file").context("reading").unwrap_err()));
+        assert_eq!(other.exit, Exit::Usage);
     }
 }

@@ -22,6 +22,9 @@ pub struct Moved {
     pub bytes: u64,
     /// Was it whole there already?
     pub whole: bool,
+    /// What is in the run's directory and no file, and so is not sent: links, pipes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// Asked between two files: what was moved until then is there.
@@ -35,4 +38,8 @@ fn go_on() -> anyhow::Result<()> {
             .into());
     }
     Ok(())
+}
+
+fn hexadecimal(hash: &[u8]) -> String {
+    hash.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -3,14 +3,16 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
-use bench_model::manifest::Manifest;
-use futures::TryStreamExt;
+use bench_model::manifest::{File, Manifest};
+use futures::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreExt, RetryConfig};
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,15 @@ use std::time::Duration;
 const TIMES: [(ClientConfigKey, &str); 2] = [(ClientConfigKey::Timeout, "300 seconds"), (ClientConfigKey::ConnectTimeout, "10 seconds")];
 /// Trying again, all in all.
 const RETRIES: Duration = Duration::from_secs(60);
+
+/// What a place is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    Read,
+    Write,
+    /// To tell what would be written.
+    DryRun,
+}
 
 /// A store, and where in it.
 #[derive(Clone)]
@@ -29,11 +40,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens `s3://BUCKET[/PREFIX]`, `gs://BUCKET[/PREFIX]` or `file:///DIRECTORY`. Asks nothing of it yet.
+    /// Opens `s3://BUCKET[/PREFIX]`, `gs://BUCKET[/PREFIX]` or `file:///DIRECTORY`. Asks nothing of it yet. Only `Why::Write` makes
+    /// a directory.
     ///
     /// # Errors
-    /// A URL of another kind, credentials that cannot be read, a directory that cannot be made.
-    pub fn open(url: &str) -> anyhow::Result<Self> {
+    /// A URL of another kind, credentials that cannot be read, a directory that cannot be made, or that is not there to be read.
+    pub fn open(url: &str, why: Why) -> anyhow::Result<Self> {
         let wrong = |why: &str| {
             Failure::new(Exit::Usage, format!("{url:?} is no place for runs: {why}"))
                 .hint("write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///DIRECTORY")
@@ -46,10 +58,11 @@ impl Place {
         }
         let store: Arc<dyn ObjectStore> = match scheme {
             "file" if bucket.is_empty() && !prefix.is_empty() => {
-                let dir = PathBuf::from(format!("/{prefix}"));
-                std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-                let store = LocalFileSystem::new_with_prefix(&dir).map_err(|e| told(&e, url))?.with_fsync(true);
-                return Ok(Self { store: Arc::new(store), prefix: Key::default(), url: url.into() });
+                return Ok(Self {
+                    store: directory(&PathBuf::from(format!("/{prefix}")), url, why)?,
+                    prefix: Key::default(),
+                    url: url.into(),
+                });
             }
             "file" => return Err(wrong("a directory is written with three slashes").into()),
             "s3" | "gs" if bucket.is_empty() => return Err(wrong("it names no bucket").into()),
@@ -71,10 +84,9 @@ impl Place {
         Ok(Self { store, prefix, url: url.into() })
     }
 
-    /// A key below the prefix.
+    /// A key below the prefix, which is as it was given: its letters are the bucket's, not a URL's.
     pub fn key(&self, relative: &str) -> Key {
-        let base = self.prefix.as_ref();
-        Key::from(if base.is_empty() { relative.to_owned() } else { format!("{base}/{relative}") })
+        relative.split('/').fold(self.prefix.clone(), Key::join)
     }
 
     /// An error of this place, in the user's words.
@@ -106,6 +118,24 @@ impl Place {
         }
     }
 
+    /// Are the bytes of a blob there what its name says? `false` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::small`].
+    pub async fn holds(&self, f: &File) -> anyhow::Result<bool> {
+        let found = match self.store.get(&self.key(&f.blob())).await {
+            Err(Error::NotFound { .. }) => return Ok(false),
+            found => found.map_err(|e| self.told(&e))?,
+        };
+        let mut stream = found.into_stream();
+        let mut hash = Sha256::new();
+        while let Some(piece) = stream.next().await {
+            super::go_on()?;
+            hash.update(&piece.map_err(|e| self.told(&e))?);
+        }
+        Ok(super::hexadecimal(&hash.finalize()) == f.sha256)
+    }
+
     /// Ids of all runs, oldest first: ids begin with the time.
     ///
     /// # Errors
@@ -131,6 +161,22 @@ impl Place {
             None => Ok(Some(m)),
         }
     }
+}
+
+/// A directory of this machine. Of one that a dry run would make there is nothing yet.
+fn directory(dir: &Path, url: &str, why: Why) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    match why {
+        Why::Write => std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?,
+        Why::DryRun if !dir.exists() => return Ok(Arc::new(InMemory::new())),
+        Why::Read if !dir.exists() => {
+            return Err(Failure::new(Exit::Usage, format!("there is no directory {}", dir.display()))
+                .hint("`bench results push` makes it")
+                .into());
+        }
+        _ if !dir.is_dir() => return Err(Failure::new(Exit::Usage, format!("{} is no directory", dir.display())).into()),
+        _ => {}
+    }
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(dir).map_err(|e| told(&e, url))?.with_fsync(true)))
 }
 
 fn retry() -> RetryConfig {
@@ -171,4 +217,20 @@ fn chain(e: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_kept_as_it_is_written() {
+        for (prefix, key) in
+            [("", "runs/a-b_c.json"), ("team/ünï code", "team/ünï code/runs/a-b_c.json"), ("a%20b/", "a%20b/runs/a-b_c.json")]
+        {
+            let prefix = Key::parse(prefix.trim_end_matches('/')).unwrap();
+            let place = Place { store: Arc::new(InMemory::new()), prefix, url: String::new() };
+            assert_eq!(place.key("runs/a-b_c.json").as_ref(), key);
+        }
+    }
 }

@@ -26,6 +26,10 @@ impl Filter {
         if values.is_empty() { Err(format!("{text:?} names no value")) } else { Ok(Self { key: known, values }) }
     }
 
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
     /// Hashes and ids may be cut short; `*` stands for anything; case does not count.
     pub fn fits(&self, e: &Entry) -> bool {
         let value = e.value(self.key).unwrap_or_default().to_lowercase();

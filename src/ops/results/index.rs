@@ -6,6 +6,7 @@ use super::{all, write_soon};
 use crate::ops::report;
 use anyhow::Context;
 use bench_model::index::{Entry, FILE, Index, Seen};
+use bench_model::manifest::Manifest;
 use bench_model::run::{RunRecord, files};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -70,6 +71,26 @@ fn look(results: &Path, known: &Index) -> anyhow::Result<Listed> {
         (dir, r, entry)
     };
     Ok(Listed { runs: runs.into_iter().map(entry).collect(), unreadable })
+}
+
+/// Of a run elsewhere. Its scenario and verdict are not known there.
+pub fn of_manifest(m: &Manifest) -> Entry {
+    Entry {
+        directory: String::new(),
+        run: m.run.clone(),
+        arm: m.arm,
+        source: m.source,
+        state: m.state,
+        model: m.model.clone(),
+        profile: m.profile.clone(),
+        scenario: String::new(),
+        verdict: String::new(),
+        created: m.created,
+        stack: m.hashes.stack.clone(),
+        load: m.hashes.load.clone(),
+        plan: m.hashes.plan.clone(),
+        seen: vec![],
+    }
 }
 
 /// What an entry's expensive parts were read from.
