@@ -13,7 +13,7 @@ const USAGE: i32 = 2;
 const INVALID: i32 = 4;
 const INTERRUPTED: i32 = 7;
 
-fn moved(r: &Ran) -> Vec<(u64, u64, bool)> {
+pub fn moved(r: &Ran) -> Vec<(u64, u64, bool)> {
     let one = |v: &Value| {
         let m = &v["moved"];
         (m["files"].as_u64().unwrap() - m["there"].as_u64().unwrap(), m["bytes"].as_u64().unwrap(), m["whole"] == true)
@@ -22,7 +22,7 @@ fn moved(r: &Ran) -> Vec<(u64, u64, bool)> {
 }
 
 /// Every file but the report and the index, with its content.
-fn content(dir: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn content(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let of = |p: &std::path::PathBuf| (p.strip_prefix(dir).unwrap().display().to_string(), std::fs::read(p).unwrap());
     files_below(dir).iter().map(of).filter(|(name, _)| !name.ends_with("report.html") && !name.ends_with("index.json")).collect()
 }
@@ -52,7 +52,10 @@ fn a_second_push_sends_nothing_and_a_pull_brings_the_same_bytes() {
     assert_eq!(moved(&pull(&["last"]).exits(0)), [(0, 0, true)]);
     there.run(&["report", "last", "--output=json"]).exits(0);
     let ls = there.run(&["results", "ls", "--at", &url]).exits(0);
-    assert_eq!(ls.stdout.lines().count(), 2, "{}", ls.stdout);
+    assert!(ls.stdout.starts_with("RUN ") && ls.stdout.lines().count() == 3, "{}", ls.stdout);
+    let ls = there.run(&["results", "ls", "--at", &url, "--filter=run=20261102*", "--output=json"]).exits(0);
+    assert_eq!(ls.json().len(), 1, "{}", ls.stdout);
+    there.run(&["results", "ls", "--at", &url, "--filter=verdict=valid"]).exits(USAGE).says(&["do not tell a run's verdict"]);
 
     // A pull that broke off: a part, a torn file, no run.json.
     let mine = there.path("results").join(second.file_name().unwrap());
@@ -138,6 +141,7 @@ fn what_is_no_place_is_told() {
     place.run(&["results", "push", "s3://bucket"]).exits(USAGE).says(&["no run is named"]);
     place.run(&["results", "pull", "s3://bucket"]).exits(USAGE).says(&["no run is named"]);
     let empty = format!("file://{}", place.path("empty").display());
+    std::fs::create_dir(place.path("empty")).unwrap();
     place.run(&["results", "pull", &empty, "last"]).exits(USAGE).says(&["no run at"]);
 }
 
@@ -203,6 +207,7 @@ fn s3_push_and_pull() {
     let big: Vec<u8> = (0..20_000_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[..1].to_vec()).collect();
     std::fs::write(dir.join("logs/big.log"), &big).unwrap();
     let url = "s3://bench/team/results";
+    s3.bench(&place, &["results", "ls", "--at", url]).exits(0);
     let push = ["results", "push", url, "--all", "--output=json"];
     let sent = s3.bench(&place, &push).exits(0);
     assert!(moved(&sent)[0].1 > 20_000_000);
@@ -213,7 +218,7 @@ fn s3_push_and_pull() {
     let there = Place::new();
     s3.bench(&there, &["results", "pull", url, "last"]).exits(0);
     assert_eq!(content(&there.path("results")), content(&place.path("results")));
-    assert_eq!(s3.bench(&there, &["results", "ls", "--at", url]).exits(0).stdout.lines().count(), 1);
+    assert_eq!(s3.bench(&there, &["results", "ls", "--at", url]).exits(0).stdout.lines().count(), 2);
     // Nothing of the credentials is told or kept.
     for f in files_below(&place.path("")).iter().chain(&files_below(&there.path(""))) {
         let bytes = std::fs::read(f).unwrap();

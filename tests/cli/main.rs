@@ -27,4 +27,5 @@ mod secrets;
 mod shelf;
 mod stack;
 mod stored;
+mod stores;
 mod support;

@@ -190,3 +190,92 @@ fn a_trend_is_shown_and_judged() {
     place.run(&["results", "trend", "goodput_fraction", "--slo", "ttft=500ms"]).exits(0);
     place.run(&["results", "trend", "rate[7].mean_e2e_s"]).exits(0);
 }
+
+/// A record as `bench experiment` writes it, and a newer one of which only ids can be seen.
+#[test]
+fn prune_keeps_what_an_open_experiment_needs_and_what_a_link_points_to() {
+    let place = Place::new();
+    (1..=7).for_each(|day| drop(run(&place, day, |_| {})));
+    let id = |day: u32| format!("202611{day:02}T031159Z-ramp_small-wva-c97c");
+    place.write("experiments/mine.yaml", "arms: [static-1]\nprofile: ramp_small\n");
+    place.run(&["experiment", "./experiments/mine.yaml", "--predicted"]).exits(0);
+    let predicted = ids(&place, &["source=predicted"]).len();
+    let made = files_below(&place.path("results/experiments")).into_iter().find(|f| f.ends_with("experiment.json")).unwrap();
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&made).unwrap()).unwrap();
+    std::fs::remove_dir_all(made.parent().unwrap()).unwrap();
+    assert_eq!((&record["state"], predicted), (&"complete".into(), 1));
+    let mut write = |name: &str, day: u32, state: &str, version: u32| {
+        (record["id"], record["state"], record["schema_version"]) = (name.into(), state.into(), version.into());
+        record["runs"][0]["attempts"][0]["run"] = id(day).into();
+        place.write(&format!("results/experiments/{name}/experiment.json"), &record.to_string());
+    };
+    write("done", 1, "complete", 1);
+    write("open", 2, "running", 1);
+    write("newer", 3, "complete", 99);
+    place.write("results/experiments/torn/experiment.json", &format!("{{\"run\": \"{}\"", id(4)));
+    std::os::unix::fs::symlink(id(5), place.path("results/linked")).unwrap();
+    let args = ["results", "prune", "--keep=1", "--filter=source=measured"];
+    for (args, word) in [([&args[..], &["-n"]].concat(), "would go"), (args.to_vec(), "gone")] {
+        let r = place.run(&args).exits(0);
+        let line = |day: u32| r.stdout.lines().find(|l| l.contains(&id(day))).unwrap_or_default().to_owned();
+        assert!(line(1).starts_with(word) && line(6).starts_with(word), "{}", r.stdout);
+        assert!(line(2).contains("experiment open is not at its end and needs it"), "{}", r.stdout);
+        assert!(
+            [(3, "newer"), (4, "torn")].iter().all(|(d, x)| line(*d).contains(&format!("experiment {x}, whose record"))),
+            "{}",
+            r.stdout
+        );
+        assert!(r.stdout.contains("linked is a link to it"), "{}", r.stdout);
+    }
+    let left: Vec<bool> = (1..=7).map(|day| place.path("results").join(id(day)).join("run.json").exists()).collect();
+    assert_eq!(left, [false, true, true, true, true, false, true]);
+    assert!(place.path("results/linked/run.json").exists());
+}
+
+#[test]
+fn a_run_that_cannot_be_read_and_is_older_is_not_the_last() {
+    let place = Place::new();
+    std::fs::write(run(&place, 2, |_| {}).join("run.json"), "{").unwrap();
+    run(&place, 3, |_| {});
+    for args in [&["report", "last", "--format=md"][..], &["results", "trend", "p99_ttft_ms"], &["results", "show"]] {
+        place.run(args).exits(0);
+    }
+    // As new, newer, or of a name that does not tell.
+    for dir in ["20261103T031159Z-other-hpa-0000", "20261104T031159Z-other-hpa-0000", "mine"] {
+        let record = place.write(&format!("results/{dir}/run.json"), "{");
+        place.run(&["results", "show", "last"]).exits(USAGE).says(&["which run is the last one is not sure", dir]);
+        std::fs::remove_dir_all(record.parent().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn a_trends_gate_in_a_form_is_alone_on_standard_output() {
+    let place = Place::new();
+    (1..=4).for_each(|day| drop(slower(&place, day, 1.0)));
+    let form = |more: &[&str]| place.run(&[&["results", "trend", "p99_ttft_ms", "--gate"], more].concat()).exits(0).stdout;
+    for more in [&["--format=json"][..], &["--format=json", "--out=-"], &["--format=json", "--output=json"]] {
+        let json: Value = serde_json::from_str(&form(more)).unwrap_or_else(|e| panic!("{e}: {more:?}"));
+        assert_eq!(faults("gate.schema.json", &json), [""; 0]);
+    }
+    assert!(form(&["--format=junit"]).starts_with("<?xml") && form(&["--format=junit", "--output=json"]).starts_with("<?xml"));
+    assert!(!form(&["--format=md"]).contains("over 4 runs") && !form(&["--format=github"]).contains("over 4 runs"));
+    assert!(form(&["--format=junit", "--out=gate.xml"]).contains("over 4 runs"));
+    assert!(form(&[]).contains("over 4 runs"));
+}
+
+#[test]
+fn a_trend_says_what_is_missing() {
+    let place = Place::new();
+    (1..=5).for_each(|day| drop(run(&place, day, |_| {})));
+    for day in 1..=3 {
+        std::fs::remove_file(place.path(&format!("results/202611{day:02}T031159Z-ramp_small-wva-c97c/events.jsonl"))).unwrap();
+    }
+    place.run(&["results", "trend", "max_ready", "--gate"]).exits(INVALID).says(&[
+        "1 of 4 earlier runs",
+        "have max_ready: too few to judge by",
+        "20261101",
+    ]);
+    let r = place.run(&["results", "trend", "p99_ttf_ms"]).exits(USAGE).says(&["p99_ttf_ms", "did you mean p99_ttft_ms?"]);
+    let worse = place.run(&["results", "trend", "p99_ttft_ms *"]).exits(USAGE);
+    assert!([r, worse].iter().all(|r| !r.stderr.contains("--rule") && !r.stderr.contains(">= 0")));
+}
