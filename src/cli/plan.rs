@@ -8,6 +8,7 @@ use crate::report::{Output, Reporter};
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
+use bench_model::scenario::GatewayKind;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -190,6 +191,9 @@ fn text(plan: &Plan, objects: &[serde_json::Value], releases: &[plan::Release]) 
             s.gateway.api.version, s.gateway.inference_api.version
         )?;
     }
+    if s.gateway.kind == GatewayKind::Epponly {
+        writeln!(o, "  CRDs of the Gateway API's inference extension {}, where missing", s.gateway.inference_api.version)?;
+    }
     for r in releases {
         writeln!(o, "  helm release {}/{}: {} {}; {}", r.namespace, r.release, r.chart, r.version, r.when)?;
     }
@@ -208,15 +212,20 @@ fn autoscaling(o: &mut String, plan: &Plan) -> std::fmt::Result {
         let (all, window) = (policies.join(", "), b.stabilization_window_s);
         writeln!(o, "  scale {name:<5} {all}, stabilization window {window} s, select {:?}", b.select_policy)?;
     }
+    if plan.by_keda() {
+        writeln!(o, "  KEDA        makes the HPA from a ScaledObject, and asks Prometheus itself")?;
+    }
     if plan.arm == Arm::Hpa {
         let targets: Vec<String> = s.hpa.metrics.iter().map(|m| format!("{} {}", m.name, m.average_value)).collect();
         return writeln!(o, "  HPA         {}: average {}", s.hpa.name, targets.join(", "));
     }
     let t = &s.wva.thresholds;
+    // 0.8 reads the interval and does not go by it.
+    let (version, period) = if s.wva.by_annotations() { (s.wva.chart_version.as_str(), 30) } else { ("", s.wva.interval_s) };
     writeln!(
         o,
-        "  WVA         every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
-        s.wva.interval_s, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
+        "  WVA {:<7} every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
+        version, period, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
     )
 }
 

@@ -180,12 +180,15 @@ fn stack(s: &Scenario, f: &mut Findings<'_>) {
     if s.model_server.method == Method::Modelservice && s.gateway.kind == GatewayKind::Haproxy {
         f.warn("gateway.kind", "haproxy in front of vLLM: requests are spread without llm-d's scheduler");
     }
-    if s.scheduler.enabled && !s.gateway.kind.is_gateway_api() {
+    if s.scheduler.enabled && !s.gateway.kind.can_schedule() {
         f.bad(
             "scheduler.enabled",
-            "the scheduler works behind a Gateway API gateway only",
-            "set gateway.kind=istio or kgateway, or scheduler.enabled=false",
+            "the scheduler works behind a Gateway API gateway, or as gateway.kind=epponly",
+            "set gateway.kind=istio, kgateway or epponly, or scheduler.enabled=false",
         );
+    }
+    if !s.scheduler.enabled && s.gateway.kind == GatewayKind::Epponly {
+        f.bad("scheduler.enabled", "gateway.kind=epponly is the scheduler and nothing else", "set it, or gateway.kind=none");
     }
     super::check_stack::stack(s, f);
 }

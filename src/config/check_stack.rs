@@ -2,11 +2,12 @@
 
 use super::check::Findings;
 use super::values::{label_fault, quantity};
-use bench_model::scenario::{Method, Provision, Scenario, WeightsSource};
+use bench_model::scenario::{CrdBundle, GatewayKind, Method, Provision, Scaler, Scenario, WeightsSource};
 
 pub(super) fn stack(s: &Scenario, f: &mut Findings<'_>) {
     model_server(s, f);
     gateway(s, f);
+    keda(s, f);
     let m = &s.monitoring.stack;
     if m.mode != Provision::Existing {
         name("monitoring.stack.namespace", &m.namespace, f);
@@ -80,6 +81,11 @@ fn model_server(s: &Scenario, f: &mut Findings<'_>) {
 
 fn gateway(s: &Scenario, f: &mut Findings<'_>) {
     let g = &s.gateway;
+    if g.kind == GatewayKind::Epponly {
+        filled("gateway.log_level", &g.log_level, f);
+        crds("gateway.inference_api", &g.inference_api, f);
+        plugins(s, f);
+    }
     if !g.kind.is_gateway_api() {
         return;
     }
@@ -97,13 +103,36 @@ fn gateway(s: &Scenario, f: &mut Findings<'_>) {
         filled("gateway.control_plane.charts", &c.charts, f);
         filled("gateway.control_plane.version", &c.version, f);
     }
-    for (key, b) in [("gateway.api", &g.api), ("gateway.inference_api", &g.inference_api)] {
-        filled(&format!("{key}.version"), &b.version, f);
-        filled(&format!("{key}.crds"), &b.crds, f);
-        if b.crds.starts_with("http://") {
-            f.bad(&format!("{key}.crds"), "CRDs over http could be anybody's", "use https, or a local directory");
-        }
+    crds("gateway.api", &g.api, f);
+    crds("gateway.inference_api", &g.inference_api, f);
+    plugins(s, f);
+}
+
+fn crds(key: &str, b: &CrdBundle, f: &mut Findings<'_>) {
+    filled(&format!("{key}.version"), &b.version, f);
+    filled(&format!("{key}.crds"), &b.crds, f);
+    if b.crds.starts_with("http://") {
+        f.bad(&format!("{key}.crds"), "CRDs over http could be anybody's", "use https, or a local directory");
     }
+}
+
+fn keda(s: &Scenario, f: &mut Findings<'_>) {
+    let k = &s.keda;
+    if s.scaling.by == Scaler::Hpa {
+        return;
+    }
+    if k.polling_interval_s == 0 {
+        f.bad("keda.polling_interval_s", "0 seconds", "use 1 or more; KEDA's own default is 30");
+    }
+    if k.mode != Provision::Existing {
+        name("keda.namespace", &k.namespace, f);
+        filled("keda.release", &k.release, f);
+        filled("keda.charts", &k.charts, f);
+        filled("keda.chart_version", &k.chart_version, f);
+    }
+}
+
+fn plugins(s: &Scenario, f: &mut Findings<'_>) {
     if !s.scheduler.plugins.is_empty() {
         let read = serde_yaml::from_str::<serde_json::Value>(&s.scheduler.plugins);
         if !read.is_ok_and(|v| v["kind"] == "EndpointPickerConfig") {

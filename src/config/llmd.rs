@@ -174,6 +174,73 @@ pub fn pool_values(plan: &Plan) -> Value {
     })
 }
 
+/// Where the scheduler's own Envoy listens, in the pod.
+const ENVOY: u16 = 8081;
+
+/// Values of the llm-d-router-standalone chart: the picker, and the Envoy in its pod that requests come in by.
+///
+/// Sizes and flags of both are those of llm-d-benchmark's guide optimized-baseline.
+pub fn router_values(plan: &Plan) -> Value {
+    let s = &plan.scenario;
+    let (repository, tag) = split_image(&s.scheduler.image.name);
+    let (registry, name) = repository.rsplit_once('/').unwrap_or(("docker.io/library", repository));
+    let mut epp = json!({
+        "replicas": 1,
+        "image": {"registry": registry, "repository": name, "tag": tag, "pullPolicy": "IfNotPresent"},
+        "extProcPort": 9002,
+        "extraContainerPorts": [{"name": "zmq", "containerPort": 5557, "protocol": "TCP"}],
+        "pluginsConfigFile": "default-plugins.yaml",
+        "flags": {"v": 2},
+    });
+    if !s.model_server.weights.token_secret.is_empty() {
+        let from = json!({"secretKeyRef": {"name": s.model_server.weights.token_secret, "key": "HF_TOKEN", "optional": true}});
+        epp["env"] = json!([{"name": "HF_TOKEN", "valueFrom": from}]);
+    }
+    if !s.scheduler.plugins.is_empty() {
+        epp["pluginsConfigFile"] = json!(PLUGINS);
+        epp["pluginsCustomConfig"] = json!({ PLUGINS: s.scheduler.plugins });
+    }
+    if !s.scheduler.resources.is_empty() {
+        epp["resources"] = json!(s.scheduler.resources);
+    }
+    let mut proxy = json!({
+        "enabled": true,
+        "proxyType": "envoy",
+        "mode": "sidecar",
+        "image": s.gateway.image.name,
+        "args": [
+            "--service-node", "envoy-sidecar", "--log-level", s.gateway.log_level, "--concurrency", "8",
+            "--drain-strategy", "immediate", "--drain-time-s", "60", "-c", "/etc/envoy/envoy.yaml",
+        ],
+    });
+    if !s.gateway.resources.is_empty() {
+        proxy["resources"] = json!(s.gateway.resources);
+    }
+    json!({"router": {
+        "epp": epp,
+        "proxy": proxy,
+        "extraServicePorts": [
+            {"name": "zmq", "port": 5557, "targetPort": 5557, "protocol": "TCP"},
+            {"name": "http", "port": s.gateway.port, "targetPort": ENVOY, "protocol": "TCP"},
+        ],
+        "inferencePool": {"create": true, "failureMode": "FailOpen"},
+        "modelServers": {
+            "type": "vllm", "protocol": "http",
+            "targetPorts": [{"number": s.model_server.port}],
+            "matchLabels": {"llm-d.ai/inferenceServing": "true", "llm-d.ai/model": plan.label()},
+        },
+        "monitoring": {
+            "interval": format!("{}s", s.monitoring.scrape_interval_s),
+            "prometheus": {"enabled": s.scheduler.monitoring, "auth": {"enabled": s.scheduler.monitoring}},
+        },
+    }})
+}
+
+/// Values of the chart that the scheduler comes by.
+pub fn scheduler_values(plan: &Plan) -> Value {
+    if plan.scenario.gateway.kind == GatewayKind::Epponly { router_values(plan) } else { pool_values(plan) }
+}
+
 /// A chart of the control plane: its release, its name in the repository, its values.
 pub struct ControlChart {
     pub release: &'static str,
@@ -207,7 +274,7 @@ pub fn control_plane(plan: &Plan) -> Vec<ControlChart> {
             ControlChart { release: "kgateway-crds", chart: "kgateway-crds", values: json!({}) },
             ControlChart { release: "kgateway", chart: "kgateway", values: json!({"inferenceExtension": {"enabled": true}}) },
         ],
-        GatewayKind::Haproxy | GatewayKind::None => vec![],
+        GatewayKind::Epponly | GatewayKind::Haproxy | GatewayKind::None => vec![],
     }
 }
 

@@ -64,6 +64,42 @@ const WVA: &[&str] = &[
     "vllmService.enabled",
 ];
 
+/// What the same chart reads in 0.8.0, beside those.
+const WVA_08: &[&str] = &["wva.replicaCount", "wva.namespaceScoped", "wva.poolGroup"];
+
+/// The same of llm-d-router-standalone v0.10.0 with its routerlib; of the proxy what its preset takes.
+const ROUTER: &[&str] = &[
+    "router.epp.replicas",
+    "router.epp.image.registry",
+    "router.epp.image.repository",
+    "router.epp.image.tag",
+    "router.epp.image.pullPolicy",
+    "router.epp.extProcPort",
+    "router.epp.env.*",
+    "router.epp.extraContainerPorts.*",
+    "router.epp.pluginsConfigFile",
+    "router.epp.pluginsCustomConfig.*",
+    "router.epp.flags.*",
+    "router.epp.resources.*",
+    "router.proxy.enabled",
+    "router.proxy.proxyType",
+    "router.proxy.mode",
+    "router.proxy.image",
+    "router.proxy.args.*",
+    "router.proxy.resources.*",
+    "router.extraServicePorts.*",
+    "router.inferencePool.create",
+    "router.inferencePool.failureMode",
+    "router.modelServers.type",
+    "router.modelServers.protocol",
+    "router.modelServers.targetPorts.*",
+    "router.modelServers.matchLabels.*",
+    "router.monitoring.interval",
+    "router.monitoring.prometheus.enabled",
+    "router.monitoring.prometheus.auth.enabled",
+    "router.monitoring.prometheus.auth.secretName",
+];
+
 /// The same of kube-prometheus-stack 81.6.2, of what concerns us.
 const PROMETHEUS: &[&str] = &[
     "fullnameOverride",
@@ -93,8 +129,12 @@ const PROMETHEUS: &[&str] = &[
 ];
 
 fn plan(openshift: bool, set: &[&str]) -> Plan {
+    plan_of("", openshift, set)
+}
+
+fn plan_of(name: &str, openshift: bool, set: &[&str]) -> Plan {
     let intent = Intent {
-        scenario: ScenarioArgs { set: set.iter().map(ToString::to_string).collect(), ..ScenarioArgs::default() },
+        scenario: ScenarioArgs { name: name.into(), set: set.iter().map(ToString::to_string).collect(), ..ScenarioArgs::default() },
         arm: Some(Arm::Wva),
         ..Intent::default()
     };
@@ -144,6 +184,39 @@ fn charts_are_given_nothing_that_they_do_not_read() {
             }
         }
     }
+}
+
+#[test]
+fn the_newest_charts_are_given_nothing_that_they_do_not_read() {
+    let reads = [WVA, WVA_08].concat();
+    for openshift in [true, false] {
+        for set in [
+            &[][..],
+            &["scheduler.plugins=", "scheduler.resources={}", "gateway.resources={}"],
+            &["scheduler.monitoring=false", "model_server.weights.token_secret=", "wva.namespace=llmdbench"],
+        ] {
+            let p = plan_of("optimized-baseline", openshift, set);
+            assert_eq!(unread(&scheduler_values(&p), ROUTER), [""; 0]);
+            assert_eq!(unread(&wva_values(&p, "https://p", "m", "pem"), &reads), [""; 0]);
+            assert!(control_plane(&p).is_empty(), "nothing carries out a Gateway that is not there");
+        }
+    }
+    let p = plan_of("optimized-baseline", false, &["wva.namespace=llmdbench"]);
+    assert_eq!(wva_values(&p, "https://p", "m", "pem")["wva"]["namespaceScoped"], true);
+    // And what is new in it, 0.4 does not read.
+    assert!(!unread(&wva_values(&p, "https://p", "m", "pem"), WVA).is_empty());
+}
+
+#[test]
+fn the_pickers_own_proxy_is_reached_by_the_pickers_service() {
+    let p = plan_of("optimized-baseline", false, &["gateway.port=8080"]);
+    assert_eq!((p.pool(), p.picker()), (format!("{}-router", p.label()), format!("{}-router-epp", p.label())));
+    assert_eq!(p.target(), format!("http://{}.llmdbench.svc.cluster.local:8080", p.picker()));
+    let ports = router_values(&p)["router"]["extraServicePorts"].clone();
+    assert_eq!(ports[1], json!({"name": "http", "port": 8080, "targetPort": 8081, "protocol": "TCP"}));
+    assert!(super::super::manifests::gateway(&p).unwrap().is_empty() && route(&p).unwrap().is_empty());
+    let long = plan_of("optimized-baseline", true, &["namespace=a-namespace-of-sixty-three-characters-is-the-longest-that-there"]);
+    assert!(long.pool().len() <= 40, "the chart cuts what is longer: {}", long.pool());
 }
 
 #[test]

@@ -23,8 +23,10 @@ pub const WVA_HPA: &str = "vllm-deployment-hpa";
 pub const METRICS_ACCOUNT: &str = "llmd-bench-metrics";
 /// Namespace of OpenShift's Prometheus for other people's workloads.
 pub const USER_WORKLOAD: &str = "openshift-user-workload-monitoring";
-/// Gauge by which WVA v0.4.2 says how many replicas it wants.
+/// Gauge by which WVA v0.4.2 says how many replicas it wants. Only that line is scaled by way of prometheus-adapter.
 pub const WVA_GAUGE: &str = "inferno_desired_replicas";
+/// Label of pods by which WVA 0.8 tells whose a metric is; as a metric's, `llm_d_ai_variant`.
+pub const VARIANT: &str = "llm-d.ai/variant";
 
 #[derive(Debug, thiserror::Error)]
 #[error("template {template}: {reason}")]
@@ -77,6 +79,9 @@ pub fn text(plan: &Plan, template: &str, extra: Value) -> Result<String, RenderE
         "start_failures": s.model_server.start_timeout_s.div_ceil(s.model_server.readiness_period_s.max(1)),
         "openshift": plan.on_openshift(),
         "existing": s.existing,
+        // WVA 0.8 finds the variant of a metric by it: what owns the pod is ambiguous to it once KEDA has made an HPA beside
+        // the ScaledObject, with the same annotations.
+        "variant": (s.wva.by_annotations() && !plan.is_adopted()).then_some(VARIANT),
     });
     if let (Some(into), Value::Object(extra)) = (context.as_object_mut(), extra) {
         into.extend(extra);
@@ -169,6 +174,8 @@ pub fn gateway(plan: &Plan) -> Result<Vec<Value>, RenderError> {
         GatewayKind::Haproxy => haproxy(plan),
         GatewayKind::None => objects(plan, "gateway-none.yaml", Value::Null),
         GatewayKind::Istio | GatewayKind::Kgateway => super::llmd::gateway(plan),
+        // Its proxy is in the scheduler's own pod.
+        GatewayKind::Epponly => Ok(vec![]),
     }
 }
 
@@ -187,15 +194,23 @@ fn haproxy(plan: &Plan) -> Result<Vec<Value>, RenderError> {
     objects(plan, "gateway-haproxy.yaml", json!({ "haproxy_cfg": cfg, "haproxy_sum": &sum[..16] }))
 }
 
-/// The VariantAutoscaling of the WVA arm.
+/// The VariantAutoscaling of the WVA arm; none for a WVA that goes by annotations.
 pub fn variant_autoscaling(plan: &Plan) -> Result<Vec<Value>, RenderError> {
+    if plan.scenario.wva.by_annotations() {
+        return Ok(vec![]);
+    }
     objects(plan, "variant-autoscaling.yaml", Value::Null)
 }
 
-/// The one HPA of the arm; none for static arms.
+/// What scales: the arm's HPA, or the ScaledObject that KEDA makes it from; `prometheus` is the URL that KEDA asks.
+pub fn scaler(plan: &Plan, prometheus: &str) -> Result<Vec<Value>, RenderError> {
+    if plan.by_keda() { Ok(super::keda::objects(plan, prometheus)) } else { hpa(plan) }
+}
+
+/// The one HPA of the arm that bench makes; none for static arms.
 pub fn hpa(plan: &Plan) -> Result<Vec<Value>, RenderError> {
     let metrics = match plan.arm {
-        Arm::Wva => json!([{ "name": WVA_GAUGE, "average_value": "1", "selector": { "variant_name": plan.deployment() } }]),
+        Arm::Wva => json!([{ "name": plan.scenario.wva.gauge(), "average_value": "1", "selector": { "variant_name": plan.deployment() } }]),
         // The published text selects three different namespaces; the metrics carry the model's.
         Arm::Hpa => plan
             .scenario
@@ -222,7 +237,7 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
     let w = &plan.scenario.wva;
     let (repository, tag) = super::llmd::split_image(&w.image.name);
     let t = &w.thresholds;
-    json!({
+    let mut values = json!({
         "wva": {
             "image": { "repository": repository, "tag": tag },
             "reconcileInterval": format!("{}s", w.interval_s),
@@ -244,7 +259,14 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
         "va": { "enabled": false },
         "hpa": { "enabled": false },
         "vllmService": { "enabled": false },
-    })
+    });
+    if w.by_annotations() {
+        // Its leader is one anyway, as llm-d-benchmark has it.
+        values["wva"]["replicaCount"] = json!(1);
+        values["wva"]["namespaceScoped"] = json!(w.namespace == plan.namespace());
+        values["wva"]["poolGroup"] = json!(super::llmd::INFERENCE);
+    }
+    values
 }
 
 /// The three external rules that both arms need, as the items of `externalRules`.

@@ -13,6 +13,7 @@ mod error;
 pub mod experiment;
 mod foreign;
 pub mod gate;
+pub mod keda;
 pub mod llmd;
 mod lookup;
 pub mod manifests;

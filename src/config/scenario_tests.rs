@@ -166,7 +166,9 @@ fn a_misspelt_key_names_flag_or_line_and_the_nearest() {
 fn an_unknown_scenario_lists_the_known_and_the_nearest() {
     let e = err("simulatd", &[]);
     assert!(
-        e.starts_with("there is no scenario `simulatd`\n  did you mean `simulated`?\n  known: inference-scheduling, simulated\n"),
+        e.starts_with(
+            "there is no scenario `simulatd`\n  did you mean `simulated`?\n  known: inference-scheduling, optimized-baseline, simulated\n"
+        ),
         "{e}"
     );
     let e = err_in(&[("mine.yaml", "# x\nextends: simulatd\n")], "mine");
@@ -179,7 +181,10 @@ fn files_win_over_embedded_ones_and_may_extend_them() {
     let (dir, lookup) = dir(&[("simulated.yaml", "extends: simulated\nscaling: {max_replicas: 3}\n")]);
     let l = load(&lookup, &args("simulated", &[])).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((l.scenario.scaling.max_replicas, l.scenario.name.as_str(), l.files.len()), (3, "simulated", 3));
-    assert_eq!(known(&lookup).iter().map(|k| k.name.as_str()).collect::<Vec<_>>(), ["inference-scheduling", "simulated"]);
+    assert_eq!(
+        known(&lookup).iter().map(|k| k.name.as_str()).collect::<Vec<_>>(),
+        ["inference-scheduling", "optimized-baseline", "simulated"]
+    );
     // By path, and the config directory before the current one.
     let path = dir.path().join("scenarios/simulated.yaml").display().to_string();
     assert_eq!(load(&embedded(), &args(&path, &[])).unwrap_or_else(|e| panic!("{e}")).scenario.scaling.max_replicas, 3);

@@ -12,7 +12,7 @@ use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::lock::{Lock, LockedChart, LockedImage};
 use bench_model::plan::{Arm, Plan};
-use bench_model::scenario::{GatewayKind, Method, Provision, Scenario};
+use bench_model::scenario::{GatewayKind, Method, Provision, Scaler, Scenario};
 use futures::future::join_all;
 use std::path::Path;
 
@@ -31,14 +31,15 @@ struct Named<'a> {
 fn images(s: &mut Scenario) -> Vec<Named<'_>> {
     let (method, gateway) = (s.model_server.method, s.gateway.kind);
     let sidecar = method == Method::Modelservice && s.model_server.sidecar.enabled;
-    let scheduler = gateway.is_gateway_api() && s.scheduler.enabled;
+    let scheduler = gateway.can_schedule() && s.scheduler.enabled;
     let (adapter, wva) = (s.adapter.mode != Provision::Existing, s.wva.mode != Provision::Existing);
     let agent = !s.recording.agent_image.is_empty();
-    let haproxy = gateway == GatewayKind::Haproxy;
+    let written = matches!(gateway, GatewayKind::Haproxy | GatewayKind::Epponly);
+    let adapter = adapter && s.scaling.by == Scaler::Hpa;
     let all = [
         (method != Method::Existing, true, "model_server.image.name", &mut s.model_server.image.name),
         (sidecar, true, "model_server.sidecar.image.name", &mut s.model_server.sidecar.image.name),
-        (haproxy || gateway == GatewayKind::Istio, haproxy, "gateway.image.name", &mut s.gateway.image.name),
+        (written || gateway == GatewayKind::Istio, written, "gateway.image.name", &mut s.gateway.image.name),
         (scheduler, true, "scheduler.image.name", &mut s.scheduler.image.name),
         (adapter, true, "adapter.image.name", &mut s.adapter.image.name),
         (wva, true, "wva.image.name", &mut s.wva.image.name),

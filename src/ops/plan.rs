@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::load::render;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, ClusterFacts, Plan};
-use bench_model::scenario::{LoadMode, Method, Pinned, Provision, Scenario};
+use bench_model::scenario::{GatewayKind, LoadMode, Method, Pinned, Provision, Scaler, Scenario, WvaLine};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -169,39 +169,65 @@ pub fn releases(plan: &Plan) -> Vec<Release> {
             values: chart.values,
         }));
     }
-    if s.gateway.kind.is_gateway_api() && s.scheduler.enabled {
+    if s.gateway.kind.can_schedule() && s.scheduler.enabled {
         out.push(Release {
             release: plan.pool(),
             namespace: plan.namespace().into(),
             chart: s.scheduler.chart.clone(),
             version: s.scheduler.chart_version.clone(),
             when: "always",
-            values: llmd::pool_values(plan),
+            values: llmd::scheduler_values(plan),
+        });
+    }
+    let k = &s.keda;
+    if plan.by_keda() && k.mode != Provision::Existing {
+        out.push(Release {
+            release: k.release.clone(),
+            namespace: k.namespace.clone(),
+            chart: format!("{} keda", k.charts),
+            version: k.chart_version.clone(),
+            when: "there is no KEDA",
+            values: serde_json::json!({}),
         });
     }
     if plan.arm == Arm::Wva && s.wva.mode != Provision::Existing {
-        let url = if plan.on_openshift() { crate::metrics::thanos().url() } else { "<Prometheus>".into() };
         out.push(Release {
             release: s.wva.release.clone(),
             namespace: s.wva.namespace.clone(),
             chart: s.wva.chart.clone(),
             version: s.wva.chart_version.clone(),
             when: "there is no WVA",
-            values: manifests::wva_values(plan, &url, "<namespace of Prometheus>", "<certificate>"),
+            values: manifests::wva_values(plan, &prometheus_url(plan), "<namespace of Prometheus>", "<certificate>"),
         });
     }
     out
 }
 
+/// Where Prometheus is, as far as that is known without a cluster.
+fn prometheus_url(plan: &Plan) -> String {
+    if plan.on_openshift() { crate::metrics::thanos().url() } else { "<Prometheus>".into() }
+}
+
+/// The same for KEDA, which goes about a certificate by the scheme.
+fn address(plan: &Plan) -> String {
+    let url = prometheus_url(plan);
+    if url.starts_with('<') { format!("{}://{url}", plan.scenario.monitoring.prometheus.scheme) } else { url }
+}
+
 /// All objects that standing up this plan applies, but for charts ([`releases`]), CRDs, and rules added to somebody's adapter.
 pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
+    objects_with(plan, &address(plan))
+}
+
+/// The same, with the Prometheus that KEDA asks.
+fn objects_with(plan: &Plan, prometheus: &str) -> anyhow::Result<Vec<Value>> {
     buildable(plan)?;
     let mut out: Vec<Value> = llmd::claim(plan).into_iter().collect();
     out.extend(manifests::stack(plan)?);
     if plan.arm == Arm::Wva {
         out.extend(manifests::variant_autoscaling(plan)?);
     }
-    out.extend(manifests::hpa(plan)?);
+    out.extend(manifests::scaler(plan, prometheus)?);
     if plan.profile.is_some() {
         out.extend(crate::load::job::harness(plan, "RUN", "llmd-bench-load-run")?.objects);
     }
@@ -209,8 +235,11 @@ pub fn objects(plan: &Plan) -> anyhow::Result<Vec<Value>> {
 }
 
 /// # Errors
-/// Exit 2 for fixed replicas that the stack has no room for.
+/// Exit 2 for fixed replicas that the stack has no room for, and for a WVA whose objects bench does not know.
 pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
+    if plan.arm == Arm::Wva {
+        known_wva(plan)?;
+    }
     let most = manifests::max_servers(plan) - 2;
     if let Arm::Static(n) = plan.arm
         && !(1..=most).contains(&n)
@@ -220,6 +249,41 @@ pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// # Errors
+/// Exit 2 for what is rendered only: no step brings it up yet.
+pub fn can_stand_up(plan: &Plan) -> anyhow::Result<()> {
+    let what = match plan.scenario.gateway.kind == GatewayKind::Epponly {
+        true => "gateway.kind=epponly",
+        false if plan.by_keda() => "scaling.by=keda",
+        false => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, format!("{what} is rendered by bench plan, and not stood up yet"))
+        .hint("bench plan --manifests shows the objects, --out DIR writes them and the charts' values")
+        .into())
+}
+
+/// # Errors
+/// Exit 2 for a WVA that this plan could install and nothing would follow.
+fn known_wva(plan: &Plan) -> anyhow::Result<()> {
+    let w = &plan.scenario.wva;
+    let refuse = |text: String, hint: &str| Err(Failure::new(Exit::Usage, text).hint(hint).into());
+    match w.line() {
+        None => refuse(
+            format!("wva.chart_version: bench does not know the objects of WVA {}; it knows the lines 0.4 and 0.8", w.chart_version),
+            "--set wva.chart_version=0.4.2, or scenario optimized-baseline, which has 0.8.0; a forecast takes 0.5 too: bench predict",
+        ),
+        Some(WvaLine::V08) if plan.scenario.scaling.by == Scaler::Hpa => refuse(
+            "scaling.by: bench has WVA 0.8 carried out by KEDA only".into(),
+            "--set scaling.by=keda, as in scenario optimized-baseline",
+        ),
+        Some(WvaLine::V08) if plan.is_adopted() => refuse(
+            "WVA 0.8 needs its label on the pods, and an adopted stack's pods stay as they are".into(),
+            "--set wva.chart_version=0.4.2 with its chart, or stand up a stack of bench's own",
+        ),
+        Some(_) => Ok(()),
+    }
 }
 
 /// One line of a diff.
@@ -234,8 +298,13 @@ pub struct Change {
 
 /// What applying the plan would change, by server-side dry run.
 pub async fn diff(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Vec<Change>> {
+    // What KEDA is to ask is found as at standup; where nothing is to be found yet, it stays a word in brackets.
+    let prometheus = match plan.by_keda() {
+        true => crate::metrics::Prometheus::discover(cluster, plan).await.ok().map(|p| p.url()),
+        false => None,
+    };
     let mut out = vec![];
-    for object in objects(plan)? {
+    for object in objects_with(plan, &prometheus.unwrap_or_else(|| address(plan)))? {
         let r = Ref::of(&object)?;
         let before = cluster.get(&r).await?;
         let mut change = Change { object: r.to_string(), action: "create".into(), fields: vec![] };

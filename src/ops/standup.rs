@@ -14,6 +14,7 @@ use serde_json::Value;
 /// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
 pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     super::plan::buildable(&plan)?;
+    super::plan::can_stand_up(&plan)?;
     carry_out(session, Intent::new(Operation::Standup, plan)).await
 }
 

@@ -12,6 +12,7 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let notes = stack.notes.clone();
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
     super::plan::buildable(&plan)?;
+    super::plan::can_stand_up(&plan)?;
     // Before an intent of its own takes the place of what is unfinished.
     record::require_up_or_swapping(&session.stack_ctx(plan.clone())).await?;
     carry_out(session, Intent::new(Operation::Swap, plan)).await

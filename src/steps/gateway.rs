@@ -16,6 +16,8 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
     let g = &ctx.plan.scenario.gateway;
     match g.kind {
         GatewayKind::None => return Ok(((), tally.to_string())),
+        // The scheduler's own step has waited for it.
+        GatewayKind::Epponly => return Ok(((), "in the scheduler's pod".into())),
         GatewayKind::Istio | GatewayKind::Kgateway => programmed(ctx).await?,
         GatewayKind::Haproxy => {}
     }
@@ -53,6 +55,7 @@ pub fn selector(ctx: &Ctx) -> Option<String> {
     match g.kind {
         GatewayKind::Haproxy => Some(format!("app.kubernetes.io/name={}", ctx.plan.gateway_service())),
         GatewayKind::Istio | GatewayKind::Kgateway => Some(format!("gateway.networking.k8s.io/gateway-name={}", g.name)),
+        GatewayKind::Epponly => Some(super::scheduler::selector(ctx)),
         GatewayKind::None => None,
     }
 }

@@ -8,6 +8,7 @@ use crate::config::llmd;
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
+use bench_model::scenario::GatewayKind;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ pub const PART: Part = Part { installed: "scheduler-installed", used: "" };
 
 /// Selector of its pods.
 pub fn selector(ctx: &Ctx) -> String {
-    format!("inferencepool={}", ctx.plan.picker())
+    // The standalone chart takes the gateway's label too, unless it makes no pool.
+    let label = if ctx.plan.scenario.gateway.kind == GatewayKind::Epponly { "llm-d-router-gateway" } else { "inferencepool" };
+    format!("{label}={}", ctx.plan.picker())
 }
 
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
@@ -25,7 +28,7 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
             .hint("--set scheduler.monitoring=false, or install the Prometheus operator")
             .into());
     }
-    let (pool, values) = (ctx.plan.pool(), llmd::pool_values(&ctx.plan));
+    let (pool, values) = (ctx.plan.pool(), llmd::scheduler_values(&ctx.plan));
     let chart = Wanted { release: &pool, chart: "", charts: &s.chart, version: &s.chart_version, values: &values, key: "scheduler.chart" };
     let said = release::install(ctx, PART, ctx.namespace(), &[chart]).await?;
     let picker = Ref::new("Deployment", ctx.namespace(), &ctx.plan.picker());
@@ -33,7 +36,7 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
         what: &format!("scheduler {}", picker.name),
         replicas: None,
         limit: ctx.limit(180),
-        remedy: Some("another image: --set scheduler.image.name=REGISTRY/llm-d-inference-scheduler:TAG"),
+        remedy: Some("another image: --set scheduler.image.name=REGISTRY/NAME:TAG"),
     };
     deployment::settle(ctx, &picker, &wanted).await?;
     Ok(((), said))

@@ -11,7 +11,7 @@ fn an_unknown_scenario_names_the_nearest() {
     bench(&["plan", "-c", "simulatd"]).exits(USAGE).says(&[
         "error: there is no scenario `simulatd`",
         "did you mean `simulated`?",
-        "known: inference-scheduling, simulated",
+        "known: inference-scheduling, optimized-baseline, simulated",
         "looked in:",
         "do:",
     ]);

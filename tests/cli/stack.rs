@@ -6,7 +6,8 @@ use serde_json::Value;
 
 const CLUSTERS: [&str; 2] = ["openshift", "kubernetes"];
 const ARMS: [&[&str]; 3] = [&["--wva"], &["--hpa"], &["--static", "2"]];
-const OF_AN_ARM: [&str; 2] = ["HorizontalPodAutoscaler", "VariantAutoscaling"];
+/// KEDA's kinds, and the Secret by which OpenShift's Prometheus lets it in, are the arm's too.
+const OF_AN_ARM: [&str; 5] = ["HorizontalPodAutoscaler", "VariantAutoscaling", "ScaledObject", "TriggerAuthentication", "Secret"];
 
 fn facts(cluster: &str) -> String {
     format!("{}/tests/fixtures/facts-{cluster}.yaml", env!("CARGO_MANIFEST_DIR"))
@@ -14,9 +15,18 @@ fn facts(cluster: &str) -> String {
 
 /// The plan's event with the published command's flags.
 fn planned(cluster: &str, args: &[&str]) -> Value {
+    plan_of(&["-m", "Qwen/Qwen3-0.6B", "-c", "inference-scheduling"], cluster, args)
+}
+
+/// The same of the newest llm-d.
+fn newest(cluster: &str, args: &[&str]) -> Value {
+    plan_of(&["-c", "optimized-baseline"], cluster, args)
+}
+
+fn plan_of(scenario: &[&str], cluster: &str, args: &[&str]) -> Value {
     let facts = facts(cluster);
     let namespace: &[&str] = if args.contains(&"-p") { &[] } else { &["-p", "llm-d-test-exp"] };
-    let all = [&["plan", "-m", "Qwen/Qwen3-0.6B", "-c", "inference-scheduling"][..], namespace, &["--facts", &facts], args];
+    let all = [&["plan"][..], scenario, namespace, &["--facts", &facts], args];
     let r = bench(&[all.concat(), vec!["--output", "json"]].concat()).exits(0);
     r.json().into_iter().find(|e| e["event"] == "plan").expect("a plan")
 }
@@ -29,29 +39,66 @@ fn of_an_arm(o: &Value) -> bool {
     OF_AN_ARM.iter().any(|k| o["kind"] == *k)
 }
 
+/// Both scenarios: what their snapshots begin with, and how they are planned.
+type Planned = fn(&str, &[&str]) -> Value;
+const BOTH: [(&str, Planned); 2] = [("", planned), ("newest_", newest)];
+
 #[test]
-fn the_published_stack_on_both_kinds_of_cluster() {
-    for cluster in CLUSTERS {
+fn the_stack_on_both_kinds_of_cluster() {
+    for ((of, planned), cluster) in BOTH.into_iter().flat_map(|b| CLUSTERS.map(|c| (b, c))) {
         let stack = |arm: &[&str]| objects(&planned(cluster, arm)).into_iter().filter(|o| !of_an_arm(o)).collect::<Vec<_>>();
         let wva = stack(ARMS[0]);
         for arm in ARMS {
             assert_eq!(wva, stack(arm), "{cluster}: the stack is the same under every arm");
         }
-        insta::assert_snapshot!(format!("stack_{cluster}"), yaml(&wva));
+        insta::assert_snapshot!(format!("{of}stack_{cluster}"), yaml(&wva));
     }
 }
 
 #[test]
-fn arms_and_charts_of_the_published_stack() {
-    for cluster in CLUSTERS {
+fn arms_and_charts_of_the_stack() {
+    for ((of, planned), cluster) in BOTH.into_iter().flat_map(|b| CLUSTERS.map(|c| (b, c))) {
         for arm in ARMS {
             let plan = planned(cluster, arm);
             let own: Vec<Value> = objects(&plan).into_iter().filter(of_an_arm).collect();
             let releases = serde_yaml::to_string(&plan["releases"]).expect("YAML");
             let text = format!("{}--- charts\n{releases}", yaml(&own));
-            insta::assert_snapshot!(format!("arm_{cluster}_{}", arm.join("_").trim_start_matches('-')), text);
+            insta::assert_snapshot!(format!("{of}arm_{cluster}_{}", arm.join("_").trim_start_matches('-')), text);
         }
     }
+}
+
+#[test]
+fn the_newest_stack_has_no_gateway_and_one_scaler() {
+    for cluster in CLUSTERS {
+        for arm in ARMS {
+            let plan = newest(cluster, arm);
+            let all = objects(&plan);
+            let count = |kind: &str| all.iter().filter(|o| o["kind"] == kind).count();
+            for kind in ["Gateway", "HTTPRoute", "HorizontalPodAutoscaler", "VariantAutoscaling"] {
+                assert_eq!(count(kind), 0, "{cluster} {arm:?}: {kind}");
+            }
+            assert_eq!(count("ScaledObject"), usize::from(arm[0] != "--static"), "{cluster} {arm:?}");
+            let charts: Vec<&str> = plan["releases"].as_array().unwrap().iter().map(|r| r["chart"].as_str().unwrap()).collect();
+            let router = charts.iter().filter(|c| c.ends_with("/llm-d-router-standalone")).count();
+            assert_eq!((router, charts.iter().any(|c| c.contains("istio"))), (1, false), "{charts:?}");
+        }
+    }
+}
+
+#[test]
+fn what_nobody_has_seen_work_is_refused() {
+    let newest = |set: &[&str]| {
+        let args: Vec<&str> = set.iter().flat_map(|s| ["--set", s]).collect();
+        bench(&[&["plan", "-c", "optimized-baseline", "--wva"][..], &args].concat())
+    };
+    newest(&["scaling.by=hpa"]).exits(2).says(&["scaling.by", "KEDA"]);
+    newest(&["wva.chart_version=0.6.0"]).exits(2).says(&["wva.chart_version", "0.4 and 0.8"]);
+    newest(&["scheduler.enabled=false"]).exits(2).says(&["scheduler.enabled", "epponly"]);
+    newest(&["keda.mode=install", "keda.charts="]).exits(2).says(&["keda.charts"]);
+    newest(&["scaling.by=kedda"]).exits(2).says(&["did you mean", "keda"]);
+    let predict = ["predict", "-c", "optimized-baseline", "-m", "Qwen/Qwen3-0.6B", "-w", "chatbot_synthetic", "--wva"];
+    bench(&predict).exits(2).says(&["wva.chart_version", "0.8.0", "0.4.*"]);
 }
 
 fn find<'a>(all: &'a [Value], kind: &str) -> &'a Value {

@@ -2,7 +2,7 @@
 
 use crate::names::{model_label, sha256_hex};
 use crate::profile::Profile;
-use crate::scenario::{GatewayKind, Scenario};
+use crate::scenario::{GatewayKind, Scaler, Scenario};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -205,13 +205,25 @@ impl Plan {
         match g.kind {
             GatewayKind::Istio => format!("{}-istio", g.name),
             GatewayKind::Kgateway => g.name.clone(),
+            GatewayKind::Epponly => self.picker(),
             GatewayKind::Haproxy | GatewayKind::None => format!("{}-gateway", self.label()),
         }
     }
 
-    /// Helm release of the scheduler, and its InferencePool.
+    /// Helm release of the scheduler, and its InferencePool. The suffix is llm-d-benchmark's, and goes by the chart.
     pub fn pool(&self) -> String {
-        format!("{}-gaie", self.label())
+        let suffix = if self.scenario.gateway.kind == GatewayKind::Epponly { "router" } else { "gaie" };
+        format!("{}-{suffix}", self.label())
+    }
+
+    /// Does KEDA make the arm's HPA?
+    pub fn by_keda(&self) -> bool {
+        matches!(self.arm, Arm::Wva | Arm::Hpa) && self.scenario.scaling.by == Scaler::Keda
+    }
+
+    /// Does the arm's HPA have its metrics from prometheus-adapter?
+    pub fn by_adapter(&self) -> bool {
+        matches!(self.arm, Arm::Wva | Arm::Hpa) && self.scenario.scaling.by == Scaler::Hpa
     }
 
     /// The scheduler's Deployment and Service, as its chart names them: 40 characters of the release.
@@ -234,11 +246,12 @@ impl Plan {
 }
 
 impl Hashes {
-    /// `scaling`, `hpa` and `wva` belong to the arm, `load` and `reset` to the load, all else to the stack.
+    /// `scaling`, `hpa`, `wva` and `keda` belong to the arm, `load` and `reset` to the load, all else to the stack.
     pub fn of(scenario: &Scenario, profile: Option<&Profile>, arm: Arm) -> Self {
         let mut stack = serde_json::to_value(scenario).unwrap_or_default();
         let mut take = |key: &str| stack.as_object_mut().and_then(|o| o.remove(key)).unwrap_or_default();
         let (scaling, hpa, wva, load) = (take("scaling"), take("hpa"), take("wva"), take("load"));
+        let keda = take("keda");
         // None of these changes what is tested.
         take("name");
         take("description");
@@ -249,11 +262,15 @@ impl Hashes {
         if let Some(p) = load_part.get_mut("profile").and_then(|p| p.as_object_mut()) {
             p.remove("name");
         }
-        let arm_part = match arm {
+        let mut arm_part = match arm {
             Arm::Wva => serde_json::json!({ "arm": arm, "scaling": scaling, "wva": wva }),
             Arm::Hpa => serde_json::json!({ "arm": arm, "scaling": scaling, "hpa": hpa }),
             Arm::Static(_) | Arm::None | Arm::Existing => serde_json::json!({ "arm": arm }),
         };
+        // Without it nothing asks KEDA, and plans from before it keep their hash.
+        if scenario.scaling.by == Scaler::Keda && matches!(arm, Arm::Wva | Arm::Hpa) {
+            arm_part["keda"] = keda;
+        }
         let short = |v: &serde_json::Value| sha256_hex(canonical(v).as_bytes())[..12].to_string();
         let (stack, arm, load) = (short(&stack), short(&arm_part), short(&load_part));
         let plan = sha256_hex(format!("{stack}/{arm}/{load}").as_bytes())[..12].to_string();

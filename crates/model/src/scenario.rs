@@ -27,6 +27,9 @@ pub struct Scenario {
     pub wva: Wva,
     pub scaling: Scaling,
     pub hpa: Hpa,
+    /// Only with `scaling.by: keda`.
+    #[serde(default)]
+    pub keda: Keda,
     pub reset: Reset,
     pub load: LoadSettings,
     pub recording: Recording,
@@ -187,6 +190,12 @@ pub struct Resources {
     pub limits: BTreeMap<String, String>,
 }
 
+impl Resources {
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+}
+
 /// What stands between the load and the model servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -259,6 +268,8 @@ pub enum GatewayKind {
     Istio,
     /// Gateway API on kgateway with llm-d's endpoint picker.
     Kgateway,
+    /// No Gateway: llm-d's endpoint picker has an Envoy beside it, and its Service is the endpoint.
+    Epponly,
     /// A Service straight on the model servers.
     None,
 }
@@ -268,9 +279,14 @@ impl GatewayKind {
     pub fn is_gateway_api(self) -> bool {
         matches!(self, Self::Istio | Self::Kgateway)
     }
+
+    /// Does llm-d's endpoint picker work behind it, or as it?
+    pub fn can_schedule(self) -> bool {
+        self.is_gateway_api() || self == Self::Epponly
+    }
 }
 
-/// llm-d's inference scheduler (endpoint picker). Only used behind a Gateway API gateway.
+/// llm-d's inference scheduler (endpoint picker). Only used behind a Gateway API gateway, or as `epponly`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -285,6 +301,9 @@ pub struct Scheduler {
     /// A ServiceMonitor of its metrics, with a token to read them.
     #[serde(default)]
     pub monitoring: bool,
+    /// Of the picker's container; empty: the chart's own. Left out when empty, so that older plans keep their hashes.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -390,6 +409,37 @@ pub struct Wva {
     pub thresholds: Thresholds,
 }
 
+/// Lines of WVA whose objects, settings and gauges bench knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WvaLine {
+    /// A VariantAutoscaling says what is scaled; gauge `inferno_desired_replicas`.
+    V04,
+    /// Annotations of what scales say it; gauge `wva_desired_replicas`.
+    V08,
+}
+
+impl Wva {
+    /// By `chart_version`; `None` for one that bench cannot stand up.
+    pub fn line(&self) -> Option<WvaLine> {
+        let mut numbers = self.chart_version.trim_start_matches('v').split('.');
+        match (numbers.next()?, numbers.next()?) {
+            ("0", "4") => Some(WvaLine::V04),
+            ("0", "8") => Some(WvaLine::V08),
+            _ => None,
+        }
+    }
+
+    /// Is what it scales said by annotations, and not by a VariantAutoscaling?
+    pub fn by_annotations(&self) -> bool {
+        self.line() == Some(WvaLine::V08)
+    }
+
+    /// Gauge by which it says how many replicas it wants; renamed after the 0.4 line.
+    pub fn gauge(&self) -> &'static str {
+        if self.chart_version.trim_start_matches('v').starts_with("0.4.") { "inferno_desired_replicas" } else { "wva_desired_replicas" }
+    }
+}
+
 /// `capacity-scaling-config`. A zero cannot be configured in v0.4.2: it means "inherit".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -414,6 +464,56 @@ pub struct Scaling {
     pub max_replicas: u32,
     pub scale_up: Behavior,
     pub scale_down: Behavior,
+    /// Left out when it is the default, so that older plans keep their hashes.
+    #[serde(default, skip_serializing_if = "Scaler::is_hpa")]
+    pub by: Scaler,
+}
+
+/// Who makes the arm's HPA, and where it has its metrics from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Scaler {
+    /// bench; from prometheus-adapter.
+    #[default]
+    Hpa,
+    /// KEDA, out of a ScaledObject of bench's; KEDA asks Prometheus itself.
+    Keda,
+}
+
+impl Scaler {
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub fn is_hpa(&self) -> bool {
+        *self == Self::Hpa
+    }
+}
+
+/// KEDA, which somebody installed, or bench.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Keda {
+    pub mode: Provision,
+    pub release: String,
+    pub namespace: String,
+    /// Repository (`https://…`), `oci://…`, or a local directory that holds a chart `keda`.
+    pub charts: String,
+    pub chart_version: String,
+    /// Seconds between two looks of KEDA's own at the triggers; the HPA asks in its own period.
+    pub polling_interval_s: u32,
+}
+
+impl Default for Keda {
+    fn default() -> Self {
+        Self {
+            mode: Provision::Existing,
+            release: String::new(),
+            namespace: String::new(),
+            charts: String::new(),
+            chart_version: String::new(),
+            polling_interval_s: 30,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -55,8 +55,10 @@ fn latency<'a>(plan: &Plan, c: &'a mut Coefficients) -> Option<&'a mut f64> {
     let s = &plan.scenario;
     match s.gateway.kind {
         GatewayKind::Haproxy => Some(&mut c.router.haproxy.latency_ms),
-        GatewayKind::Istio | GatewayKind::Kgateway if s.scheduler.enabled => Some(&mut c.router.istio_scheduler.latency_ms),
-        GatewayKind::Istio | GatewayKind::Kgateway => Some(&mut c.router.istio.latency_ms),
+        GatewayKind::Istio | GatewayKind::Kgateway | GatewayKind::Epponly if s.scheduler.enabled => {
+            Some(&mut c.router.istio_scheduler.latency_ms)
+        }
+        GatewayKind::Istio | GatewayKind::Kgateway | GatewayKind::Epponly => Some(&mut c.router.istio.latency_ms),
         GatewayKind::None => None,
     }
 }

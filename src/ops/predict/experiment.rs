@@ -98,8 +98,8 @@ pub(super) fn picker(s: &Scenario, c: &Coefficients, named: Option<Picker>) -> a
     if s.gateway.kind == GatewayKind::None {
         return Ok(Picker::Pinned);
     }
-    // Both are Envoy, with the same scheduler behind.
-    if s.gateway.kind.is_gateway_api() {
+    // All are Envoy, with the same scheduler behind.
+    if s.gateway.kind.can_schedule() {
         return Ok(if s.scheduler.enabled { c.router.istio_scheduler.picker } else { c.router.istio.picker });
     }
     let word = s.gateway.balance.split('(').next().unwrap_or_default().trim();
@@ -126,8 +126,8 @@ fn router(s: &Scenario, c: &Coefficients, named: Option<Picker>, traits: &Traits
     };
     let latency = match s.gateway.kind {
         GatewayKind::Haproxy => r.haproxy.latency_ms,
-        GatewayKind::Istio | GatewayKind::Kgateway if s.scheduler.enabled => r.istio_scheduler.latency_ms,
-        GatewayKind::Istio | GatewayKind::Kgateway => r.istio.latency_ms,
+        GatewayKind::Istio | GatewayKind::Kgateway | GatewayKind::Epponly if s.scheduler.enabled => r.istio_scheduler.latency_ms,
+        GatewayKind::Istio | GatewayKind::Kgateway | GatewayKind::Epponly => r.istio.latency_ms,
         // Nothing stands between but the node's own address translation.
         GatewayKind::None => 0.0,
     };

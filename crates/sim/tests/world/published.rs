@@ -105,6 +105,7 @@ pub fn published(arm: &str, router: &str, seed: u64) -> Experiment {
             max_replicas: 10,
             scale_up: behavior(PolicyKind::Pods, 1),
             scale_down: behavior(PolicyKind::Percent, 10),
+            by: Default::default(),
         },
         seed,
         stepping: Stepping::Coalesced,

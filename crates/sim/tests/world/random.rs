@@ -119,7 +119,8 @@ pub fn experiment(seed: u64) -> Experiment {
         2 => RouterPolicy::least_loaded(),
         _ => RouterPolicy::Epp(Epp::new(Weights::CHART)),
     };
-    let scaling = Scaling { min_replicas: 1, max_replicas: within(r, 1, 6), scale_up: behavior(r), scale_down: behavior(r) };
+    let scaling =
+        Scaling { min_replicas: 1, max_replicas: within(r, 1, 6), scale_up: behavior(r), scale_down: behavior(r), by: Default::default() };
     Experiment {
         load: Load {
             rates: (0..=r.below(2)).map(|_| f64::from(within(r, 1, 40)) / f64::from(within(r, 2, 9))).collect(),

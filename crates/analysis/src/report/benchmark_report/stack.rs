@@ -47,6 +47,7 @@ pub(super) fn components(m: &Material<'_>, w: &RateWindow) -> Value {
         GatewayKind::Haproxy => "haproxy",
         GatewayKind::Istio => "istio",
         GatewayKind::Kgateway => "kgateway",
+        GatewayKind::Epponly => "epponly",
         GatewayKind::None => "none",
     };
     let mut all = vec![
