@@ -17,8 +17,9 @@ const fn k(kind: &'static str, group: &'static str, version: &'static str, plura
 
 /// In the order in which objects are deleted: what acts on others first, what holds others last.
 pub const KINDS: &[Kind] = &[
-    k("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers", true),
     k("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", true),
+    k("TriggerAuthentication", "keda.sh", "v1alpha1", "triggerauthentications", true),
+    k("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers", true),
     k("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes", true),
     k("Gateway", "gateway.networking.k8s.io", "v1", "gateways", true),
     k("GatewayParameters", "gateway.kgateway.dev", "v1alpha1", "gatewayparameters", true),

@@ -65,7 +65,7 @@ const WVA: &[&str] = &[
 ];
 
 /// What the same chart reads in 0.8.0, beside those.
-const WVA_08: &[&str] = &["wva.replicaCount", "wva.namespaceScoped", "wva.poolGroup"];
+const WVA_08: &[&str] = &["fullnameOverride", "wva.replicaCount", "wva.namespaceScoped", "wva.poolGroup"];
 
 /// The same of llm-d-router-standalone v0.10.0 with its routerlib; of the proxy what its preset takes.
 const ROUTER: &[&str] = &[

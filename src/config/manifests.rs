@@ -263,6 +263,8 @@ pub fn wva_values(plan: &Plan, prometheus: &str, monitoring_namespace: &str, ca:
     if w.by_annotations() {
         // Its leader is one anyway, as llm-d-benchmark has it.
         values["wva"]["replicaCount"] = json!(1);
+        // 0.4 has this name fixed; the controller's Deployment is found by it.
+        values["fullnameOverride"] = json!("workload-variant-autoscaler");
         values["wva"]["namespaceScoped"] = json!(w.namespace == plan.namespace());
         values["wva"]["poolGroup"] = json!(super::llmd::INFERENCE);
     }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::load::render;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, ClusterFacts, Plan};
-use bench_model::scenario::{GatewayKind, LoadMode, Method, Pinned, Provision, Scaler, Scenario, WvaLine};
+use bench_model::scenario::{LoadMode, Method, Pinned, Provision, Scaler, Scenario, WvaLine};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -249,19 +249,6 @@ pub fn buildable(plan: &Plan) -> anyhow::Result<()> {
             .into());
     }
     Ok(())
-}
-
-/// # Errors
-/// Exit 2 for what is rendered only: no step brings it up yet.
-pub fn can_stand_up(plan: &Plan) -> anyhow::Result<()> {
-    let what = match plan.scenario.gateway.kind == GatewayKind::Epponly {
-        true => "gateway.kind=epponly",
-        false if plan.by_keda() => "scaling.by=keda",
-        false => return Ok(()),
-    };
-    Err(Failure::new(Exit::Usage, format!("{what} is rendered by bench plan, and not stood up yet"))
-        .hint("bench plan --manifests shows the objects, --out DIR writes them and the charts' values")
-        .into())
 }
 
 /// # Errors

@@ -163,8 +163,7 @@ impl Checks<'_> {
     async fn rights(&mut self, cluster: &Cluster, plan: &Plan, places: &Places, there: &There) -> Result<(), ClusterError> {
         let answers = rights::ask(cluster, plan, places).await?;
         // Namespaces of an own adapter and an own WVA are made too.
-        let autoscaled = matches!(plan.arm, Arm::Wva | Arm::Hpa);
-        let namespaces = there.namespace && (there.adapter || !autoscaled) && there.wva;
+        let namespaces = there.namespace && (there.adapter || !plan.by_adapter()) && there.wva;
         let ns = plan.namespace();
         let parts = [
             (Part::Stack, format!("rights in namespace {ns}"), true, ""),
@@ -215,6 +214,11 @@ impl Checks<'_> {
         places: &mut Places,
         there: &mut There,
     ) -> Result<(), ClusterError> {
+        if plan.by_keda() {
+            there.adapter = true;
+            self.keda(cluster, plan, there).await;
+            return Ok(());
+        }
         let name = "external.metrics.k8s.io";
         places.adapter.clone_from(&plan.scenario.adapter.namespace);
         match cluster.get(&Ref::new("APIService", "", "v1beta1.external.metrics.k8s.io")).await {
@@ -293,6 +297,13 @@ impl Checks<'_> {
                     "WVA",
                     &format!("another release {} is in namespace {}", r.name, r.namespace),
                     "only one fits a cluster: --set wva.mode=existing uses it",
+                );
+            }
+            (Some(r), _) if w.by_annotations() && r.namespace != w.namespace => {
+                self.fail(
+                    "WVA",
+                    &format!("{} is in namespace {}; bench uses somebody's only of the 0.4 line", r.chart, r.namespace),
+                    "remove it",
                 );
             }
             (Some(r), _) => self.pass("WVA", &format!("{} in namespace {} is used", r.chart, r.namespace)),

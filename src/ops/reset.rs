@@ -96,13 +96,16 @@ pub async fn reset(ctx: &Ctx, prometheus: &Prometheus, skip: &[String]) -> anyho
         r.step("variant", async {
             // It may have been left in place by --skip-reset.
             arm::delete_va(ctx).await?;
-            arm::forget(ctx, prometheus).await?;
+            let how = arm::forget(ctx, prometheus).await?;
+            if ctx.plan.scenario.wva.by_annotations() {
+                return Ok(format!("{how}; annotations of the ScaledObject are it"));
+            }
             Ok(arm::ensure_va(ctx, prometheus, Some(start)).await?.1)
         })
         .await?;
     }
     if autoscaled {
-        r.step("hpa", async { Ok(arm::ensure_hpa(ctx).await?.1) }).await?;
+        r.step("hpa", async { Ok(arm::ensure_scaler(ctx, prometheus, Some(start)).await?.1) }).await?;
     }
     Ok(r.done)
 }

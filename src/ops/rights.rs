@@ -7,7 +7,7 @@ mod table;
 
 use crate::cluster::{Access, Cluster, ClusterError};
 use bench_model::plan::{Arm, Plan};
-use bench_model::scenario::{PodMonitor, Provision};
+use bench_model::scenario::{GatewayKind, PodMonitor, Provision};
 use futures::StreamExt;
 use std::collections::BTreeMap;
 
@@ -59,16 +59,26 @@ impl Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// Arms wva and hpa.
-    Autoscaled,
+    /// Arms wva and hpa, by an HPA over prometheus-adapter.
+    Adapted,
+    /// The same by KEDA.
+    Keda,
+    /// The same where bench may install KEDA.
+    InstallsKeda,
     /// Arm wva.
     Wva,
+    /// Arm wva with a VariantAutoscaling, which the 0.4 line has.
+    Variant,
+    /// Arm wva by way of prometheus-adapter.
+    WvaAdapted,
     /// Unless `monitoring.pod_monitor` is `never`.
     PodMonitor,
     /// vLLM that bench deploys.
     Vllm,
     /// Behind a Gateway of the Gateway API.
     GatewayApi,
+    /// The same, or with the endpoint picker alone.
+    Scheduler,
     /// On OpenShift, unless another Prometheus is named.
     OpenShift,
     /// A stack that was adopted, or is to be.
@@ -81,15 +91,23 @@ impl When {
     fn of(self, plan: &Plan) -> bool {
         match self {
             Self::Always => true,
-            Self::Autoscaled => matches!(plan.arm, Arm::Wva | Arm::Hpa),
+            Self::Adapted => plan.by_adapter(),
+            Self::Keda => plan.by_keda(),
+            Self::InstallsKeda => plan.by_keda() && plan.scenario.keda.mode != Provision::Existing,
             Self::Wva => plan.arm == Arm::Wva,
+            Self::Variant => plan.arm == Arm::Wva && !plan.scenario.wva.by_annotations(),
+            Self::WvaAdapted => plan.arm == Arm::Wva && plan.by_adapter(),
             Self::Vllm => plan.scenario.model_server.method.is_vllm(),
             Self::GatewayApi => plan.scenario.gateway.kind.is_gateway_api(),
+            Self::Scheduler => plan.scenario.gateway.kind.can_schedule(),
             Self::Adopted => plan.is_adopted(),
             Self::OpenShift => plan.on_openshift() && plan.scenario.monitoring.prometheus.service == "auto",
             Self::Platform => {
                 let installs = plan.scenario.gateway.control_plane.mode != Provision::Existing;
-                (plan.scenario.gateway.kind.is_gateway_api() && installs) || plan.scenario.monitoring.stack.mode != Provision::Existing
+                (plan.scenario.gateway.kind.is_gateway_api() && installs)
+                    || plan.scenario.gateway.kind == GatewayKind::Epponly
+                    || Self::InstallsKeda.of(plan)
+                    || plan.scenario.monitoring.stack.mode != Provision::Existing
             }
             Self::PodMonitor => plan.scenario.monitoring.pod_monitor != PodMonitor::Never,
         }

@@ -4,17 +4,16 @@ use super::drive::{Driver, drive};
 use super::plan::Change;
 use super::{Session, capacity};
 use crate::steps::{
-    Ctx, adapter, arm, control_plane, crds, gateway, lease, model_server, monitoring, monitoring_stack, namespace, others, owner, record,
-    scheduler, weights,
+    Ctx, adapter, arm, control_plane, crds, gateway, keda, lease, model_server, monitoring, monitoring_stack, namespace, others, owner,
+    record, scheduler, weights,
 };
 use bench_model::intent::{Intent, Operation};
-use bench_model::plan::{Arm, Plan};
+use bench_model::plan::Plan;
 use serde_json::Value;
 
 /// Ends only when the arm is alive: metrics served, HPA active, for WVA a decision and one gauge series.
 pub async fn standup(session: &Session, plan: Plan) -> anyhow::Result<Ctx> {
     super::plan::buildable(&plan)?;
-    super::plan::can_stand_up(&plan)?;
     carry_out(session, Intent::new(Operation::Standup, plan)).await
 }
 
@@ -58,7 +57,10 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     })
     .await?;
     let prometheus = ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(ctx)).await?;
-    if matches!(ctx.plan.arm, Arm::Wva | Arm::Hpa) {
+    if ctx.plan.by_keda() {
+        ctx.step("keda", "what makes the HPA", keda::ensure(ctx)).await?;
+    }
+    if ctx.plan.by_adapter() {
         ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }
     arm::ensure(ctx, &prometheus).await?;
@@ -68,10 +70,12 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
 /// Everything between a request and its answer, and what it stands on: the slow last, so that what fails fails early.
 async fn serving(ctx: &Ctx) -> anyhow::Result<()> {
     let s = &ctx.plan.scenario;
-    let gateway_api = s.gateway.kind.is_gateway_api();
+    let (gateway_api, schedules) = (s.gateway.kind.is_gateway_api(), s.gateway.kind.can_schedule());
     ctx.step("monitoring-stack", "a Prometheus, and that it may be asked", monitoring_stack::ensure(ctx)).await?;
-    if gateway_api {
+    if schedules {
         ctx.step("crds", "Gateway API and its inference extension", crds::ensure(ctx)).await?;
+    }
+    if gateway_api {
         ctx.step("control-plane", "what carries the Gateway out", control_plane::ensure(ctx)).await?;
     }
     if s.model_server.method.is_vllm() {
@@ -80,14 +84,16 @@ async fn serving(ctx: &Ctx) -> anyhow::Result<()> {
     }
     if gateway_api {
         ctx.step("gateway", &s.gateway.name, gateway::ensure(ctx)).await?;
-        if s.scheduler.enabled {
-            ctx.step("scheduler", &ctx.plan.pool(), scheduler::ensure(ctx)).await?;
-        }
+    }
+    if schedules && s.scheduler.enabled {
+        ctx.step("scheduler", &ctx.plan.pool(), scheduler::ensure(ctx)).await?;
+    }
+    if gateway_api {
         ctx.step("route", &ctx.plan.label(), scheduler::route(ctx)).await?;
     }
     ctx.step("model-server", &ctx.plan.deployment(), model_server::ensure(ctx)).await?;
-    if !gateway_api {
+    if !schedules {
         ctx.step("gateway", &ctx.plan.gateway_service(), gateway::ensure(ctx)).await?;
     }
-    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(if gateway_api { 180 } else { 90 }))).await
+    ctx.step("endpoint", &ctx.plan.target(), gateway::answers(ctx, ctx.limit(if schedules { 180 } else { 90 }))).await
 }

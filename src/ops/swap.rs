@@ -3,7 +3,7 @@
 use super::Session;
 use super::drive::{Driver, drive};
 use crate::metrics::Prometheus;
-use crate::steps::{Ctx, adapter, arm, monitoring, others, owner, record, set_aside};
+use crate::steps::{Ctx, adapter, arm, keda, monitoring, others, owner, record, set_aside};
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
 
@@ -12,7 +12,6 @@ pub async fn swap(session: &Session, stack: Plan, to: Arm) -> anyhow::Result<Ctx
     let notes = stack.notes.clone();
     let plan = Plan::new(stack.scenario, None, to, facts, notes);
     super::plan::buildable(&plan)?;
-    super::plan::can_stand_up(&plan)?;
     // Before an intent of its own takes the place of what is unfinished.
     record::require_up_or_swapping(&session.stack_ctx(plan.clone())).await?;
     carry_out(session, Intent::new(Operation::Swap, plan)).await
@@ -43,12 +42,15 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
         ctx.step("set-aside", "what scaled the stack, kept whole", set_aside::set_aside(ctx)).await?;
         ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(ctx)).await?;
     }
-    if matches!(to, Arm::Wva | Arm::Hpa) {
+    if ctx.plan.by_keda() {
+        ctx.step("keda", "what makes the HPA", keda::ensure(ctx)).await?;
+    }
+    if ctx.plan.by_adapter() {
         ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }
     arm::ensure(ctx, &prometheus).await?;
     ctx.step("record", &format!("arm {to}"), record::write(ctx, record::UP)).await?;
-    if to == Arm::Hpa {
+    if to == Arm::Hpa && ctx.plan.by_adapter() {
         ctx.report.note(format!(
             "the HPA selects metrics of namespace {}; the published text names three different ones (llm-d-autoscaler, llmdbench, llm-d-test-exp)",
             ctx.namespace()

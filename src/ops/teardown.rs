@@ -14,7 +14,7 @@ use bench_model::plan::Plan;
 use std::time::Duration;
 
 /// What acts on others, and goes first: autoscalers, loads.
-const ACTING: [&str; 4] = ["HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
+const ACTING: [&str; 5] = ["ScaledObject", "HorizontalPodAutoscaler", "VariantAutoscaling", "Job", "Pod"];
 
 /// The plan of the stack that is to go; `None`, and told, when there is none and nothing of one is left.
 ///

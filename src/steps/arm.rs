@@ -3,8 +3,11 @@
 pub use super::others::{hpas, refuse as refuse_foreign_hpa};
 use super::{Ctx, adapter, is_ours, others, wva};
 use crate::cluster::{Poll, Ref, text_at, wait_for};
-use crate::config::manifests::{self, WVA_GAUGE, WVA_HPA};
+use crate::config::keda;
+use crate::config::manifests::{self, WVA_HPA};
+use crate::failure::Failure;
 use crate::metrics::Prometheus;
+use bench_model::exit::Exit;
 use bench_model::plan::Arm;
 use serde_json::Value;
 use std::time::Duration;
@@ -15,7 +18,8 @@ fn va(ctx: &Ctx) -> Ref {
 
 /// WVA's gauge for our variant, as Prometheus has it.
 fn gauge(ctx: &Ctx) -> String {
-    format!("{WVA_GAUGE}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment())
+    let gauge = ctx.plan.scenario.wva.gauge();
+    format!("{gauge}{{exported_namespace=\"{}\",variant_name=\"{}\"}}", ctx.namespace(), ctx.plan.deployment())
 }
 
 /// Waits until nobody says any more how many replicas WVA once wanted: the series of a replaced controller pod stays for
@@ -48,10 +52,37 @@ pub async fn forget(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<&'stat
     Ok("controller is somebody else's and was not restarted; its gauge stays until its next decision")
 }
 
-/// Deletes our HPAs; gives their names.
+/// Deletes our ScaledObjects of the Deployment, but for one, and waits for what KEDA made from them; gives their names.
+async fn delete_scaled(ctx: &Ctx, but: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let deployment = ctx.plan.deployment();
+    let mut gone = vec![];
+    for o in ctx.cluster.list_if_any("ScaledObject", Some(ctx.namespace())).await? {
+        let name = text_at(&o, "/metadata/name");
+        if but == Some(name) || !others::targets(&o, &deployment) || !is_ours(&o, ctx.namespace()) {
+            continue;
+        }
+        // It has a finalizer of KEDA's.
+        ctx.cluster.delete_and_wait(&Ref::new("ScaledObject", ctx.namespace(), name), ctx.limit(60)).await?;
+        gone.push(name.to_string());
+    }
+    if !gone.is_empty() {
+        wait_for("KEDA's HPA to be gone", ctx.limit(60), Duration::from_millis(500), async || {
+            let all = hpas(ctx).await?;
+            let of_them = |h: &&Value| others::scaled_object_of(h).is_some_and(|o| gone.iter().any(|g| g == text_at(o, "/name")));
+            Ok(match all.iter().find(of_them) {
+                None => Poll::Done(()),
+                Some(h) => Poll::Not(format!("{} is left", text_at(h, "/metadata/name"))),
+            })
+        })
+        .await?;
+    }
+    Ok(gone)
+}
+
+/// Deletes what scales by our will: ScaledObjects, with KEDA's HPAs, and HPAs; gives their names.
 pub async fn delete_hpas(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     others::refuse_autoscalers(ctx).await?;
-    let mut gone = vec![];
+    let mut gone = delete_scaled(ctx, None).await?;
     for h in hpas(ctx).await? {
         let name = text_at(&h, "/metadata/name").to_string();
         ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), &name), ctx.limit(60)).await?;
@@ -81,6 +112,12 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
         })
     })
     .await?;
+    one_series(ctx, prometheus, expected).await?;
+    Ok(((), format!("{tally}; WVA wants {wanted}")))
+}
+
+/// Waits until Prometheus has one series of WVA's gauge, and, where that is known, until it says this number.
+async fn one_series(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -> anyhow::Result<()> {
     let gauge = gauge(ctx);
     // A new ServiceMonitor reaches Prometheus through a mounted Secret, which the kubelet refreshes every minute or two.
     wait_for("exactly one series of WVA's gauge", ctx.limit(300), Duration::from_secs(1), async || {
@@ -93,33 +130,72 @@ pub async fn ensure_va(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
             many => Poll::Not(format!("{} series: an old one is not gone yet", many.len())),
         })
     })
-    .await?;
-    Ok(((), format!("{tally}; WVA wants {wanted}")))
+    .await
 }
 
-/// The arm's HPA, alone on its Deployment and with metrics.
-pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
+/// Does WVA 0.8 see whose the metrics are? It goes by a label that only bench's PodMonitor gives them.
+///
+/// # Errors
+/// Exit 6 when nothing of this variant comes to Prometheus with it.
+async fn attributed(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+    let variant = ctx.plan.deployment();
+    let query = format!("count(vllm:num_requests_running{{namespace=\"{}\",llm_d_ai_variant=\"{variant}\"}})", ctx.namespace());
+    let waited = wait_for("metrics with WVA's label", ctx.limit(420), Duration::from_secs(1), async || {
+        Ok(match prometheus.value(&ctx.cluster, &query).await? {
+            Some(n) if n > 0.0 => Poll::Done(()),
+            _ => Poll::Not("no series has it".into()),
+        })
+    })
+    .await;
+    waited.map_err(|e| {
+        let text = format!("no metric of the model servers has llm_d_ai_variant={variant}: WVA 0.8 would ignore them ({e:#})");
+        Failure::new(Exit::Cluster, text).hint("bench's own PodMonitor gives it: --set monitoring.pod_monitor=always").into()
+    })
+}
+
+/// What scales, alone on its Deployment and with metrics; `expected` is what WVA is to want.
+pub async fn ensure_scaler(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -> anyhow::Result<((), String)> {
+    if ctx.plan.by_keda() { ensure_scaled(ctx, prometheus, expected).await } else { ensure_hpa(ctx).await }
+}
+
+/// The arm's ScaledObject and the HPA that KEDA makes from it.
+async fn ensure_scaled(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -> anyhow::Result<((), String)> {
     others::refuse_autoscalers(ctx).await?;
-    let own = manifests::hpa_name(&ctx.plan);
-    for h in hpas(ctx).await? {
-        let name = text_at(&h, "/metadata/name");
-        if name != own {
-            ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), name), ctx.limit(60)).await?;
-        }
+    let own = keda::name(&ctx.plan);
+    delete_scaled(ctx, Some(&own)).await?;
+    for h in hpas(ctx).await?.iter().filter(|h| others::scaled_object_of(h).is_none()) {
+        let r = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), text_at(h, "/metadata/name"));
+        ctx.cluster.delete_and_wait(&r, ctx.limit(60)).await?;
     }
-    match ctx.plan.arm {
-        Arm::Wva => drop(adapter::served(ctx, WVA_GAUGE, &format!("variant_name={}", ctx.plan.deployment())).await?),
-        Arm::Hpa => {
-            for m in &ctx.plan.scenario.hpa.metrics {
-                adapter::served(ctx, &m.name, &format!("namespace={}", ctx.namespace())).await?;
-            }
-        }
-        Arm::Static(_) | Arm::None | Arm::Existing => return Ok(((), "no HPA".into())),
+    let by_annotations = ctx.plan.arm == Arm::Wva && ctx.plan.scenario.wva.by_annotations();
+    if by_annotations {
+        attributed(ctx, prometheus).await?;
     }
-    let tally = ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
-    let r = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), own);
-    wait_for(&format!("HPA {own} to be active"), ctx.limit(120), Duration::from_millis(500), async || {
-        let Some(h) = ctx.cluster.get(&r).await? else { return Ok(Poll::Not("it is gone".into())) };
+    let tally = ctx.apply_all(manifests::scaler(&ctx.plan, &prometheus.url())?).await?;
+    if by_annotations {
+        // It speaks of a variant only once the ScaledObject is there.
+        one_series(ctx, prometheus, expected).await?;
+    }
+    let hpa = manifests::hpa_name(&ctx.plan);
+    let scaled = Ref::new("ScaledObject", ctx.namespace(), &own);
+    active(ctx, hpa, async || {
+        let o = ctx.cluster.get(&scaled).await?;
+        let conditions = o.as_ref().and_then(|o| o.pointer("/status/conditions")).and_then(Value::as_array);
+        let ready = conditions.into_iter().flatten().find(|c| c["type"] == "Ready");
+        Ok(match ready {
+            Some(c) if c["status"] != "True" => format!("KEDA has not made it: {}", text_at(c, "/message")),
+            _ => "KEDA has not made it yet".into(),
+        })
+    })
+    .await?;
+    Ok(((), format!("ScaledObject {own} {tally}; KEDA's HPA {hpa} is active")))
+}
+
+/// Waits until an HPA has numbers; `absent` says why it is not there.
+async fn active(ctx: &Ctx, name: &str, absent: impl AsyncFn() -> anyhow::Result<String>) -> anyhow::Result<()> {
+    let r = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), name);
+    wait_for(&format!("HPA {name} to be active"), ctx.limit(120), Duration::from_millis(500), async || {
+        let Some(h) = ctx.cluster.get(&r).await? else { return Ok(Poll::Not(absent().await?)) };
         let conditions = h.pointer("/status/conditions").and_then(Value::as_array);
         let active = conditions.into_iter().flatten().find(|c| c["type"] == "ScalingActive");
         let metrics = h.pointer("/status/currentMetrics").and_then(Value::as_array).map_or(0, Vec::len);
@@ -129,7 +205,31 @@ pub async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
             None => Poll::Not("its controller has not looked at it yet".into()),
         })
     })
-    .await?;
+    .await
+}
+
+/// The arm's HPA of bench's own.
+async fn ensure_hpa(ctx: &Ctx) -> anyhow::Result<((), String)> {
+    others::refuse_autoscalers(ctx).await?;
+    delete_scaled(ctx, None).await?;
+    let own = manifests::hpa_name(&ctx.plan);
+    for h in hpas(ctx).await? {
+        let name = text_at(&h, "/metadata/name");
+        if name != own {
+            ctx.cluster.delete_and_wait(&Ref::new("HorizontalPodAutoscaler", ctx.namespace(), name), ctx.limit(60)).await?;
+        }
+    }
+    match ctx.plan.arm {
+        Arm::Wva => drop(adapter::served(ctx, ctx.plan.scenario.wva.gauge(), &format!("variant_name={}", ctx.plan.deployment())).await?),
+        Arm::Hpa => {
+            for m in &ctx.plan.scenario.hpa.metrics {
+                adapter::served(ctx, &m.name, &format!("namespace={}", ctx.namespace())).await?;
+            }
+        }
+        Arm::Static(_) | Arm::None | Arm::Existing => return Ok(((), "no HPA".into())),
+    }
+    let tally = ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
+    active(ctx, own, async || Ok("it is gone".into())).await?;
     Ok(((), format!("{own} {tally}, active")))
 }
 
@@ -140,12 +240,17 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     if arm == Arm::Wva {
         ctx.step("wva", "Workload-Variant-Autoscaler", wva::ensure(ctx, prometheus)).await?;
         others::refuse(ctx).await?;
-        ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
+        // Where annotations of what scales say it, there is no variant without that.
+        if !ctx.plan.scenario.wva.by_annotations() {
+            ctx.step("variant", "VariantAutoscaling and its first decision", ensure_va(ctx, prometheus, None)).await?;
+        }
     } else {
         ctx.step("no-wva", "nothing of WVA acts on this model", withdraw_wva(ctx, prometheus)).await?;
     }
     match arm {
-        Arm::Wva | Arm::Hpa => ctx.step("hpa", &format!("HPA {}", manifests::hpa_name(&ctx.plan)), ensure_hpa(ctx)).await?,
+        Arm::Wva | Arm::Hpa => {
+            ctx.step("hpa", &format!("HPA {}", manifests::hpa_name(&ctx.plan)), ensure_scaler(ctx, prometheus, None)).await?;
+        }
         Arm::Static(n) => {
             ctx.step("static", &format!("{n} replicas, no autoscaler"), async {
                 delete_hpas(ctx).await?;
@@ -164,11 +269,14 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
 /// Puts the arm's objects back where a reset that was cut short took them away; waits for nothing.
 pub async fn put_back(ctx: &Ctx) -> anyhow::Result<()> {
     match ctx.plan.arm {
-        Arm::Wva => {
-            ctx.apply_all(manifests::variant_autoscaling(&ctx.plan)?).await?;
-            ctx.apply_all(manifests::hpa(&ctx.plan)?).await?;
+        Arm::Wva | Arm::Hpa => {
+            if ctx.plan.arm == Arm::Wva {
+                ctx.apply_all(manifests::variant_autoscaling(&ctx.plan)?).await?;
+            }
+            // Only KEDA is told where Prometheus is.
+            let url = if ctx.plan.by_keda() { Prometheus::discover(&ctx.cluster, &ctx.plan).await?.url() } else { String::new() };
+            ctx.apply_all(manifests::scaler(&ctx.plan, &url)?).await?;
         }
-        Arm::Hpa => drop(ctx.apply_all(manifests::hpa(&ctx.plan)?).await?),
         Arm::Static(n) => super::model_server::scale(ctx, n).await?,
         Arm::None | Arm::Existing => {}
     }
@@ -177,15 +285,19 @@ pub async fn put_back(ctx: &Ctx) -> anyhow::Result<()> {
 
 /// WVA's HPA goes first, then the VariantAutoscaling; then the controller forgets its gauge by a restart.
 async fn withdraw_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
+    // Of the wva arm; that of the arm to come is another.
+    let other = (ctx.plan.by_keda()).then(|| keda::name(&ctx.plan));
+    let had_scaled = !delete_scaled(ctx, other.as_deref()).await?.is_empty();
     let hpa = Ref::new("HorizontalPodAutoscaler", ctx.namespace(), WVA_HPA);
     let had_hpa = match ctx.cluster.get(&hpa).await? {
         Some(h) if is_ours(&h, ctx.namespace()) => ctx.cluster.delete_and_wait(&hpa, ctx.limit(60)).await?,
         _ => false,
     };
     // The gauge of a variant that is gone: a kill came between the deletion and the restart.
-    if !delete_va(ctx).await? && !had_hpa && prometheus.query(&ctx.cluster, &gauge(ctx)).await?.is_empty() {
+    if !delete_va(ctx).await? && !had_hpa && !had_scaled && prometheus.query(&ctx.cluster, &gauge(ctx)).await?.is_empty() {
         return Ok(((), "there was nothing".into()));
     }
     let how = forget(ctx, prometheus).await?;
-    Ok(((), format!("VariantAutoscaling and its HPA removed, {how}")))
+    let what = if had_scaled { "ScaledObject removed" } else { "VariantAutoscaling and its HPA removed" };
+    Ok(((), format!("{what}, {how}")))
 }

@@ -7,7 +7,7 @@ use crate::config::manifests::{labels, own};
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_model::exit::Exit;
-use bench_model::scenario::CrdBundle;
+use bench_model::scenario::{CrdBundle, GatewayKind};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ const INFERENCE_API: &[Crd] = &[
     ("inference.networking.x-k8s.io", "inferencepoolimports", false),
     ("inference.networking.x-k8s.io", "inferencepools", false),
 ];
+
+/// What is left of them from v1.6 on; the endpoint picker that comes without a Gateway looks for the others, and does without.
+const POOLS_ONLY: &[Crd] =
+    &[("inference.networking.k8s.io", "inferencepools", true), ("inference.networking.x-k8s.io", "inferencepoolimports", false)];
 
 struct Bundle<'a> {
     what: &'static str,
@@ -62,10 +66,13 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
         what: "inference extension",
         key: "gateway.inference_api",
         version_at: "inference.networking.k8s.io/bundle-version",
-        crds: INFERENCE_API,
+        crds: if g.kind == GatewayKind::Epponly { POOLS_ONLY } else { INFERENCE_API },
         wanted: &g.inference_api,
     };
-    let mut said = vec![bundle(ctx, &api).await?];
+    let mut said = vec![];
+    if g.kind.is_gateway_api() {
+        said.push(bundle(ctx, &api).await?);
+    }
     if ctx.plan.scenario.scheduler.enabled {
         said.push(bundle(ctx, &inference).await?);
     }

@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod gateway;
 pub mod hand_over;
 pub mod journal;
+pub mod keda;
 pub mod lease;
 pub mod marks;
 pub mod model_server;

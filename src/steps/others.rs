@@ -76,7 +76,7 @@ async fn refuse_autoscalers_but(ctx: &Ctx, known: &[ExistingAutoscaler]) -> anyh
     if found.is_none() {
         // KEDA may not have made its HPA yet; a paused one comes back when it likes.
         let scaled = ctx.cluster.list_if_any("ScaledObject", Some(ns)).await?;
-        let names = scaled.iter().filter(|s| targets(s, &deployment)).map(|s| text_at(s, "/metadata/name"));
+        let names = scaled.iter().filter(|s| targets(s, &deployment) && !is_ours(s, ns)).map(|s| text_at(s, "/metadata/name"));
         let name = names.into_iter().find(|n| !is_known("ScaledObject", n));
         found = name.map(|n| ("scaledobject", n.into(), format!("KEDA's ScaledObject {n}")));
     }
@@ -133,6 +133,10 @@ pub async fn refuse_wva(ctx: &Ctx) -> anyhow::Result<()> {
 /// Exit 6 when another namespace, or somebody else in ours, has a VariantAutoscaling of the same model: v0.4.2 groups by
 /// model alone, and takes metrics and thresholds from whichever it lists first.
 pub async fn refuse_same_model(ctx: &Ctx) -> anyhow::Result<()> {
+    // 0.8 keeps namespaces apart.
+    if ctx.plan.scenario.wva.by_annotations() {
+        return Ok(());
+    }
     let all = ctx.cluster.list_if_any("VariantAutoscaling", None).await?;
     let model = &ctx.plan.scenario.model;
     let ours = |v: &Value| text_at(v, "/metadata/namespace") == ctx.namespace() && is_ours(v, ctx.namespace());

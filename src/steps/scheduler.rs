@@ -82,9 +82,10 @@ pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     }
 }
 
-/// CRDs and control plane, once nothing of the stack needs them any more.
+/// KEDA, CRDs and control plane, once nothing of the stack needs them any more.
 pub async fn remove_below(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    let mut done = super::control_plane::remove(ctx).await?;
+    let mut done = super::keda::remove(ctx).await?;
+    done.extend(super::control_plane::remove(ctx).await?);
     done.extend(crds::remove(ctx).await?);
     Ok(done)
 }

@@ -101,6 +101,15 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), S
             .hint("its cluster-wide names allow only one. Remove it, or use it: --set wva.mode=existing")
             .into());
         }
+        (Whose::Foreign(r), _) if w.by_annotations() => {
+            return Err(Failure::new(
+                Exit::Cluster,
+                format!("the WVA in namespace {} ({}) is somebody's; bench uses somebody's only of the 0.4 line", r.namespace, r.chart),
+            )
+            .hint("its thresholds and its scope are of the whole cluster there. Remove it, and bench installs its own")
+            .into());
+        }
+        (Whose::Unseen(e), _) if w.by_annotations() => return Err(e.into()),
         // Names of ConfigMaps, gauges and fields are those of the 0.4 line.
         (Whose::Foreign(r), _) if !r.chart.contains("-0.4.") => {
             return Err(Failure::new(

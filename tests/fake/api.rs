@@ -159,7 +159,10 @@ fn handle(w: &mut World, method: &str, target: &str, (content_type, accept): (&s
         ["readyz"] => return Ok(Answer::Text("ok".into())),
         ["api" | "apis"] if accept.contains("APIGroupDiscoveryList") => return Ok(Answer::Json(discovery(w, path == "/api"))),
         ["apis"] => {
-            let groups = if w.openshift() { json!([{"name": "route.openshift.io"}]) } else { json!([]) };
+            let mut groups = if w.openshift() { vec![json!({"name": "route.openshift.io"})] } else { vec![] };
+            if w.get("APIService", "", "v1beta1.external.metrics.k8s.io").is_some() {
+                groups.push(json!({"name": "external.metrics.k8s.io"}));
+            }
             return Ok(Answer::Json(json!({"kind": "APIGroupList", "groups": groups})));
         }
         ["apis", group, version] => {

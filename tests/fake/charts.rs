@@ -51,6 +51,34 @@ pub fn objects(chart: &str, release: &str, ns: &str, values: &Value) -> Option<V
                 (Id::new("ClusterRole", "", &format!("{release}-{ns}-epp")), json!({"metadata": {}})),
             ]
         }
+        "llm-d-router-standalone" => {
+            let picker = format!("{release}-epp");
+            let labels = json!({"llm-d-router-gateway": picker});
+            vec![
+                deployment(ns, &picker, &labels, &json!({"name": "envoy-proxy", "image": values["router"]["proxy"]["image"]})),
+                service(ns, &picker, &labels, 80),
+                (Id::new("InferencePool", ns, release), json!({"metadata": {}, "spec": values["router"]["modelServers"]})),
+                (Id::new("ServiceMonitor", ns, &format!("{picker}-monitor")), json!({"metadata": {}})),
+                (Id::new("ClusterRole", "", &format!("{release}-{ns}-epp")), json!({"metadata": {}})),
+            ]
+        }
+        "keda" => {
+            let (operator, server) = (json!({"app": "keda-operator"}), json!({"app": "keda-operator-metrics-apiserver"}));
+            let name = "keda-operator-metrics-apiserver";
+            let api = json!({"service": {"name": name, "namespace": ns}});
+            let crd = |plural: &str| {
+                let spec = json!({"group": "keda.sh", "names": {"plural": plural}, "versions": [{"name": "v1alpha1", "served": true}]});
+                (Id::new("CustomResourceDefinition", "", &format!("{plural}.keda.sh")), json!({"metadata": {}, "spec": spec}))
+            };
+            vec![
+                crd("scaledobjects"),
+                crd("triggerauthentications"),
+                deployment(ns, "keda-operator", &operator, &json!({"name": "keda", "image": "keda"})),
+                deployment(ns, name, &server, &json!({"name": "server", "image": "keda"})),
+                service(ns, name, &server, 443),
+                (Id::new("APIService", "", "v1beta1.external.metrics.k8s.io"), json!({"metadata": {}, "spec": api})),
+            ]
+        }
         "kube-prometheus-stack" => {
             let pods = json!({"app.kubernetes.io/name": "prometheus", "operator.prometheus.io/name": format!("{release}-prometheus")});
             let web = values.pointer("/prometheus/prometheusSpec/web").cloned().unwrap_or_default();

@@ -41,6 +41,7 @@ impl World {
             self.deployments();
             self.jobs();
             self.pods();
+            self.scaled_objects();
             self.autoscalers();
             self.gateways();
             self.openshifts();
@@ -226,6 +227,7 @@ impl World {
                 }
             }
         }
+        self.annotated(controller.as_deref());
         let hpas: Vec<(Id, Value)> = self.of_kind("HorizontalPodAutoscaler").map(|(i, o)| (i.clone(), o.clone())).collect();
         for (id, h) in hpas {
             let born = self.born.get(text(&h, "/metadata/uid")).copied().unwrap_or_default();

@@ -79,8 +79,9 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
                 w.wrote(format!("helm uninstall {release}"));
                 let found = w.releases.get(*release).cloned();
                 if let Some(objects) = found.as_ref().and_then(|r| charts::objects(charts::name(&r.chart), release, ns, &r.values)) {
-                    // Charts say that CRDs are kept.
-                    for (id, _) in objects.iter().filter(|(id, _)| id.kind != "CustomResourceDefinition") {
+                    // Charts say that CRDs are kept, but for KEDA's.
+                    let kept = |id: &Id| id.kind == "CustomResourceDefinition" && !id.name.ends_with(".keda.sh");
+                    for (id, _) in objects.iter().filter(|(id, _)| !kept(id)) {
                         w.delete(id);
                     }
                     if let Some(r) = w.releases.get_mut(*release) {

@@ -12,6 +12,7 @@ mod experiment;
 mod gateways;
 mod gc;
 mod helm;
+mod keda;
 mod lab;
 mod losses;
 mod metrics;

@@ -5,7 +5,11 @@ use crate::controllers::{fits, ready};
 use crate::world::{Id, World, is_leaving, text};
 use serde_json::{Value, json};
 
-const GAUGE: &str = "inferno_desired_replicas";
+/// The gauge of the WVA that is installed.
+fn gauge_name(w: &World) -> &'static str {
+    let newer = w.releases.values().any(|r| r.chart.starts_with("workload-variant-autoscaler-0.8"));
+    if newer { "wva_desired_replicas" } else { "inferno_desired_replicas" }
+}
 
 fn now() -> f64 {
     chrono::Utc::now().timestamp_millis() as f64 / 1000.0
@@ -34,11 +38,22 @@ fn scraped(w: &World, ns: &str) -> Vec<String> {
     w.of_kind("Pod").filter(|(i, p)| i.ns == ns && ready(p) && seen(p)).map(|(i, _)| i.name.clone()).collect()
 }
 
+/// Names of those whose metrics have WVA's label: the pods have it, and a PodMonitor takes it over.
+pub fn attributed(w: &World, ns: &str, variant: &str) -> Vec<String> {
+    let taken =
+        |(i, m): (&Id, &Value)| i.ns == ns && m["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["targetLabel"] == "llm_d_ai_variant";
+    if !w.of_kind("PodMonitor").any(taken) {
+        return vec![];
+    }
+    let has = |pod: &String| w.get("Pod", ns, pod).is_some_and(|p| p["metadata"]["labels"]["llm-d.ai/variant"] == variant);
+    scraped(w, ns).into_iter().filter(has).collect()
+}
+
 fn gauge(w: &World, ns: &str, variant: &str) -> Vec<(Value, f64)> {
     w.gauges
         .iter()
         .filter(|((_, n, v), _)| n == ns && (variant.is_empty() || v == variant))
-        .map(|((pod, n, v), r)| (json!({"__name__": GAUGE, "exported_namespace": n, "variant_name": v, "pod": pod}), *r as f64))
+        .map(|((pod, n, v), r)| (json!({"__name__": gauge_name(w), "exported_namespace": n, "variant_name": v, "pod": pod}), *r as f64))
         .collect()
 }
 
@@ -62,10 +77,18 @@ fn prometheus(w: &World, query: &str, time: &str) -> Value {
         }
         return json!({"status": "success", "data": {"resultType": "matrix", "result": result}});
     }
-    if query.starts_with(GAUGE) || query.contains(&format!("({GAUGE}")) {
+    let name = gauge_name(w);
+    if query.starts_with(name) || query.contains(&format!("({name}")) {
         return vector(&gauge(w, &matcher(query, "exported_namespace"), &matcher(query, "variant_name")));
     }
-    let pods = scraped(w, &matcher(query, "namespace"));
+    if query.contains("_desired_replicas") {
+        return vector(&[]);
+    }
+    let mut pods = scraped(w, &matcher(query, "namespace"));
+    if query.contains("llm_d_ai_variant=") {
+        pods = attributed(w, &matcher(query, "namespace"), &matcher(query, "llm_d_ai_variant"));
+        return if pods.is_empty() { vector(&[]) } else { vector(&[(json!({}), pods.len() as f64)]) };
+    }
     if query.starts_with("count by (pod)") {
         let prefix = matcher(query, "pod").replace("-.+", "-");
         let rows: Vec<(Value, f64)> = pods.iter().filter(|p| p.starts_with(&prefix)).map(|p| (json!({"pod": p}), 1.0)).collect();
@@ -82,7 +105,7 @@ fn api(w: &World, path: &str, query: &str) -> Option<Value> {
     if path == "/api/v1/label/__name__/values" {
         let names = match parameter(query, "match[]") {
             q if q.contains("vllm:") => json!(["vllm:num_requests_running", "vllm:num_requests_waiting"]),
-            q if q.contains("inferno") => json!([GAUGE]),
+            q if q.contains("inferno") => json!([gauge_name(w)]),
             _ => json!(["up"]),
         };
         return Some(json!({"status": "success", "data": names}));
@@ -138,6 +161,17 @@ pub fn external(w: &World, ns: &str, metric: &str, selector: &str) -> Result<Val
     let api = w.get("APIService", "", "v1beta1.external.metrics.k8s.io").ok_or_else(missing)?;
     let at = text(api, "/spec/service/namespace");
     let service = w.get("Service", at, text(api, "/spec/service/name")).ok_or_else(missing)?;
+    // KEDA asks Prometheus by the ScaledObject's trigger, and only over TLS here.
+    if let Some(scaled) = selector.strip_prefix("scaledobject.keda.sh/name=") {
+        let object = w.get("ScaledObject", ns, scaled).ok_or_else(missing)?;
+        let index: usize = metric.trim_start_matches('s').split('-').next().and_then(|n| n.parse().ok()).ok_or_else(missing)?;
+        let trigger = &object["spec"]["triggers"][index]["metadata"];
+        let found = prometheus(w, text(trigger, "/query"), "");
+        let rows = found.pointer("/data/result").and_then(Value::as_array).map_or(0, Vec::len);
+        let answers = text(trigger, "/serverAddress").starts_with("https://") && rows == 1;
+        let item = json!({"metricName": metric, "value": "0", "timestamp": "2026-01-01T00:00:00Z"});
+        return Ok(json!({"kind": "ExternalMetricValueList", "items": if answers { vec![item] } else { vec![] }}));
+    }
     let rules = w
         .of_kind("Pod")
         .filter(|(i, p)| i.ns == at && ready(p) && !is_leaving(p) && fits(p.pointer("/metadata/labels"), service.pointer("/spec/selector")))
@@ -147,7 +181,7 @@ pub fn external(w: &World, ns: &str, metric: &str, selector: &str) -> Result<Val
         return Err(missing());
     }
     let has = match metric {
-        GAUGE => !gauge(w, ns, selector.strip_prefix("variant_name=").unwrap_or_default()).is_empty(),
+        "inferno_desired_replicas" => !gauge(w, ns, selector.strip_prefix("variant_name=").unwrap_or_default()).is_empty(),
         _ => !scraped(w, ns).is_empty(),
     };
     let item = json!({"metricName": metric, "value": "0", "timestamp": "2026-01-01T00:00:00Z"});

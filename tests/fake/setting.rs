@@ -192,7 +192,7 @@ fn deployment(w: &mut World, ns: &str, name: &str, containers: &serde_json::Valu
 }
 
 /// Everything that was there has been there for long.
-fn rest(w: &mut World) {
+pub fn rest(w: &mut World) {
     w.tick();
     for t in w.born.values_mut() {
         *t = -100.0;

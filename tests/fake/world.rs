@@ -285,8 +285,14 @@ impl World {
 
     /// Is a kind served? Those of CRDs are once their CRD is there.
     pub fn serves(&self, k: &Kind) -> bool {
-        let by_crd =
-            ["llmd.ai", "gateway.networking.k8s.io", "inference.networking.k8s.io", "gateway.kgateway.dev", "monitoring.coreos.com"];
+        let by_crd = [
+            "llmd.ai",
+            "keda.sh",
+            "gateway.networking.k8s.io",
+            "inference.networking.k8s.io",
+            "gateway.kgateway.dev",
+            "monitoring.coreos.com",
+        ];
         !by_crd.contains(&k.group) || self.get("CustomResourceDefinition", "", &format!("{}.{}", k.plural, k.group)).is_some()
     }
 }

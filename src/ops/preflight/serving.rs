@@ -4,9 +4,9 @@ use super::{Checks, There};
 use crate::cluster::{Cluster, ClusterError, Ref, text_at};
 use crate::config::{llmd, manifests};
 use crate::ops::capacity;
-use crate::steps::control_plane;
+use crate::steps::{control_plane, keda};
 use bench_model::plan::{ClusterFacts, Plan};
-use bench_model::scenario::{Method, Provision};
+use bench_model::scenario::{GatewayKind, Method, Provision};
 
 /// Minor version of Kubernetes, by the plan's facts.
 fn minor(plan: &Plan) -> Option<u32> {
@@ -58,6 +58,12 @@ impl Checks<'_> {
                 }
             }
         }
+        if s.gateway.kind == GatewayKind::Epponly {
+            let pools = cluster.serves("InferencePool").await?;
+            there.platform &= pools;
+            let said = if pools { "InferencePools are served".into() } else { format!("bench makes {}", s.gateway.inference_api.version) };
+            self.pass("inference extension", &said);
+        }
         if let Some(claim) = llmd::claim(plan) {
             let r = Ref::of(&claim)?;
             let found = cluster.get_if_allowed(&r).await?;
@@ -76,6 +82,20 @@ impl Checks<'_> {
             );
         }
         Ok(())
+    }
+
+    /// What makes the arm's HPA, where that is KEDA.
+    pub(super) async fn keda(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) {
+        match keda::look(cluster, plan).await {
+            Ok((found, said)) => {
+                there.platform &= found;
+                self.pass("KEDA", &said);
+            }
+            Err(e) => {
+                let hint = crate::failure::classify(&e).1.unwrap_or_default();
+                self.fail("KEDA", &e.to_string(), &hint);
+            }
+        }
     }
 
     /// `true` when standing up makes one, or what it is asked by.

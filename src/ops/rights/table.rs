@@ -46,7 +46,7 @@ const fn other(
     why: &'static str,
 ) -> Right {
     let when = match part {
-        Part::Adapter => When::Autoscaled,
+        Part::Adapter => When::Adapted,
         Part::Wva => When::Wva,
         Part::Adopted => When::Adopted,
         _ => When::Always,
@@ -126,7 +126,9 @@ pub const TABLE: &[Right] = &[
     stack(When::Always, "llmd.ai", "variantautoscalings", READ, RECORDERS, RECORDER),
     stack(When::Always, "autoscaling", "horizontalpodautoscalers", ALL, CHANGING, "the arm's HPA, and whether somebody else's is there"),
     stack(When::Always, "llmd.ai", "variantautoscalings", &["get", "list", "delete"], CHANGING, "no arm but wva may leave one"),
-    stack(When::Wva, "llmd.ai", "variantautoscalings", &["create", "patch"], &[STANDUP, RUN, SWAP, RESUME], "what WVA decides about"),
+    stack(When::Variant, "llmd.ai", "variantautoscalings", &["create", "patch"], &[STANDUP, RUN, SWAP, RESUME], "what WVA decides about"),
+    stack(When::Keda, "keda.sh", "scaledobjects", ALL, CHANGING, "what KEDA makes the arm's HPA from"),
+    stack(When::Keda, "keda.sh", "triggerauthentications", ALL, CHANGING, "how OpenShift's Prometheus lets KEDA in"),
     stack(
         When::PodMonitor,
         MONITORING,
@@ -135,9 +137,9 @@ pub const TABLE: &[Right] = &[
         UP_AND_DOWN,
         "lets Prometheus scrape the model servers (not with monitoring.pod_monitor=never)",
     ),
-    stack(When::Autoscaled, EXTERNAL, "vllm:num_requests_waiting", &["list"], ASKS_METRICS, METRICS_SERVED),
-    stack(When::Autoscaled, EXTERNAL, "vllm:kv_cache_usage_perc", &["list"], ASKS_METRICS, METRICS_SERVED),
-    stack(When::Wva, EXTERNAL, "inferno_desired_replicas", &["list"], ASKS_METRICS, METRICS_SERVED),
+    stack(When::Adapted, EXTERNAL, "vllm:num_requests_waiting", &["list"], ASKS_METRICS, METRICS_SERVED),
+    stack(When::Adapted, EXTERNAL, "vllm:kv_cache_usage_perc", &["list"], ASKS_METRICS, METRICS_SERVED),
+    stack(When::WvaAdapted, EXTERNAL, "inferno_desired_replicas", &["list"], ASKS_METRICS, METRICS_SERVED),
     // The published stack.
     served(When::Vllm, "", "serviceaccounts", ALL, MADE_ONCE, "the model servers' account, which may do nothing"),
     served(When::Vllm, "", "persistentvolumeclaims", &["get", "create"], &[STANDUP, RESUME], "the weights' claim, which stays"),
@@ -147,24 +149,21 @@ pub const TABLE: &[Right] = &[
     served(When::GatewayApi, GATEWAY, "gateways", ALL, MADE_ONCE, "the Gateway"),
     served(When::GatewayApi, GATEWAY, "httproutes", ALL, MADE_ONCE, "the way from the Gateway to the pool"),
     served(When::GatewayApi, "gateway.kgateway.dev", "gatewayparameters", ALL, MADE_ONCE, "size of a proxy of kgateway's"),
-    served(
-        When::GatewayApi,
-        INFERENCE,
-        "inferencepools",
-        &["get", "list", "watch", "create", "update", "patch", "delete"],
-        MADE_ONCE,
-        POOL,
-    ),
+    served(When::Scheduler, INFERENCE, "inferencepools", &["get", "list", "watch", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
     served(When::GatewayApi, "networking.istio.io", "destinationrules", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
-    served(When::GatewayApi, MONITORING, "servicemonitors", ALL, MADE_ONCE, POOL),
-    served(When::GatewayApi, "", "configmaps", &["update"], MADE_ONCE, POOL),
-    served(When::GatewayApi, "", "services", &["update"], MADE_ONCE, POOL),
-    served(When::GatewayApi, "", "serviceaccounts", &["update"], MADE_ONCE, POOL),
-    served(When::GatewayApi, "apps", "deployments", &["update"], MADE_ONCE, POOL),
-    served(When::GatewayApi, RBAC, "roles", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
-    served(When::GatewayApi, RBAC, "rolebindings", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
-    served(When::GatewayApi, "", "pods", READ, MADE_ONCE, PICKER_ROLE),
-    served(When::GatewayApi, "inference.networking.x-k8s.io", "inferenceobjectives", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Scheduler, MONITORING, "servicemonitors", ALL, MADE_ONCE, POOL),
+    served(When::Scheduler, "", "configmaps", &["update"], MADE_ONCE, POOL),
+    served(When::Scheduler, "", "services", &["update"], MADE_ONCE, POOL),
+    served(When::Scheduler, "", "serviceaccounts", &["update"], MADE_ONCE, POOL),
+    served(When::Scheduler, "apps", "deployments", &["update"], MADE_ONCE, POOL),
+    served(When::Scheduler, RBAC, "roles", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
+    served(When::Scheduler, RBAC, "rolebindings", &["get", "create", "update", "patch", "delete"], MADE_ONCE, POOL),
+    served(When::Scheduler, "", "pods", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Scheduler, "inference.networking.x-k8s.io", "inferenceobjectives", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Scheduler, "llm-d.ai", "inferenceobjectives", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Scheduler, "llm-d.ai", "inferencemodelrewrites", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Scheduler, "inference.networking.x-k8s.io", "inferencemodelrewrites", READ, MADE_ONCE, PICKER_ROLE),
+    served(When::Keda, "", "secrets", &["get", "create", "patch"], ASKS_METRICS, "the token by which KEDA asks OpenShift's Prometheus"),
     served(When::OpenShift, "", "serviceaccounts/token", &["create"], CHANGING, "a token by which the Thanos querier is asked"),
     // Somebody's stack.
     other(Part::Adopted, GATEWAY, "gateways", &["list"], &[ADOPT], WAY_IN),
@@ -252,6 +251,17 @@ pub const TABLE: &[Right] = &[
     platform(ADMISSION, "validatingwebhookconfigurations", &["get", "list", "create", "update", "patch", "delete"], CHARTS),
     platform(MONITORING, "prometheuses", &["get", "list", "create", "update", "patch", "delete"], "a Prometheus of bench's own"),
     platform(GATEWAY, "gatewayclasses", &["get", "list", "delete"], "whether the control plane takes its class; goes with it"),
+    only(
+        When::InstallsKeda,
+        other(
+            Part::Platform,
+            "apiregistration.k8s.io",
+            "apiservices",
+            &["get", "create", "update", "patch", "delete"],
+            UP_AND_DOWN,
+            CHARTS,
+        ),
+    ),
     platform("route.openshift.io", "routes", &["get"], "where the Thanos querier is"),
     // prometheus-adapter.
     other(Part::Adapter, "apiregistration.k8s.io", "apiservices", ALL, UP_AND_DOWN, "the external metrics API of an own adapter"),
@@ -368,7 +378,7 @@ const WAY_IN: &str = "by which way requests come to the model servers";
 const GIVEN_BACK: &str = "what scales the stack is set aside for another arm, and made again as it was";
 const POOL: &str = "the scheduler's chart";
 const PICKER_ROLE: &str = "the scheduler's Role grants it, and nobody can grant what he does not hold";
-const CHARTS: &str = "charts of the control plane and of a Prometheus";
+const CHARTS: &str = "charts of the control plane, of a Prometheus and of KEDA";
 const ROLES: &str =
     "those charts, and the scheduler's metrics, have roles of their own, wider than this one; OpenShift's cluster-monitoring-view";
 const ANYBODY: &str = "whether anybody has anything, of whatever kind, in a namespace, or of a CRD, that would go";

@@ -1,0 +1,160 @@
+//! KEDA and the newest llm-d: whole cycles, with KEDA of somebody's and of bench's own.
+
+use crate::controllers::ready;
+use crate::cycle::{every_call, leaves_nothing, undisturbed};
+use crate::lab::{End, Lab, Op};
+use crate::setting::{self, STACK};
+use crate::world::{Id, World, is_leaving, text};
+use bench_model::plan::Arm;
+use serde_json::{Value, json};
+
+const FINALIZER: &str = "finalizer.keda.sh";
+
+impl World {
+    /// What KEDA's operator does: an HPA of each ScaledObject, with its labels and annotations, and a finalizer on it.
+    pub fn scaled_objects(&mut self) {
+        let operator = self.of_kind("Pod").any(|(_, p)| p["metadata"]["labels"]["app"] == "keda-operator" && ready(p) && !is_leaving(p));
+        if !operator {
+            return;
+        }
+        let all: Vec<(Id, Value)> = self.of_kind("ScaledObject").map(|(i, o)| (i.clone(), o.clone())).collect();
+        for (id, mut o) in all {
+            if is_leaving(&o) {
+                o["metadata"]["finalizers"] = json!([]);
+                self.update(&id, o);
+                continue;
+            }
+            if o["metadata"]["finalizers"] != json!([FINALIZER]) {
+                o["metadata"]["finalizers"] = json!([FINALIZER]);
+                self.update(&id, o.clone());
+            }
+            let config = &o["spec"]["advanced"]["horizontalPodAutoscalerConfig"];
+            let hpa = Id::new("HorizontalPodAutoscaler", &id.ns, text(config, "/name"));
+            let triggers = o["spec"]["triggers"].as_array().cloned().unwrap_or_default();
+            let metric = |(i, t): (usize, &Value)| {
+                json!({"type": "External", "external": {
+                    "metric": {"name": format!("s{i}-prometheus"), "selector": {"matchLabels": {"scaledobject.keda.sh/name": id.name}}},
+                    "target": {"type": "AverageValue", "averageValue": t["metadata"]["threshold"]}}})
+            };
+            let spec = json!({"scaleTargetRef": o["spec"]["scaleTargetRef"], "minReplicas": o["spec"]["minReplicaCount"],
+                "maxReplicas": o["spec"]["maxReplicaCount"], "behavior": config["behavior"],
+                "metrics": triggers.iter().enumerate().map(metric).collect::<Vec<_>>()});
+            let owner = json!([{"apiVersion": o["apiVersion"], "kind": o["kind"], "name": id.name, "uid": o["metadata"]["uid"],
+                "controller": true}]);
+            let meta = json!({"labels": o["metadata"]["labels"], "annotations": o["metadata"]["annotations"], "ownerReferences": owner});
+            match self.objects.get(&hpa).cloned() {
+                None => drop(self.insert(hpa, json!({"metadata": meta, "spec": spec}))),
+                Some(mut now) => {
+                    now["spec"] = spec;
+                    self.update(&hpa, now);
+                }
+            }
+            self.status(&id, json!({"conditions": [{"type": "Ready", "status": "True"}], "hpaName": text(config, "/name")}));
+        }
+    }
+
+    /// What WVA 0.8 does: it decides about what is annotated, and sees only metrics that say whose they are.
+    pub fn annotated(&mut self, controller: Option<&str>) {
+        let all: Vec<(Id, Value)> = self.of_kind("ScaledObject").map(|(i, o)| (i.clone(), o.clone())).collect();
+        for (id, o) in all.iter().filter(|(_, o)| !is_leaving(o) && o["metadata"]["annotations"]["llm-d.ai/managed"] == "true") {
+            let replicas = crate::metrics::attributed(self, &id.ns, &id.name).len() as u64;
+            let Some(c) = controller.filter(|_| replicas > 0 && !text(o, "/metadata/annotations/llm-d.ai~1model-id").is_empty()) else {
+                continue;
+            };
+            if self.gauges.insert((c.into(), id.ns.clone(), id.name.clone()), replicas) != Some(replicas) {
+                self.dirty = true;
+            }
+        }
+    }
+}
+
+/// The newest llm-d where nothing is; bench brings KEDA too.
+fn empty() -> World {
+    let mut w = setting::empty();
+    w.scenario = ("optimized-baseline", vec!["model_server.weights.source=hub".into(), "keda.mode=auto".into(), "wva.mode=install".into()]);
+    w
+}
+
+/// The same on OpenShift, with somebody's KEDA.
+fn openshift() -> World {
+    let mut w = setting::openshift();
+    w.scenario = ("optimized-baseline", vec!["wva.mode=install".into()]);
+    w.insert(Id::new("Namespace", "", "openshift-keda"), json!({"metadata": {}}));
+    let objects = crate::charts::objects("keda", "theirs", "openshift-keda", &json!({})).expect("a chart");
+    crate::charts::make(&mut w, objects);
+    setting::rest(&mut w);
+    w
+}
+
+#[test]
+fn a_cycle_of_the_newest_where_nothing_is_leaves_nothing() {
+    let course = undisturbed(empty());
+    leaves_nothing(&course);
+    let w = course.before[1].server.world();
+    let releases: Vec<String> = w.releases.keys().cloned().collect();
+    assert_eq!(releases.len(), 4, "KEDA, kube-prometheus-stack, the router, WVA: {releases:?}");
+    for kind in ["Gateway", "HTTPRoute", "VariantAutoscaling"] {
+        assert_eq!(w.of_kind(kind).count(), 0, "{kind}");
+    }
+    drop(w);
+    let crds =
+        |k: usize| course.before[k].server.world().of_kind("CustomResourceDefinition").map(|(i, _)| i.name.clone()).collect::<Vec<_>>();
+    assert!(crds(1).iter().any(|c| c == "inferencepools.inference.networking.k8s.io") && !crds(1).iter().any(|c| c.contains("gateways")));
+    assert_eq!(crds(4).into_iter().filter(|c| !crds(0).contains(c)).collect::<Vec<_>>(), ["variantautoscalings.llmd.ai"]);
+}
+
+#[test]
+fn each_arm_has_one_scaler_and_kedas_hpa_under_the_name_that_it_has_without() {
+    let course = undisturbed(openshift());
+    leaves_nothing(&course);
+    for (k, scaled, hpa) in [(1, "-decode", "vllm-deployment-hpa"), (3, "vllm-deployment-hpa-manual", "vllm-deployment-hpa-manual")] {
+        let w = course.before[k].server.world();
+        let names = |kind| w.of_kind(kind).map(|(i, _)| i.name.clone()).collect::<Vec<_>>();
+        let all = names("ScaledObject");
+        assert!(all.len() == 1 && all[0].ends_with(scaled), "{all:?}");
+        assert_eq!(names("HorizontalPodAutoscaler"), [hpa]);
+        assert!(w.get("TriggerAuthentication", STACK, "llmd-bench-prometheus").is_some());
+    }
+    let end = course.before[4].server.world();
+    assert!(end.get("Deployment", "openshift-keda", "keda-operator").is_some(), "somebody's KEDA stays");
+    assert!(end.get("CustomResourceDefinition", "", "scaledobjects.keda.sh").is_some());
+}
+
+#[test]
+fn the_newest_with_every_fault_where_nothing_is() {
+    every_call(empty(), |op| op != Op::Run, 101);
+}
+
+#[test]
+fn the_newest_with_every_fault_on_openshift() {
+    every_call(openshift(), |_| true, 101);
+}
+
+fn refused(world: World, arm: Arm) -> String {
+    let lab = Lab::new(world);
+    match lab.process(Op::Standup(arm)) {
+        End::Failed(e) => e,
+        End::Done => panic!("it must not stand"),
+        End::Killed => panic!("nobody kills it"),
+    }
+}
+
+#[test]
+fn without_keda_nothing_scales_and_that_is_said() {
+    let mut w = empty();
+    w.scenario.1.retain(|s| s != "keda.mode=auto");
+    let e = refused(w, Arm::Hpa);
+    assert!(e.contains("KEDA is not installed") && e.contains("scaledobjects.keda.sh"), "{e}");
+}
+
+#[test]
+fn somebodys_scaled_object_keeps_benchs_keda() {
+    let lab = Lab::new(empty());
+    assert_eq!(lab.until_done(Op::Standup(Arm::Hpa)), Ok(()));
+    let theirs = Id::new("ScaledObject", "somebody", "web");
+    lab.server.world().insert(theirs.clone(), json!({"metadata": {}, "spec": {"scaleTargetRef": {"name": "web"}, "triggers": []}}));
+    let End::Failed(e) = lab.process(Op::Teardown) else { panic!("its CRDs would take somebody's object along") };
+    assert!(e.contains("not complete"), "{e}");
+    let w = lab.server.world();
+    assert!(w.objects.contains_key(&theirs) && w.get("Deployment", "keda", "keda-operator").is_some());
+}
