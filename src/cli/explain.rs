@@ -50,7 +50,7 @@ pub enum Format {
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (dir, _) = ops::results::find(&g.results, &a.run)?;
-    let r = ops::report::read(&dir)?;
+    let r = ops::report::read_stored(&dir)?;
     let e = ops::explain::of(&r, a.at.as_deref())?;
     let by_default = if g.output == Output::Json { Format::Json } else { Format::Terminal };
     let format = a.format.unwrap_or(by_default);

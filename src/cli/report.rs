@@ -84,7 +84,7 @@ impl From<Table> for csv::Table {
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (dir, _) = ops::results::find(&g.results, &a.run)?;
-    let r = ops::report::read(&dir)?;
+    let r = ops::report::read_stored(&dir)?;
     for p in r.ingested.problems.iter().filter(|_| g.output != Output::Json) {
         errln!("warning: {p}");
     }

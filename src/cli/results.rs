@@ -149,7 +149,7 @@ fn export(g: &Global, runs: &[String], to: &Path, start: Option<DateTime<Utc>>) 
     let dirs = runs.iter().map(|r| ops::results::find(&g.results, r)).collect::<anyhow::Result<Vec<_>>>()?;
     let grafana = ops::formats::grafana(to)?;
     for (dir, _) in dirs {
-        let r = ops::report::read(&dir)?;
+        let r = ops::report::read_stored(&dir)?;
         for p in &r.ingested.problems {
             errln!("warning: {p}");
         }

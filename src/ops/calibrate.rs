@@ -104,7 +104,7 @@ fn read(r: &Request<'_>) -> anyhow::Result<Vec<Run>> {
         if runs.iter().any(|x| x.read.ingested.run.id == record.id) {
             return Err(Failure::new(Exit::Usage, format!("{} is named twice", record.id)).into());
         }
-        let read = report::read(&dir)?;
+        let read = report::read_stored(&dir)?;
         if read.summary.validity.verdict == Verdict::Invalid && !r.allow_invalid {
             let findings = read.summary.validity.findings.iter().filter(|f| f.verdict == Verdict::Invalid);
             return Err(Failure::new(Exit::Invalid, format!("{} is not valid", record.id))

@@ -62,7 +62,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
     let mut all = Vec::new();
     for wanted in r.runs {
         let (dir, _) = results::find(r.results, wanted)?;
-        all.push((report::read(&dir)?, report::plan(&dir).ok()));
+        all.push((report::read_stored(&dir)?, report::plan(&dir).ok()));
     }
     let inputs = inputs(&all, r.labels);
     // Cheap, and before everything that takes long.

@@ -81,7 +81,7 @@ fn beside(dir: Option<&Path>, named: &str) -> String {
 /// # Errors
 /// When the run cannot be read.
 pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
-    let read = report::read(dir)?;
+    let read = report::read_stored(dir)?;
     let (run, summary) = (&read.ingested.run, &read.summary);
     let mut warnings = read.ingested.problems.clone();
     let mut before = ready.baseline.clone();

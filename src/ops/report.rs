@@ -38,6 +38,15 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
     Ok(Reported { ingested, summary, plan })
 }
 
+/// The same of a run that was stored: files that are not what `SHA256SUMS` says are among the problems. They change no verdict: a file may
+/// have been put right by hand.
+pub fn read_stored(dir: &Path) -> anyhow::Result<Reported> {
+    let mut r = read(dir)?;
+    let changed = super::results::changed(dir)?;
+    r.ingested.problems.extend(changed.into_iter().map(|c| format!("{c}, by {}: it was changed after the run", files::CHECKSUMS)));
+    Ok(r)
+}
+
 /// What the plan says for the summary, and what could not be read.
 pub fn settings(plan: Option<&Plan>, problems: Vec<String>) -> Settings {
     let profile = plan.and_then(|p| p.profile.as_ref());

@@ -232,6 +232,15 @@ pub fn differing(dir: &Path, is: &[bench_model::manifest::File]) -> Vec<String> 
     .collect()
 }
 
+/// The same, of what there is now; a run without `SHA256SUMS` is not at its end.
+pub fn changed(dir: &Path) -> anyhow::Result<Vec<String>> {
+    if !dir.join(files::CHECKSUMS).exists() {
+        return Ok(vec![]);
+    }
+    let is = crate::agent::list(dir)?.into_iter().map(|f| bench_model::manifest::File { path: f.path, size: f.size, sha256: f.sha256 });
+    Ok(differing(dir, &is.collect::<Vec<_>>()))
+}
+
 /// Its content; only regular files are among it.
 pub fn checksums(dir: &Path) -> anyhow::Result<String> {
     let mut text = String::new();

@@ -176,3 +176,27 @@ fn it_is_found_by_its_id_in_lower_case() {
     let results = text(&repo("tests/fixtures/runs"));
     bench(&["results", "show", &ID.to_lowercase(), "--results", &results]).exits(0);
 }
+
+#[test]
+fn files_that_were_changed_since_are_told_and_change_no_verdict() {
+    let place = Place::new();
+    place.run(&["predict", "-w", "ramp_small", "-c", "simulated", "--arms", "hpa,wva", "--seeds=1"]).exits(0);
+    let dirs: Vec<PathBuf> = std::fs::read_dir(place.path("results")).expect("results").flatten().map(|e| e.path()).collect();
+    let dir = dirs.iter().find(|d| text(d).contains("-hpa-")).expect("a run");
+    let other = dirs.iter().find(|d| text(d).contains("-wva-")).expect("a run");
+    let says = "tables.json: differs, by SHA256SUMS: it was changed after the run";
+    let commands: [&[&str]; 4] = [
+        &["report", &text(dir)],
+        &["explain", &text(dir)],
+        &["compare", &text(other), &text(dir)],
+        &["gate", &text(dir), "--rule=max_ready < 99"],
+    ];
+    let before = commands.map(|c| place.run(c).exits(0));
+    assert!(before.iter().all(|r| !r.stderr.contains("SHA256SUMS") && !r.stdout.contains("SHA256SUMS")));
+    let file = dir.join("tables.json");
+    std::fs::write(&file, std::fs::read_to_string(&file).expect("a file") + "\n").expect("written");
+    for c in commands {
+        let r = place.run(c).exits(0);
+        assert!(r.stderr.contains(says) || r.stdout.contains(says), "{c:?}: {}{}", r.stdout, r.stderr);
+    }
+}
