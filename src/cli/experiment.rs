@@ -126,7 +126,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let report = g.reporter();
     defined.treatments.warnings.iter().for_each(|w| report.warn(w.clone()));
     // What would only show after hours is told now.
-    experiment::check_gate(&g.results, &defined)?;
+    let gate = experiment::check_gate(&g.results, &defined)?;
     a.end.check()?;
     if a.dry_run {
         let g = g.clone();
@@ -155,7 +155,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         let facts = crate::ops::facts::gather(&session.cluster).await?;
         (Some(session), experiment::define(&g.lookup(), &args, Some(&facts))?)
     };
-    let kept = experiment::begin(&g.results, &defined, source, a.new)?;
+    let kept = experiment::begin(&g.results, &defined, gate.as_ref(), source, a.new)?;
     let again = again(g, &kept);
     carry_on(g, kept, session, a.replace, &a.end).await.map_err(|e| what_next(e, again))
 }

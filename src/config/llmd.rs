@@ -3,7 +3,7 @@
 use super::manifests::{RenderError, objects};
 use super::secrets::env_list;
 use bench_model::plan::Plan;
-use bench_model::scenario::{GatewayKind, Method, WeightsSource};
+use bench_model::scenario::{GatewayKind, Method, Scenario, WeightsSource};
 use serde_json::{Value, json};
 
 /// Group of the InferencePool.
@@ -154,14 +154,7 @@ pub fn pool_values(plan: &Plan) -> Value {
             "prometheus": {"enabled": s.scheduler.monitoring, "auth": {"enabled": s.scheduler.monitoring}},
         },
     });
-    if !s.model_server.weights.token_secret.is_empty() {
-        let from = json!({"secretKeyRef": {"name": s.model_server.weights.token_secret, "key": "HF_TOKEN", "optional": true}});
-        extension["env"] = json!([{"name": "HF_TOKEN", "valueFrom": from}]);
-    }
-    if !s.scheduler.plugins.is_empty() {
-        extension["pluginsConfigFile"] = json!(PLUGINS);
-        extension["pluginsCustomConfig"] = json!({ PLUGINS: s.scheduler.plugins });
-    }
+    token_and_plugins(&mut extension, s);
     json!({
         "inferenceExtension": extension,
         "inferencePool": {
@@ -172,6 +165,18 @@ pub fn pool_values(plan: &Plan) -> Value {
         },
         "provider": {"name": provider},
     })
+}
+
+/// What both charts of the picker call alike: the Hub's token, and plugins other than the chart's own.
+fn token_and_plugins(picker: &mut Value, s: &Scenario) {
+    if !s.model_server.weights.token_secret.is_empty() {
+        let from = json!({"secretKeyRef": {"name": s.model_server.weights.token_secret, "key": "HF_TOKEN", "optional": true}});
+        picker["env"] = json!([{"name": "HF_TOKEN", "valueFrom": from}]);
+    }
+    if !s.scheduler.plugins.is_empty() {
+        picker["pluginsConfigFile"] = json!(PLUGINS);
+        picker["pluginsCustomConfig"] = json!({ PLUGINS: s.scheduler.plugins });
+    }
 }
 
 /// Where the scheduler's own Envoy listens, in the pod.
@@ -192,14 +197,7 @@ pub fn router_values(plan: &Plan) -> Value {
         "pluginsConfigFile": "default-plugins.yaml",
         "flags": {"v": 2},
     });
-    if !s.model_server.weights.token_secret.is_empty() {
-        let from = json!({"secretKeyRef": {"name": s.model_server.weights.token_secret, "key": "HF_TOKEN", "optional": true}});
-        epp["env"] = json!([{"name": "HF_TOKEN", "valueFrom": from}]);
-    }
-    if !s.scheduler.plugins.is_empty() {
-        epp["pluginsConfigFile"] = json!(PLUGINS);
-        epp["pluginsCustomConfig"] = json!({ PLUGINS: s.scheduler.plugins });
-    }
+    token_and_plugins(&mut epp, s);
     if !s.scheduler.resources.is_empty() {
         epp["resources"] = json!(s.scheduler.resources);
     }

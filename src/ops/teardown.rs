@@ -21,17 +21,18 @@ const ACTING: [&str; 5] = ["ScaledObject", "HorizontalPodAutoscaler", "VariantAu
 /// # Errors
 /// Exit 8 when there is no record of the stack any more, and something of it is left.
 pub async fn find(session: &Session, namespace: Option<&str>) -> anyhow::Result<Option<Plan>> {
-    if !record::all(&session.cluster, namespace).await?.is_empty() {
+    // Somebody else's record of that name is there, too: it is refused by its name.
+    let there = match namespace {
+        Some(stack) => session.cluster.get(&record::at(stack)).await?.is_some(),
+        None => !record::all(&session.cluster, None).await?.is_empty(),
+    };
+    if there {
         return record::find(&session.cluster, namespace).await.map(Some);
     }
     let Some(stack) = namespace else {
         session.report.note("no stack of bench is up: nothing to remove (bench gc looks for what a lost one left)");
         return Ok(None);
     };
-    // A record of somebody else's is refused by its name.
-    if session.cluster.get(&record::at(stack)).await?.is_some() {
-        return record::find(&session.cluster, namespace).await.map(Some);
-    }
     let found = owned::of_stack(&session.cluster, stack).await;
     let namespaces = owned::namespaces(&session.cluster, Some(stack)).await?;
     let mut left: Vec<String> = found.objects.iter().chain(&namespaces).map(|o| o.at.to_string()).collect();
@@ -54,7 +55,8 @@ pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Resu
     let ctx = session.stack_ctx(plan);
     let refused = async {
         lease::refuse_held(&ctx).await?;
-        refuse(&ctx, force).await
+        owner::require(&ctx.cluster, ctx.namespace()).await?;
+        refuse_live_run(&ctx, force).await
     };
     let stack = ctx.namespace();
     let found = owned::of_stack(&session.cluster, stack).await;
@@ -81,8 +83,7 @@ pub async fn carry_out(session: &Session, intent: Intent) -> anyhow::Result<usiz
     drive(session, intent, async |d| d.stoppable(act(d, force)).await).await
 }
 
-async fn refuse(ctx: &Ctx, force: bool) -> anyhow::Result<()> {
-    owner::require(&ctx.cluster, ctx.namespace()).await?;
+async fn refuse_live_run(ctx: &Ctx, force: bool) -> anyhow::Result<()> {
     if force { Ok(()) } else { super::run::refuse_live_run(ctx, "").await }
 }
 
@@ -90,7 +91,7 @@ async fn act(d: &Driver, force: bool) -> anyhow::Result<usize> {
     let ctx = &d.ctx;
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     d.lease_if_it_can_be().await?;
-    refuse(ctx, force).await?;
+    refuse_live_run(ctx, force).await?;
     d.begin();
     record::set_phase(ctx, record::TEARING_DOWN).await?;
     sweep(ctx).await

@@ -31,7 +31,7 @@ fn written(dir: &Path, more: &str) -> ExperimentArgs {
 /// What `bench experiment FILE` does.
 async fn command(session: &Session, args: &ExperimentArgs) -> anyhow::Result<()> {
     let defined = define(&Lookup::default(), args, Some(&bench::ops::facts::gather(&session.cluster).await?))?;
-    let mut kept = begin(&session.results, &defined, Source::Measured, false)?;
+    let mut kept = begin(&session.results, &defined, None, Source::Measured, false)?;
     measure::measure(session, &mut kept, None, false).await?;
     measure::leave(session, &kept).await?;
     let silent = Reporter::silent();

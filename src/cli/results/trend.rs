@@ -10,7 +10,6 @@ use bench_analysis::report::{html, terminal};
 use bench_model::exit::Exit;
 use bench_model::trend::Worse;
 use serde_json::json;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// A number over the last runs of one plan, and a gate of the newest against them
@@ -95,7 +94,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         _ if alone => {}
         Output::Json => outln!("{}", json!({"event": "trend", "trend": found.trend})),
         Output::Human => {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let color = crate::cli::shared::color(&std::io::stdout());
             out!("{}", terminal::trend::render(&found.trend, crate::cli::report::width(), color));
             if let Some(path) = &a.html {
                 outln!("\n  {}", path.display());

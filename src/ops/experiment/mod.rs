@@ -53,13 +53,13 @@ pub fn define(lookup: &Lookup, args: &ExperimentArgs, facts: Option<&ClusterFact
     Ok(Defined { loaded, coefficients, treatments, runs })
 }
 
-/// The one of this definition that is not at its end, or else a new one.
+/// The one of this definition and this gate that is not at its end, or else a new one.
 ///
 /// # Errors
 /// Exit 2 when one of this name is unfinished that was defined otherwise.
-pub fn begin(results: &Path, d: &Defined, source: Source, anew: bool) -> anyhow::Result<Kept> {
+pub fn begin(results: &Path, d: &Defined, gate: Option<&Ready>, source: Source, anew: bool) -> anyhow::Result<Kept> {
     let e = &d.loaded.experiment;
-    let judged_by = check_gate(results, d)?.map(|g| g.terms()).transpose()?.unwrap_or_default();
+    let judged_by = gate.map(Ready::terms).transpose()?.unwrap_or_default();
     let hash = state::hash(e, &d.runs, source, &[&judged_by, &serde_json::to_string(&d.coefficients.coefficients)?])?;
     let _alone = state::alone(results)?;
     if !anew && let Some(kept) = state::to_carry_on(results, &e.name, &hash, source)? {

@@ -94,6 +94,15 @@ pub fn alone(results: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// A record as this bench reads it; else why it cannot.
+pub fn parse(text: &[u8]) -> Result<ExperimentRecord, String> {
+    match serde_json::from_slice::<ExperimentRecord>(text) {
+        Ok(r) if r.schema_version <= bench_model::SCHEMA_VERSION => Ok(r),
+        Ok(r) => Err(format!("schema version {} is newer than this bench", r.schema_version)),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
 /// All of them, oldest first, and files that cannot be read.
 pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
     let dir = directory(results);
@@ -108,10 +117,9 @@ pub fn all(results: &Path) -> anyhow::Result<(Vec<Kept>, Vec<String>)> {
         let path = dir.join(files::RECORD);
         // Without a record it was killed before it began.
         let Ok(text) = std::fs::read(&path) else { continue };
-        match serde_json::from_slice::<ExperimentRecord>(&text) {
-            Ok(r) if r.schema_version <= bench_model::SCHEMA_VERSION => found.push(Kept { dir, record: r, fresh: false }),
-            Ok(r) => unreadable.push(format!("{}: schema version {} is newer than this bench", path.display(), r.schema_version)),
-            Err(e) => unreadable.push(format!("{}: {e}", path.display())),
+        match parse(&text) {
+            Ok(r) => found.push(Kept { dir, record: r, fresh: false }),
+            Err(why) => unreadable.push(format!("{}: {why}", path.display())),
         }
     }
     found.sort_by(|a, b| (a.record.begun, &a.record.id).cmp(&(b.record.begun, &b.record.id)));

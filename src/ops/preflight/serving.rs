@@ -47,16 +47,7 @@ impl Checks<'_> {
                 format!("bench makes {} and {}", s.gateway.api.version, s.gateway.inference_api.version),
             );
             self.pass("Gateway API", &if api { has } else { hasnt });
-            match control_plane::look(cluster, plan).await {
-                Ok((found, said)) => {
-                    there.platform &= found;
-                    self.pass("control plane", &said);
-                }
-                Err(e) => {
-                    let hint = crate::failure::classify(&e).1.unwrap_or_default();
-                    self.fail("control plane", &e.to_string(), &hint);
-                }
-            }
+            self.platform("control plane", control_plane::look(cluster, plan).await, there);
         }
         if s.gateway.kind == GatewayKind::Epponly {
             let pools = cluster.serves("InferencePool").await?;
@@ -86,14 +77,19 @@ impl Checks<'_> {
 
     /// What makes the arm's HPA, where that is KEDA.
     pub(super) async fn keda(&mut self, cluster: &Cluster, plan: &Plan, there: &mut There) {
-        match keda::look(cluster, plan).await {
+        self.platform("KEDA", keda::look(cluster, plan).await, there);
+    }
+
+    /// What a step says of a part of the platform: whether it is there, or why it cannot be made.
+    fn platform(&mut self, part: &'static str, looked: anyhow::Result<(bool, String)>, there: &mut There) {
+        match looked {
             Ok((found, said)) => {
                 there.platform &= found;
-                self.pass("KEDA", &said);
+                self.pass(part, &said);
             }
             Err(e) => {
                 let hint = crate::failure::classify(&e).1.unwrap_or_default();
-                self.fail("KEDA", &e.to_string(), &hint);
+                self.fail(part, &e.to_string(), &hint);
             }
         }
     }

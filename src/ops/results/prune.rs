@@ -4,7 +4,7 @@ use super::filter::{Filter, all_fit};
 use super::index;
 use crate::ops::experiment::state;
 use anyhow::Context;
-use bench_model::experiment::{self, ExperimentRecord};
+use bench_model::experiment;
 use bench_model::run::{RunRecord, RunState};
 use serde::Serialize;
 use std::io::ErrorKind;
@@ -109,8 +109,7 @@ fn open_experiments(results: &Path) -> Vec<Open> {
     let open = |e: std::fs::DirEntry| {
         let bytes = std::fs::read(e.path().join(experiment::files::RECORD)).ok()?;
         let name = e.file_name().to_string_lossy().into_owned();
-        let record = serde_json::from_slice::<ExperimentRecord>(&bytes).ok().filter(|r| r.schema_version <= bench_model::SCHEMA_VERSION);
-        let runs = match record {
+        let runs = match state::parse(&bytes).ok() {
             Some(r) if r.state != experiment::State::Running => return None,
             r => r.map(|r| r.runs.into_iter().flat_map(|s| s.attempts).map(|a| a.run).collect()),
         };
