@@ -1,14 +1,13 @@
-//! Collecting through a connection that breaks, and with a recorder that is lost: nothing is missing, or it is told.
+//! Collecting through a connection that breaks, and with a recorder that is lost: nothing is missing, or it is told. Each in a
+//! namespace of its own: they may run side by side.
 
 use super::proxy::Proxy;
 use super::support::{Place, checksums_agree, events, json};
 use std::time::{Duration, Instant};
 
-const NS: &str = "bench-collection";
-
-fn load<'a>(extra: &[&'a str]) -> Vec<&'a str> {
+fn load<'a>(ns: &'a str, extra: &[&'a str]) -> Vec<&'a str> {
     let mut args =
-        vec!["run", "-p", NS, "-w", "sanity_random", "--set", "recording.settle_s=1", "--skip-reset=replicas,pods,warmup,drain,window"];
+        vec!["run", "-p", ns, "-w", "sanity_random", "--set", "recording.settle_s=1", "--skip-reset=replicas,pods,warmup,drain,window"];
     args.extend(extra);
     args
 }
@@ -16,11 +15,12 @@ fn load<'a>(extra: &[&'a str]) -> Vec<&'a str> {
 #[test]
 #[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
 fn cluster_collection_through_a_connection_that_breaks() {
+    const NS: &str = "bench-collection-cut";
     let mut p = Place::new("collection");
     p.bench(&["standup", "-c", "simulated", "--static", "1", "-p", NS]).exits(0);
     let (proxy, through) = Proxy::of_kubeconfig(&p.kubeconfig, &p.dir);
     let direct = std::mem::replace(&mut p.kubeconfig, through);
-    let mut child = p.command(&load(&["--per-rate", "--rates", "4,5", "--max-seconds", "12"])).spawn().unwrap();
+    let mut child = p.command(&load(NS, &["--per-rate", "--rates", "4,5", "--max-seconds", "12"])).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(240);
     let collecting = |p: &Place| p.runs().pop().is_some_and(|r| json(&r.join("run.json"))["state"] != "preparing");
     while !collecting(&p) {
@@ -49,9 +49,10 @@ fn cluster_collection_through_a_connection_that_breaks() {
 #[test]
 #[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
 fn cluster_collection_without_load_pod_or_recorder() {
+    const NS: &str = "bench-collection-lost";
     let p = Place::new("collection-lost");
     p.bench(&["standup", "-c", "simulated", "--static", "1", "-p", NS]).exits(0);
-    let mut child = p.command(&load(&["--per-rate", "--rates", "2,3", "--max-seconds", "60"])).spawn().unwrap();
+    let mut child = p.command(&load(NS, &["--per-rate", "--rates", "2,3", "--max-seconds", "60"])).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(240);
     let told = || p.kubectl(&["logs", "-n", NS, "-l", "app.kubernetes.io/name=llmd-bench-harness", "-c", "guidellm", "--tail=-1"]).stdout;
     while !told().contains("llmd-bench-rate") {

@@ -13,6 +13,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const NS: &str = "rights-x";
+const BY_KEDA: &str = "scaling.by=keda";
 const PROMETHEUS: &str = "monitoring.prometheus.namespace=monitoring;monitoring.prometheus.service=kube-prometheus-stack-prometheus";
 
 fn docs(file: &str) -> PathBuf {
@@ -249,11 +250,12 @@ fn restricted_and_without_token(pod: &Value) {
     }
 }
 
-fn plan() -> Plan {
+fn plan(set: &[&str]) -> Plan {
     let intent = bench::ops::plan::Intent {
         scenario: bench::config::scenario::ScenarioArgs {
             name: "simulated".into(),
             namespace: Some(NS.into()),
+            set: set.iter().map(ToString::to_string).collect(),
             env_set: Some(PROMETHEUS.into()),
             ..Default::default()
         },
@@ -287,20 +289,21 @@ fn cluster_rights_each_verb_is_missed() {
     let (user, _) = prepared(&admin);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cluster = runtime.block_on(Cluster::connect(Some(&user.kubeconfig), None)).unwrap();
-    let plan = plan();
-    let ask = || runtime.block_on(missing(&cluster, &plan));
+    let (by_hpa, by_keda) = (plan(&[]), plan(&[BY_KEDA]));
     // The authorizer learns of a change a moment later.
-    let until = |wanted: &BTreeSet<String>| {
+    let until = |plan: &Plan, wanted: &BTreeSet<String>| {
         let begun = Instant::now();
         loop {
-            let now = ask();
+            let now = runtime.block_on(missing(&cluster, plan));
             if now == *wanted || begun.elapsed() > Duration::from_secs(10) {
                 return now;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     };
-    assert_eq!(until(&BTreeSet::new()), BTreeSet::new(), "with the roles as they are nothing is missing");
+    for plan in [&by_hpa, &by_keda] {
+        assert_eq!(until(plan, &BTreeSet::new()), BTreeSet::new(), "with the roles as they are nothing is missing");
+    }
     let mut taken = 0;
     for (file, namespace) in [("stack-user.yaml", NS), ("monitoring-reader.yaml", "monitoring")] {
         let role: Value = serde_yaml::from_str(&read(file)).unwrap();
@@ -322,17 +325,17 @@ fn cluster_rights_each_verb_is_missed() {
                     less.retain(|r| r["resources"] != json!([]) && r["verbs"] != json!([]));
                     put(&json!(less));
                     let group = rule["apiGroups"][0].as_str().unwrap();
+                    // What scales by KEDA is asked of a plan that does.
+                    let (plan, set) = if group == "keda.sh" { (&by_keda, Some(BY_KEDA)) } else { (&by_hpa, None) };
                     let wanted = BTreeSet::from([format!("{} {}.{group}", verb.as_str().unwrap(), resource.as_str().unwrap())]);
-                    assert_eq!(until(&wanted), wanted);
+                    assert_eq!(until(plan, &wanted), wanted);
                     taken += 1;
                     if taken % 20 == 1 {
                         // And as a user reads it.
                         let bare = resource.as_str().unwrap();
-                        bench(&user, &["preflight", "-c", "simulated", "--wva", "-p", NS])
-                            .exits(6)
-                            .says("missing")
-                            .says(&format!("{} {bare}", verb.as_str().unwrap()))
-                            .says(file);
+                        let mut args = vec!["preflight", "-c", "simulated", "--wva", "-p", NS];
+                        args.extend(set.iter().flat_map(|s| ["--set", s]));
+                        bench(&user, &args).exits(6).says("missing").says(&format!("{} {bare}", verb.as_str().unwrap())).says(file);
                     }
                 }
             }
@@ -350,7 +353,7 @@ fn cluster_rights_each_verb_is_missed() {
 fn cluster_rights_pods_pass_pod_security() {
     let admin = Place::new("rights-pods");
     let (_, _) = prepared(&admin);
-    let mut plan = plan();
+    let mut plan = plan(&[]);
     plan.profile = Some(
         serde_json::from_value(json!({
             "name": "p", "request_type": "chat_completions", "rates": [1.0], "max_seconds": 10, "prompt_tokens": {"mean": 10},
@@ -410,7 +413,7 @@ fn cluster_rights_of_the_cluster_part() {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cluster = runtime.block_on(Cluster::connect(Some(&preparer.kubeconfig), None)).unwrap();
-    let mut plan = plan();
+    let mut plan = plan(&[]);
     let asked = runtime.block_on(rights::ask(&cluster, &plan, &places())).unwrap();
     let of_part = asked.iter().filter(|a| a.part.file() == "cluster-part.yaml");
     let refused: Vec<_> = of_part.clone().filter(|a| !a.allowed).collect();
