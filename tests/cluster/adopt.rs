@@ -123,7 +123,7 @@ fn cluster_adopts_a_stack_stood_up_by_hand() {
     p.bench(&["adopt", "-p", NS, "-c", "simulated", "-n"]).exits(0).says("HPA chat (1 to 3 replicas)").says("Qwen/Qwen3-0.6B");
     assert_eq!(benchs(&p, NS), json!([]), "looking makes nothing");
     p.bench(&["adopt", "-p", NS, "-c", "simulated", "--set", "recording.settle_s=5"]).exits(0);
-    p.bench(&[&["run", "-p", NS][..], &LOAD].concat()).exits(0).says("arm existing");
+    p.run(&[&["-p", NS][..], &LOAD].concat()).says("arm existing");
     assert_eq!((touched(&p), written(&p)), (uids, before.clone()), "nothing of the stack was touched");
     let run = last(&p);
     assert_eq!((&run["arm"], &run["state"], &run["deployment"]), (&json!("existing"), &json!("complete"), &json!("chat")));
@@ -131,7 +131,7 @@ fn cluster_adopts_a_stack_stood_up_by_hand() {
     p.bench(&["swap-to-static", "2", "-p", NS]).exits(0).says("kept and removed");
     assert_eq!(p.get(&["horizontalpodautoscaler", "-n", NS])["items"], json!([]));
     p.bench(&["teardown", "-p", NS, "-n"]).exits(0).says("would put back HorizontalPodAutoscaler");
-    p.bench(&[&["run", "-p", NS][..], &LOAD].concat()).exits(0).says("arm static-2");
+    p.run(&[&["-p", NS][..], &LOAD].concat()).says("arm static-2");
     assert_eq!(last(&p)["arm"], "static-2");
 
     p.bench(&["teardown", "-p", NS]).exits(0).says("is back as it was");
@@ -142,7 +142,7 @@ fn cluster_adopts_a_stack_stood_up_by_hand() {
 
 fn an_endpoint_from_an_empty_namespace(p: &Place) {
     let url = format!("http://chat.{NS}.svc.cluster.local:8000/v1");
-    p.bench(&[&["run", "--endpoint", &url, "-p", EMPTY, "-c", "simulated"][..], &LOAD].concat()).exits(0).says("arm existing");
+    p.run(&[&["--endpoint", &url, "-p", EMPTY, "-c", "simulated"][..], &LOAD].concat()).says("arm existing");
     let run = last(p);
     assert_eq!((&run["arm"], &run["model"], &run["state"]), (&json!("existing"), &json!("Qwen/Qwen3-0.6B"), &json!("complete")));
     let missing = run["missing"].to_string();

@@ -11,7 +11,7 @@ fn cluster_loads() {
     p.bench(&["standup", "-c", "simulated", "--static", "1"]).exits(0);
 
     // The published profile, shortened, in the spec dialect; prompts of 4,000 tokens.
-    p.bench(&["run", "-w", "chatbot_synthetic", "--rates", "2,3", "--max-seconds", "30", "--set", "recording.settle_s=5"]).exits(0);
+    p.run(&["-w", "chatbot_synthetic", "--rates", "2,3", "--max-seconds", "30", "--set", "recording.settle_s=5"]);
     let run = p.runs().pop().unwrap();
     let s = json(&run.join("summary.json"));
     let rates: Vec<f64> = s["rates"].as_array().unwrap().iter().map(|r| r["rate"].as_f64().unwrap()).collect();
@@ -19,8 +19,7 @@ fn cluster_loads() {
     assert!(s["rates"][0]["successful"].as_u64().unwrap() > 0, "{s:#}");
 
     // The flat dialect of the published version, a process a rate, the next one held back until the rate before has ended.
-    p.bench(&[
-        "run",
+    p.run(&[
         "-w",
         "sanity_random",
         "--per-rate",
@@ -35,8 +34,7 @@ fn cluster_loads() {
         "--set",
         "recording.settle_s=5",
         "--skip-reset=replicas,pods,warmup,drain,window",
-    ])
-    .exits(0);
+    ]);
     let run = p.runs().pop().unwrap();
     for k in 0..2 {
         assert!(run.join(format!("load/rate-{k}/benchmarks.json")).exists(), "a result file for each rate");
