@@ -104,7 +104,7 @@ fn cluster_rights() {
         .says("somebody's controller is used as it is set");
     // The real admission would have refused a pod that is not as the profile wants.
     seen.look(&admin);
-    bench(&user, &RUN).exits(0);
+    bench(&user, &RUN).ran(&user);
     bench(&user, &["status", "-p", NS]).exits(0);
     bench(&user, &["swap-to-hpa", "-p", NS]).exits(0).says("not restarted");
     ended(&admin, &user, seen, &token);
@@ -124,7 +124,7 @@ fn cluster_rights_resume() {
     seen.look(&admin);
     run.kill().unwrap();
     run.wait().unwrap();
-    bench(&user, &["resume"]).exits(0);
+    bench(&user, &["resume"]).ran(&user);
     seen.look(&admin);
     assert!(seen.pods >= 4, "model server, gateway, recorder and load were looked at: {}", seen.pods);
     ended(&admin, &user, seen, &token);
