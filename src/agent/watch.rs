@@ -1,5 +1,6 @@
 //! One watch of one kind: every change becomes a record; a watch that was begun anew becomes a gap.
 
+use crate::config::secrets::redact;
 use bench_model::record::{Record, What};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
@@ -65,11 +66,39 @@ pub async fn follow(client: Client, namespace: String, watched: Watched, out: Un
     }
 }
 
-/// The object without managedFields, which are long and say nothing about the run.
+/// The object without managedFields, which are long and say nothing about the run, and without credentials: records are passed on,
+/// and somebody else's pods may have one in plain text, and once more in what kubectl keeps of their manifest.
 fn whole(o: &DynamicObject) -> Value {
     let mut v = serde_json::to_value(o).unwrap_or_default();
     if let Some(m) = v.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         m.remove("managedFields");
+        if let Some(kept) = m.get_mut("annotations").and_then(Value::as_object_mut) {
+            kept.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
     }
+    redact(&mut v);
     v
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebodys_credentials_are_not_recorded() {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "chat", "managedFields": [{"manager": "kubectl"}], "annotations": {
+                "why": "kept", "kubectl.kubernetes.io/last-applied-configuration": "{\"env\":[{\"name\":\"HF_TOKEN\",\"value\":\"word\"}]}",
+            }},
+            "spec": {"containers": [{
+                "name": "vllm", "args": ["--api-key", "word", "--port", "8000"],
+                "env": [{"name": "HF_TOKEN", "value": "word"}, {"name": "HF_HOME", "value": "/models"}],
+            }]},
+        });
+        let kept = whole(&serde_json::from_value(pod).unwrap());
+        assert!(!kept.to_string().contains("word"), "{kept}");
+        assert_eq!(kept["metadata"], json!({"name": "chat", "annotations": {"why": "kept"}}));
+        assert_eq!(kept["spec"]["containers"][0]["args"], json!(["--api-key", "<redacted>", "--port", "8000"]));
+    }
 }

@@ -48,6 +48,7 @@ pub(crate) fn scenario(s: &Scenario, provenance: &BTreeMap<String, At>) -> (Vec<
 /// Plans are kept and passed on: no credential may stand in one, not even in a message about it.
 fn credentials(s: &Scenario, f: &mut Findings<'_>) {
     const REMEDY: &str = "put it into a Secret of the stack's namespace and write secret://NAME/KEY (docs/rbac/README.md)";
+    const ARGUMENT: &str = "take it from a variable: model_server.env.TOKEN=secret://NAME/KEY, and $(TOKEN) as the argument";
     let mut told = std::collections::BTreeSet::new();
     for (table, env) in [("model_server.env", &s.model_server.env), ("load.guidellm.env", &s.load.guidellm.env)] {
         for (name, value) in env {
@@ -61,10 +62,18 @@ fn credentials(s: &Scenario, f: &mut Findings<'_>) {
             }
         }
     }
+    for (k, pair) in s.model_server.args.windows(2).enumerate() {
+        if secrets::is_secret_after(&pair[0], &pair[1]) {
+            let key = format!("model_server.args[{}]", k + 1);
+            told.insert(key.clone());
+            f.bad(&key, "this is a credential; plans and run directories are passed on", ARGUMENT);
+        }
+    }
     let all = serde_json::to_value(s).unwrap_or_default();
     strings("", &all, &mut |key, text| {
         if !told.contains(key) && secrets::has_token(text) {
-            f.bad(key, "this looks like a token or a password; plans and run directories are passed on", REMEDY);
+            let remedy = if key.starts_with("model_server.args[") { ARGUMENT } else { REMEDY };
+            f.bad(key, "this looks like a token or a password; plans and run directories are passed on", remedy);
         }
         let in_env = ["model_server.env.", "load.guidellm.env."].iter().any(|t| key.starts_with(t));
         if !in_env && secrets::reference(text).is_some() {

@@ -110,6 +110,9 @@ fn credentials_are_refused_without_being_repeated() {
         (format!("load.guidellm.env.HARMLESS={TOKEN}"), "load.guidellm.env.HARMLESS"),
         ("load.guidellm.env.OPENAI_API_KEY=correct-horse".into(), "load.guidellm.env.OPENAI_API_KEY"),
         (format!("model_server.args=[--hf-token, {TOKEN}]"), "model_server.args[1]"),
+        ("model_server.args=[--api-key, correct-horse]".into(), "model_server.args[1]"),
+        (r#"model_server.args=["--port", "1", "--api-key", "correct-horse"]"#.into(), "model_server.args[3]"),
+        ("model_server.args=[--api-key=correct-horse]".into(), "model_server.args[0]"),
         (format!("model={TOKEN}!"), "model"),
         ("gateway.balance=http://me:correct-horse@proxy/".into(), "gateway.balance"),
     ] {
@@ -120,6 +123,12 @@ fn credentials_are_refused_without_being_repeated() {
     }
     refused(&["gateway.balance=secret://a/b"], "gateway.balance", "only an environment variable");
     refused(&["model_server.env.X=secret://a"], "model_server.env.X", "no key");
-    let s = loaded(&["model_server.env.HF_TOKEN=secret://hub/token", "load.guidellm.env.TOKENIZERS_PARALLELISM=false"]).unwrap().scenario;
+    let s = loaded(&[
+        "model_server.env.HF_TOKEN=secret://hub/token",
+        "load.guidellm.env.TOKENIZERS_PARALLELISM=false",
+        "model_server.args=[--api-key, $(HF_TOKEN)]",
+    ])
+    .unwrap()
+    .scenario;
     assert_eq!(s.model_server.env["HF_TOKEN"], "secret://hub/token");
 }

@@ -60,11 +60,75 @@ fn is_harmless(value: &str) -> bool {
         || v.parse::<i32>().is_ok_and(|n| n.abs() < 10_000)
         || (v.starts_with('/') && !v.contains(char::is_whitespace))
         || v.starts_with(REFERENCE)
+        // What Kubernetes or a shell fills in, and what was blotted out already.
+        || v.starts_with('$')
+        || v == BLOT
 }
 
 /// Does this variable hold a credential in plain text?
 pub fn is_secret(name: &str, value: &str) -> bool {
     has_token(value) || (is_secret_name(name) && !is_harmless(value))
+}
+
+/// Is an argument of this name a credential? Stricter than a variable's name: `--time-to-first-token` is none.
+fn is_secret_flag(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase().replace('_', "-");
+    let words: Vec<&str> = upper.split('-').collect();
+    let before_token = |w: &str| matches!(w, "HF" | "HUB" | "AUTH" | "ACCESS" | "BEARER" | "API" | "ADMIN" | "REFRESH");
+    upper == "TOKEN"
+        || words.windows(2).any(|w| w[1] == "TOKEN" && before_token(w[0]))
+        || (!words.contains(&"TOKEN") && is_secret_name(&upper))
+}
+
+/// Name and value of `--name=value`; an argument without a value of its own has none.
+fn flag(argument: &str) -> Option<(&str, Option<&str>)> {
+    let rest = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))?;
+    Some(rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value))))
+}
+
+/// Does the argument after this one hold a credential in plain text, as in `--api-key WORD`?
+pub fn is_secret_after(argument: &str, next: &str) -> bool {
+    !next.starts_with('-') && !is_harmless(next) && flag(argument).is_some_and(|(name, value)| value.is_none() && is_secret_flag(name))
+}
+
+/// Values of arguments and variables within a command line: `--api-key=WORD`, `--api-key WORD`, `HF_TOKEN=WORD`.
+fn assigned(text: &str) -> Vec<Range<usize>> {
+    let quotes = |c: char| "\"'".contains(c);
+    let ends = |c: char| c.is_whitespace() || "\"';,)]}".contains(c);
+    let mut out = vec![];
+    let mut at = 0;
+    while let Some(begin) = text[at..].find(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_').map(|n| at + n) {
+        let word = &text[begin..];
+        let length = word.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(word.len());
+        at = begin + length;
+        let name = &word[..length];
+        // Within a word, a path or a URL it is no name.
+        if text[..begin].chars().next_back().is_some_and(|c| !(c.is_whitespace() || "\"';,([{".contains(c))) {
+            continue;
+        }
+        let rest = &text[at..];
+        let dashed = name.strip_prefix("--");
+        let is_name = match dashed {
+            Some(n) => is_secret_flag(n),
+            None => name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') && is_secret_name(name),
+        };
+        let gap = match rest.strip_prefix('=') {
+            Some(_) => 1,
+            // A list's comma and quotes stand between them as well as a space.
+            None if dashed.is_some() => rest.len() - rest.trim_start_matches([' ', '\t', ',', '"', '\'']).len(),
+            None => 0,
+        };
+        if !is_name || gap == 0 {
+            continue;
+        }
+        let value = rest[gap..].trim_start_matches(quotes);
+        let from = text.len() - value.len();
+        let value = &value[..value.find(ends).unwrap_or(value.len())];
+        if !value.is_empty() && !value.starts_with('-') && !is_harmless(value) {
+            out.push(from..from + value.len());
+        }
+    }
+    out
 }
 
 /// Beginnings of well-known tokens, and how many characters follow at least.
@@ -114,6 +178,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
             out.push(begin..begin + user.len());
         }
     }
+    out.extend(assigned(text));
     out.sort_by_key(|r| (r.start, r.end));
     out
 }
@@ -155,11 +220,19 @@ pub fn redact_assignment(text: &str) -> String {
     }
 }
 
-/// Blots out every credential in an object, a plan, anything: by the name of its key, of its variable, or by its look.
+/// Blots out every credential in an object, a plan, anything: by the name of its key, of its variable or argument, or by its look.
 pub fn redact(value: &mut Value) {
     match value {
         Value::String(text) if has_token(text) => *text = redact_text(text),
-        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Array(items) => {
+            for k in 1..items.len() {
+                let [argument, next] = [&items[k - 1], &items[k]].map(|v| v.as_str().unwrap_or_default());
+                if is_secret_after(argument, next) {
+                    items[k] = BLOT.into();
+                }
+            }
+            items.iter_mut().for_each(redact);
+        }
         Value::Object(map) => {
             redact_variable(map);
             for (key, v) in map.iter_mut() {
@@ -182,77 +255,5 @@ fn redact_variable(map: &mut Map<String, Value>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_known_by_their_names_and_by_their_looks() {
-        for name in ["HF_TOKEN", "hf-token", "OPENAI_API_KEY", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "CLIENT_SECRET", "X_APIKEY"] {
-            assert!(is_secret_name(name) && is_secret(name, "anything"), "{name}");
-        }
-        for name in ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "MAX_NUM_BATCHED_TOKENS", "PATH", "HF_HOME", "VLLM_API", "KEYS"] {
-            assert!(!is_secret_name(name), "{name}");
-        }
-        for (name, value) in [("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"), ("HF_TOKEN_PATH", "/tmp/t"), ("TOKEN", ""), ("TOKEN", "secret://a/b")]
-        {
-            assert!(!is_secret(name, value), "{name}={value}");
-        }
-        for value in [
-            "hf_abcdefghijklmnopqrstu",
-            "--api-key=sk-abcdefghijklmnopqrstu",
-            "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.e30.xyz",
-            "https://me:word@proxy:8080/x",
-            "-----BEGIN RSA PRIVATE KEY-----\nabc",
-            "Authorization: Bearer abcdefghijkl",
-        ] {
-            assert!(has_token(value), "{value}");
-            assert!(!has_token(&redact_text(value)), "{}", redact_text(value));
-        }
-        for value in [
-            "ghcr.io/x/y@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-            "http://host:8000/v1",
-            "disk-0123456789abcdef0123",
-            "Qwen/Qwen3-0.6B",
-            "hf_home",
-            "oci://ghcr.io/a/b",
-            "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
-        ] {
-            assert!(!has_token(value), "{value}");
-        }
-    }
-
-    #[test]
-    fn a_reference_becomes_a_key_of_a_secret() {
-        let env = [("A", "1"), ("HF_TOKEN", "secret://hub.x/token")];
-        let wanted = json!([
-            {"name": "A", "value": "1"},
-            {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub.x", "key": "token"}}},
-        ]);
-        assert_eq!(env_list(env), wanted);
-        assert_eq!(reference("plain"), None);
-        for bad in ["secret://", "secret://x", "secret://x/", "secret://X/y", "secret://x/y z"] {
-            assert!(matches!(reference(bad), Some(Err(_))), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_is_shown_holds_none() {
-        let mut v = json!({
-            "env": {"HF_TOKEN": "word", "HF_HOME": "/x", "prompt_tokens": 5},
-            "containers": [{"env": [{"name": "API_KEY", "value": "word"}, {"name": "A", "value": "b"}], "args": ["--x", "hf_abcdefghijklmnopqrstu"]}],
-        });
-        redact(&mut v);
-        assert_eq!(
-            v,
-            json!({
-                "env": {"HF_TOKEN": BLOT, "HF_HOME": "/x", "prompt_tokens": 5},
-                "containers": [{"env": [{"name": "API_KEY", "value": BLOT}, {"name": "A", "value": "b"}], "args": ["--x", BLOT]}],
-            })
-        );
-        assert_eq!(redact_assignment("model_server.env.HF_TOKEN=word"), "model_server.env.HF_TOKEN=<redacted>");
-        assert_eq!(redact_assignment("scaling.max_replicas=4"), "scaling.max_replicas=4");
-        let key = "a\n-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nb";
-        assert_eq!(redact_text(key), "a\n<redacted>\nb");
-        assert_eq!(redact_text("two: hf_abcdefghijklmnopqrstu and hf_abcdefghijklmnopqrstv."), "two: <redacted> and <redacted>");
-    }
-}
+#[path = "secrets_tests.rs"]
+mod tests;

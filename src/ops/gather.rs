@@ -207,9 +207,19 @@ fn containers(pods: &[Value]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// container → image and its id of all pods of the namespace, as the kubelet reports them; several where pods differ.
-pub async fn images(cluster: &Cluster, namespace: &str) -> anyhow::Result<BTreeMap<String, String>> {
-    Ok(images_of(&cluster.list("Pod", Some(namespace), "").await?))
+/// container → image and its id of all pods of the namespace, as the kubelet reports them; several where pods differ. Containers of
+/// WVA's controller, which acts in other namespaces too, are `wva/NAME`: another controller is another arm.
+pub async fn images(ctx: &Ctx) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut all = images_of(&ctx.cluster.list("Pod", Some(ctx.namespace()), "").await?);
+    if let Some((ns, selector)) = wva::controller_pods(ctx).await? {
+        match ctx.cluster.list("Pod", Some(&ns), selector).await {
+            Ok(pods) => all.extend(images_of(&pods).into_iter().map(|(name, image)| (format!("wva/{name}"), image))),
+            // Told with its log, which is not to be had either.
+            Err(e) if e.is_forbidden() => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(all)
 }
 
 fn images_of(pods: &[Value]) -> BTreeMap<String, String> {

@@ -205,7 +205,7 @@ async fn bring_home(
         }
     }
     lack.missing.extend(gather::logs(ctx, dir).await?);
-    match gather::images(&ctx.cluster, ctx.namespace()).await {
+    match gather::images(ctx).await {
         Ok(i) => record.images = i,
         Err(e) => lack.missing.push(format!("image ids: {e:#}")),
     }

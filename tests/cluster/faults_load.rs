@@ -308,7 +308,7 @@ fn cluster_faults_of_the_cluster_under_load() {
     }
     sleep(5);
     up_again();
-    ended(&p, "node NotReady until after the load's end", b).is_whole(&p);
+    ended(&p, "node NotReady until after the load's end", b).is_whole(&p).misses_nothing();
 
     p.bench(&["teardown", "-p", NS]).exits(0);
 }

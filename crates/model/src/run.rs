@@ -45,7 +45,7 @@ pub struct RunRecord {
     pub times: Times,
     /// Each reset step: name, seconds, skipped or not.
     pub reset: Vec<ResetStep>,
-    /// container name → image id as the kubelet reports it, of every pod that took part.
+    /// container name → image id as the kubelet reports it, of every pod that took part; `wva/…` are WVA's controller.
     pub images: BTreeMap<String, String>,
     pub nodes: Vec<NodeFact>,
     /// Clocks at the start and at the end.
