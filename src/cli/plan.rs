@@ -220,13 +220,22 @@ fn autoscaling(o: &mut String, plan: &Plan) -> std::fmt::Result {
         return writeln!(o, "  HPA         {}: average {}", s.hpa.name, targets.join(", "));
     }
     let t = &s.wva.thresholds;
-    // 0.8 reads the interval and does not go by it.
-    let (version, period) = if s.wva.by_annotations() { (s.wva.chart_version.as_str(), 30) } else { ("", s.wva.interval_s) };
+    let version = if s.wva.by_annotations() { s.wva.chart_version.as_str() } else { "" };
     writeln!(
         o,
         "  WVA {:<7} every {} s; saturated at KV {} or {} waiting; up below spare KV {} or spare queue {}",
-        version, period, t.kv_cache_threshold, t.queue_length_threshold, t.kv_spare_trigger, t.queue_spare_trigger
+        version,
+        wva_every_s(s),
+        t.kv_cache_threshold,
+        t.queue_length_threshold,
+        t.kv_spare_trigger,
+        t.queue_spare_trigger
     )
+}
+
+/// Seconds between two decisions of WVA: 0.8 reads the interval and does not go by it.
+pub(super) fn wva_every_s(s: &bench_model::scenario::Scenario) -> u32 {
+    if s.wva.by_annotations() { 30 } else { s.wva.interval_s }
 }
 
 async fn diff(g: &Global, cluster: &Cluster, p: &Plan) -> anyhow::Result<Exit> {

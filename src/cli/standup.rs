@@ -50,7 +50,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         s.scaling.scale_up.stabilization_window_s,
         s.scaling.scale_down.stabilization_window_s,
         s.scaling.scale_up.policies.first().map_or(0, |p| p.period_s),
-        s.wva.interval_s,
+        super::plan::wva_every_s(s),
         if s.name == "simulated" { " (shortened; published: 240/240 s, 60 s, 60 s)" } else { "" }
     ));
     if a.dry_run {

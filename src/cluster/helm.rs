@@ -54,6 +54,12 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// What `helm get values` says: of a release that was given none, `null`.
+fn read_values(text: &str) -> serde_json::Result<Value> {
+    let values: Value = serde_json::from_str(text)?;
+    Ok(if values.is_null() { Value::Object(serde_json::Map::new()) } else { values })
+}
+
 /// A new file that only this user may read; nobody can have put a link in its place.
 fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
@@ -134,7 +140,7 @@ impl Helm {
 
     async fn values(&self, release: &str, namespace: &str) -> Result<Value, ClusterError> {
         let text = self.run(&["get", "values", release, "-n", namespace, "-o", "json"], Duration::from_secs(60)).await?;
-        serde_json::from_str(&text).map_err(|e| ClusterError::Helm(format!("get values: {e}")))
+        read_values(&text).map_err(|e| ClusterError::Helm(format!("get values: {e}")))
     }
 
     /// Installs or upgrades, unless version and values are already so.
@@ -201,8 +207,14 @@ impl Helm {
 
 #[cfg(test)]
 mod tests {
-    use super::same;
+    use super::{read_values, same};
     use serde_json::json;
+
+    #[test]
+    fn a_release_without_values_has_none() {
+        assert_eq!(read_values("null\n").unwrap(), json!({}));
+        assert_eq!(read_values("{\"a\":1}").unwrap(), json!({"a": 1}));
+    }
 
     #[test]
     fn values_are_the_same_whatever_form_helm_gives_numbers() {

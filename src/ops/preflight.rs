@@ -292,18 +292,18 @@ impl Checks<'_> {
         match (found.first(), w.mode) {
             (None, Provision::Existing) => self.fail("WVA", "no release", "--set wva.mode=install"),
             (None, _) => self.pass("WVA", &format!("not installed; bench installs {} {}", w.chart, w.chart_version)),
+            (Some(r), _) if w.by_annotations() && r.namespace != w.namespace => {
+                self.fail(
+                    "WVA",
+                    &format!("{} is in namespace {}; bench uses somebody's only of the 0.4 line", r.chart, r.namespace),
+                    &format!("remove it, and bench installs its own: helm uninstall {} -n {}", r.name, r.namespace),
+                );
+            }
             (Some(r), Provision::Install) if r.namespace != w.namespace => {
                 self.fail(
                     "WVA",
                     &format!("another release {} is in namespace {}", r.name, r.namespace),
                     "only one fits a cluster: --set wva.mode=existing uses it",
-                );
-            }
-            (Some(r), _) if w.by_annotations() && r.namespace != w.namespace => {
-                self.fail(
-                    "WVA",
-                    &format!("{} is in namespace {}; bench uses somebody's only of the 0.4 line", r.chart, r.namespace),
-                    "remove it",
                 );
             }
             (Some(r), _) => self.pass("WVA", &format!("{} in namespace {} is used", r.chart, r.namespace)),

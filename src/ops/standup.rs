@@ -26,6 +26,9 @@ async fn refuse(ctx: &Ctx) -> anyhow::Result<()> {
     owner::require(&ctx.cluster, ctx.namespace()).await?;
     others::refuse(ctx).await?;
     record::refuse_other_stack(ctx).await?;
+    if ctx.plan.by_keda() {
+        keda::require(ctx).await?;
+    }
     super::run::refuse_live_run(ctx, "").await
 }
 
@@ -57,9 +60,6 @@ async fn act(d: &Driver) -> anyhow::Result<()> {
     })
     .await?;
     let prometheus = ctx.step("monitoring", "Prometheus sees every pod", monitoring::ensure(ctx)).await?;
-    if ctx.plan.by_keda() {
-        ctx.step("keda", "what makes the HPA", keda::ensure(ctx)).await?;
-    }
     if ctx.plan.by_adapter() {
         ctx.step("adapter", "external metrics", adapter::ensure(ctx, &prometheus)).await?;
     }
@@ -72,6 +72,9 @@ async fn serving(ctx: &Ctx) -> anyhow::Result<()> {
     let s = &ctx.plan.scenario;
     let (gateway_api, schedules) = (s.gateway.kind.is_gateway_api(), s.gateway.kind.can_schedule());
     ctx.step("monitoring-stack", "a Prometheus, and that it may be asked", monitoring_stack::ensure(ctx)).await?;
+    if ctx.plan.by_keda() {
+        ctx.step("keda", "what makes the HPA", keda::ensure(ctx)).await?;
+    }
     if schedules {
         ctx.step("crds", "Gateway API and its inference extension", crds::ensure(ctx)).await?;
     }

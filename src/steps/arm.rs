@@ -153,6 +153,30 @@ async fn attributed(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     })
 }
 
+/// Does WVA 0.8 itself take the pods' metrics for this variant's? Its gauge would not tell: where it sees none it repeats the
+/// present number, for good. It counts by variant how fresh its inputs are; those that are nobody's have no name there.
+///
+/// # Errors
+/// Exit 6 when it does not.
+async fn seen_by_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
+    let variant = ctx.plan.deployment();
+    let query = format!("sum(wva_metrics_freshness_status{{variant_name=\"{variant}\"}})");
+    // It decides every 30 s, and is scraped then.
+    let waited = wait_for("WVA to see the model servers", ctx.limit(180), Duration::from_secs(1), async || {
+        Ok(match prometheus.value(&ctx.cluster, &query).await? {
+            Some(n) if n > 0.0 => Poll::Done(()),
+            _ => Poll::Not("it counts no metric as this variant's".into()),
+        })
+    })
+    .await;
+    waited.map_err(|e| {
+        let text = format!("WVA takes no metric of the model servers for {variant}'s, and would never scale it ({e:#})");
+        let hint = "its log names the pods that it skips. Is somebody's scrape of them in Prometheus too, without the label \
+                    llm_d_ai_variant and with the same instance?";
+        Failure::new(Exit::Cluster, text).hint(hint).into()
+    })
+}
+
 /// What scales, alone on its Deployment and with metrics; `expected` is what WVA is to want.
 pub async fn ensure_scaler(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -> anyhow::Result<((), String)> {
     if ctx.plan.by_keda() { ensure_scaled(ctx, prometheus, expected).await } else { ensure_hpa(ctx).await }
@@ -175,6 +199,7 @@ async fn ensure_scaled(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>
     if by_annotations {
         // It speaks of a variant only once the ScaledObject is there.
         one_series(ctx, prometheus, expected).await?;
+        seen_by_wva(ctx, prometheus).await?;
     }
     let hpa = manifests::hpa_name(&ctx.plan);
     let scaled = Ref::new("ScaledObject", ctx.namespace(), &own);

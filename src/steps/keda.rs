@@ -82,6 +82,17 @@ fn fitting(found: &Found, plan: &Plan) -> anyhow::Result<(bool, String)> {
     }
 }
 
+/// Before anything is made: would [`ensure`] refuse? One of bench's own never is.
+///
+/// # Errors
+/// As [`look`].
+pub async fn require(ctx: &Ctx) -> anyhow::Result<()> {
+    if release::installed(ctx, PART).await?.is_none() {
+        look(&ctx.cluster, &ctx.plan).await?;
+    }
+    Ok(())
+}
+
 pub async fn ensure(ctx: &Ctx) -> anyhow::Result<((), String)> {
     if release::installed(ctx, PART).await?.is_some() {
         return Ok(((), install(ctx).await?));

@@ -45,9 +45,13 @@ pub async fn ensure(ctx: &Ctx) -> anyhow::Result<(Prometheus, String)> {
     })
     .await?;
     if let Some((pod, n)) = pods.iter().find(|(_, n)| **n > 1) {
+        let remedy = if ctx.plan.scenario.wva.by_annotations() {
+            "bench's own PodMonitor is needed all the same: WVA goes by a label that only it gives"
+        } else {
+            "--set monitoring.pod_monitor=never removes bench's own PodMonitor"
+        };
         ctx.report.warn(format!(
-            "pod {pod} is scraped {n} times: rates over both jobs count double; the rules of bench take the maximum by pod. \
-             --set monitoring.pod_monitor=never removes bench's own PodMonitor"
+            "pod {pod} is scraped {n} times: rates over both jobs count double; the rules of bench take the maximum by pod. {remedy}"
         ));
     }
     Ok((prometheus.clone(), format!("{}; {said}, {} pods seen", prometheus.url(), pods.len())))

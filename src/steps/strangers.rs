@@ -15,8 +15,9 @@ const NAMED: usize = 12;
 /// A PersistentVolumeClaim always counts, whatever its labels: it holds data, such as a model that took an hour to load.
 pub async fn strangers(ctx: &Ctx, namespace: &str) -> Result<Vec<String>, ClusterError> {
     let inventory = ctx.cluster.inventory(namespace, &PASSING).await?;
-    let istio = ctx.plan.scenario.gateway.control_plane.namespace == namespace;
-    let mut out: Vec<String> = inventory.inhabitants.iter().filter(|o| counts(o, &inventory, istio)).map(line).collect();
+    let s = &ctx.plan.scenario;
+    let of = Of { istio: s.gateway.control_plane.namespace == namespace, keda: s.keda.namespace == namespace };
+    let mut out: Vec<String> = inventory.inhabitants.iter().filter(|o| counts(o, &inventory, of)).map(line).collect();
     out.sort();
     if out.len() > NAMED {
         let more = out.len() - NAMED;
@@ -25,6 +26,13 @@ pub async fn strangers(ctx: &Ctx, namespace: &str) -> Result<Vec<String>, Cluste
     }
     out.extend(inventory.blind.iter().map(|(kind, e)| format!("perhaps objects of kind {kind}, which cannot be looked for ({e})")));
     Ok(out)
+}
+
+/// Whose namespace it is: what these make there at run time stays when their charts are gone.
+#[derive(Debug, Clone, Copy, Default)]
+struct Of {
+    istio: bool,
+    keda: bool,
 }
 
 fn line(o: &Inhabitant) -> String {
@@ -43,8 +51,8 @@ fn is_ours(meta: &ObjectMeta) -> bool {
     label(meta, labels::MANAGED_BY) == Some(labels::BENCH)
 }
 
-fn counts(o: &Inhabitant, all: &Inventory, istio: bool) -> bool {
-    let stays = o.kind == "PersistentVolumeClaim" || !(is_ours(&o.meta) || is_child(o, all) || is_usual(o, istio));
+fn counts(o: &Inhabitant, all: &Inventory, of: Of) -> bool {
+    let stays = o.kind == "PersistentVolumeClaim" || !(is_ours(&o.meta) || is_child(o, all) || is_usual(o, of));
     stays && o.meta.deletion_timestamp.is_none()
 }
 
@@ -59,20 +67,22 @@ fn is_child(o: &Inhabitant, all: &Inventory) -> bool {
 }
 
 /// What every namespace has by itself: Kubernetes', OpenShift's, the operator lifecycle manager's, Istio's.
-fn is_usual(o: &Inhabitant, istio: bool) -> bool {
+fn is_usual(o: &Inhabitant, of: Of) -> bool {
     let name = name(&o.meta);
     match o.kind.as_str() {
         "ServiceAccount" => matches!(name, "default" | "builder" | "deployer"),
         "ConfigMap" => {
             matches!(name, "kube-root-ca.crt" | "openshift-service-ca.crt")
                 || label(&o.meta, "istio.io/config") == Some("true")
-                || (istio && name.starts_with("istio-"))
+                || (of.istio && name.starts_with("istio-"))
         }
         "Secret" => {
             let of_an_account = o.meta.annotations.iter().flatten().any(|(k, _)| {
                 k == "kubernetes.io/service-account.name" || k == "openshift.io/internal-registry-auth-token.service-account"
             });
-            of_an_account || name.contains("-dockercfg-") || (istio && name.starts_with("istio-"))
+            of_an_account || name.contains("-dockercfg-") || (of.istio && name.starts_with("istio-"))
+                // Its operator's certificate, under the name that its chart has for it.
+                || (of.keda && name == "kedaorg-certs")
         }
         "RoleBinding" => matches!(name, "system:image-pullers" | "system:image-builders" | "system:deployers"),
         "ClusterServiceVersion" => label(&o.meta, "olm.copiedFrom").is_some(),
@@ -110,7 +120,7 @@ mod tests {
     fn strangers_among(inhabitants: Vec<Inhabitant>) -> Vec<String> {
         let looked_for = vec![(String::new(), "Pod".into()), ("apps".into(), "ReplicaSet".into()), ("batch".into(), "CronJob".into())];
         let all = Inventory { inhabitants, looked_for, blind: vec![] };
-        all.inhabitants.iter().filter(|o| counts(o, &all, false)).map(line).collect()
+        all.inhabitants.iter().filter(|o| counts(o, &all, Of::default())).map(line).collect()
     }
 
     #[test]
@@ -134,6 +144,13 @@ mod tests {
             strangers_among(vec![ours(of("PersistentVolumeClaim", "", "models"))]),
             ["PersistentVolumeClaim models, which bench made"]
         );
+    }
+
+    #[test]
+    fn kedas_certificate_keeps_its_own_namespace_from_nobody() {
+        let all = Inventory { inhabitants: vec![of("Secret", "", "kedaorg-certs")], looked_for: vec![], blind: vec![] };
+        let kept = |keda| counts(&all.inhabitants[0], &all, Of { keda, istio: false });
+        assert_eq!((kept(true), kept(false)), (false, true));
     }
 
     #[test]

@@ -93,20 +93,24 @@ pub async fn controller_namespace(ctx: &Ctx) -> anyhow::Result<String> {
 pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<((), String)> {
     let w = &ctx.plan.scenario.wva;
     let said = match (whose(ctx).await?, w.mode) {
+        (Whose::Foreign(r), _) if w.by_annotations() => {
+            return Err(Failure::new(
+                Exit::Cluster,
+                format!("the WVA in namespace {} ({}) is somebody's; bench uses somebody's only of the 0.4 line", r.namespace, r.chart),
+            )
+            .hint(format!(
+                "its cluster-wide names allow only one, and its thresholds are of the whole cluster there. Remove it, and bench installs \
+                 its own: helm uninstall {} -n {}",
+                r.name, r.namespace
+            ))
+            .into());
+        }
         (Whose::Foreign(r), Provision::Install) => {
             return Err(Failure::new(
                 Exit::Cluster,
                 format!("another WVA is installed: release {} in namespace {} ({})", r.name, r.namespace, r.chart),
             )
             .hint("its cluster-wide names allow only one. Remove it, or use it: --set wva.mode=existing")
-            .into());
-        }
-        (Whose::Foreign(r), _) if w.by_annotations() => {
-            return Err(Failure::new(
-                Exit::Cluster,
-                format!("the WVA in namespace {} ({}) is somebody's; bench uses somebody's only of the 0.4 line", r.namespace, r.chart),
-            )
-            .hint("its thresholds and its scope are of the whole cluster there. Remove it, and bench installs its own")
             .into());
         }
         (Whose::Unseen(e), _) if w.by_annotations() => return Err(e.into()),

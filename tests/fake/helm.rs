@@ -35,7 +35,9 @@ pub async fn helm(server: &Server, args: &[&str]) -> Result<String, ClusterError
         }
         ["get", "values", release, ..] => {
             step(server, &format!("helm get values {release}"), |w| {
-                w.releases.get(*release).map_or("null".into(), |r| r.values.to_string())
+                // As helm says of one that was given none.
+                let given = w.releases.get(*release).filter(|r| r.values != json!({}));
+                given.map_or("null".into(), |r| r.values.to_string())
             })
             .await
         }

@@ -2,20 +2,23 @@
 
 use crate::controllers::ready;
 use crate::cycle::{every_call, leaves_nothing, undisturbed};
-use crate::lab::{End, Lab, Op};
+use crate::lab::{End, Lab, Op, plan, scenario};
 use crate::setting::{self, STACK};
-use crate::world::{Id, World, is_leaving, text};
+use crate::world::{Id, Release, World, is_leaving, text};
 use bench_model::plan::Arm;
 use serde_json::{Value, json};
 
 const FINALIZER: &str = "finalizer.keda.sh";
 
 impl World {
-    /// What KEDA's operator does: an HPA of each ScaledObject, with its labels and annotations, and a finalizer on it.
+    /// What KEDA's operator does: its certificate; an HPA of each ScaledObject, with its labels and annotations, and a finalizer on it.
     pub fn scaled_objects(&mut self) {
-        let operator = self.of_kind("Pod").any(|(_, p)| p["metadata"]["labels"]["app"] == "keda-operator" && ready(p) && !is_leaving(p));
-        if !operator {
-            return;
+        let at_work = |p: &Value| p["metadata"]["labels"]["app"] == "keda-operator" && ready(p) && !is_leaving(p);
+        let Some(ns) = self.of_kind("Pod").find(|(_, p)| at_work(p)).map(|(i, _)| i.ns.clone()) else { return };
+        let certificate = Id::new("Secret", &ns, "kedaorg-certs");
+        if !self.objects.contains_key(&certificate) {
+            // As its chart's, but no object of helm's: it stays when that is uninstalled.
+            self.insert(certificate, json!({"metadata": {"labels": {"app": "keda-operator"}}}));
         }
         let all: Vec<(Id, Value)> = self.of_kind("ScaledObject").map(|(i, o)| (i.clone(), o.clone())).collect();
         for (id, mut o) in all {
@@ -145,6 +148,51 @@ fn without_keda_nothing_scales_and_that_is_said() {
     w.scenario.1.retain(|s| s != "keda.mode=auto");
     let e = refused(w, Arm::Hpa);
     assert!(e.contains("KEDA is not installed") && e.contains("scaledobjects.keda.sh"), "{e}");
+}
+
+#[test]
+fn somebody_elses_external_metrics_are_told_before_anything_is_made() {
+    let mut w = setting::furnished();
+    w.scenario = ("", vec!["scaling.by=keda".into(), "keda.mode=auto".into()]);
+    let lab = Lab::new(w);
+    let End::Failed(e) = lab.process(Op::Standup(Arm::Hpa)) else { panic!("KEDA's HPAs would have no numbers") };
+    assert!(e.contains("monitoring/prometheus-adapter") && e.contains("not by KEDA"), "{e}");
+    assert_eq!(lab.server.world().writes, Vec::<String>::new(), "no model server is loaded for it");
+}
+
+#[test]
+fn somebodys_wva_of_another_line_is_to_be_removed_and_not_used() {
+    let mut w = openshift();
+    let theirs = Release {
+        namespace: "theirs".into(),
+        status: "deployed".into(),
+        chart: "workload-variant-autoscaler-0.4.2".into(),
+        values: json!({}),
+    };
+    w.releases.insert("workload-variant-autoscaler".into(), theirs);
+    let lab = Lab::new(w);
+    let hint = std::sync::Mutex::new(String::new());
+    let of = scenario(lab.server.world().scenario.clone());
+    let end = lab.process_of(async |session| {
+        let plan = plan(session, of.clone(), Arm::Wva).await?;
+        let done = bench::ops::standup::standup(session, plan).await.map(drop);
+        if let Err(e) = &done {
+            *hint.lock().unwrap() = bench::failure::classify(e).1.unwrap_or_default();
+        }
+        done
+    });
+    let End::Failed(e) = end else { panic!("two of them would publish one gauge") };
+    assert!(e.contains("0.4 line"), "{e}");
+    let hint = hint.into_inner().unwrap();
+    assert!(hint.contains("helm uninstall workload-variant-autoscaler -n theirs") && !hint.contains("wva.mode=existing"), "{hint}");
+}
+
+#[test]
+fn an_arm_that_wva_does_not_see_is_not_called_alive() {
+    let mut w = openshift();
+    w.wva_is_blind = true;
+    let e = refused(w, Arm::Wva);
+    assert!(e.contains("takes no metric of the model servers") && e.contains("never scale"), "{e}");
 }
 
 #[test]

@@ -84,6 +84,11 @@ fn prometheus(w: &World, query: &str, time: &str) -> Value {
     if query.contains("_desired_replicas") {
         return vector(&[]);
     }
+    if query.contains("wva_metrics_freshness_status") {
+        let variant = matcher(query, "variant_name");
+        let seen = !w.wva_is_blind && w.gauges.keys().any(|(_, _, v)| *v == variant);
+        return if seen { vector(&[(json!({}), 9.0)]) } else { vector(&[]) };
+    }
     let mut pods = scraped(w, &matcher(query, "namespace"));
     if query.contains("llm_d_ai_variant=") {
         pods = attributed(w, &matcher(query, "namespace"), &matcher(query, "llm_d_ai_variant"));

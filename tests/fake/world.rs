@@ -76,6 +76,8 @@ pub struct World {
     pub files: BTreeMap<String, Files>,
     /// WVA's gauge: (controller's pod uid, namespace, variant) → replicas.
     pub gauges: BTreeMap<(String, String, String), u64>,
+    /// WVA 0.8 takes the pods' metrics for nobody's, and repeats what there is.
+    pub wva_is_blind: bool,
     pub releases: BTreeMap<String, Release>,
     /// Scenario of the stack, and assignments to its keys; empty is the simulated one.
     pub scenario: (&'static str, Vec<String>),
