@@ -199,21 +199,36 @@ fn baseline_of(run: &RunRecord, summary: &Summary, slo: Slo, numbers: Numbers) -
 
 /// A stored baseline, or the numbers of a run read anew.
 fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<(Baseline, Option<PathBuf>)> {
-    let path = PathBuf::from(named);
-    if path.is_file() {
+    let place = place(runs, named)?;
+    if place.is_file() {
         // A file of a run stands for the run: its requests tell more than its summary does.
-        if let Some(dir) = path.parent().filter(|d| path.file_name().is_some_and(|f| f == files::SUMMARY) && d.join(files::RUN).is_file()) {
+        if let Some(dir) = place.parent().filter(|d| place.file_name().is_some_and(|f| f == files::SUMMARY) && d.join(files::RUN).is_file())
+        {
             return Ok((of_directory(dir, slo)?, Some(dir.into())));
         }
-        return Ok((stored(&path)?, None));
+        return Ok((stored(&place)?, None));
+    }
+    Ok((of_directory(&place, slo)?, Some(place)))
+}
+
+/// The file or the run's directory that a baseline is called by.
+fn place(runs: &Path, named: &str) -> anyhow::Result<PathBuf> {
+    let path = PathBuf::from(named);
+    if path.is_file() {
+        return Ok(path);
     }
     if named.ends_with(".json") || named.ends_with(".yaml") {
         return Err(Failure::new(Exit::Usage, format!("there is no baseline {named}"))
             .hint("bench gate RUN --write-baseline FILE makes one")
             .into());
     }
-    let (dir, _) = results::find(runs, named)?;
-    Ok((of_directory(&dir, slo)?, Some(dir)))
+    Ok(results::find(runs, named)?.0)
+}
+
+/// The file or the run's directory that the baseline of a gate is read from; `None` where it has none, or none that is found.
+pub fn baseline_place(runs: &Path, gate: &Gate) -> Option<PathBuf> {
+    let named = gate.baseline.as_ref()?;
+    place(runs, &beside(gate.beside.as_deref(), named)).ok()
 }
 
 pub(super) fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {

@@ -233,6 +233,40 @@ fn prune_keeps_what_an_open_experiment_needs_and_what_a_link_points_to() {
 }
 
 #[test]
+fn prune_keeps_the_baseline_of_an_open_experiments_gate() {
+    let place = Place::new();
+    (1..=5).for_each(|day| drop(run(&place, day, |_| {})));
+    let id = |day: u32| format!("202611{day:02}T031159Z-ramp_small-wva-c97c");
+    // By its id, by a path beside the experiment's file, by a gate's file; and one whose experiment has come to its end.
+    place.write("experiments/gate.yaml", &format!("baseline: {}\n", place.path("results").join(id(3)).display()));
+    let gates = [
+        ("named", format!("baseline: {}", id(1))),
+        ("beside", format!("baseline: ../results/{}/summary.json", id(2))),
+        ("file", "file: gate.yaml".to_owned()),
+        ("done", format!("baseline: {}", id(4))),
+    ];
+    for (name, gate) in &gates {
+        let text = format!("arms: [static-1]\nprofile: ramp_small\ngate: {{{gate}, rules: [failed_fraction < 1]}}\n");
+        place.write(&format!("experiments/{name}.yaml"), &text);
+        place.run(&["experiment", &format!("./experiments/{name}.yaml"), "--predicted"]).exits(0);
+    }
+    for file in files_below(&place.path("results/experiments")).into_iter().filter(|f| f.ends_with("experiment.json")) {
+        let mut record: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        if record["definition"]["name"] != "done" {
+            record["state"] = "running".into();
+            std::fs::write(file, record.to_string()).unwrap();
+        }
+    }
+    let r = place.run(&["results", "prune", "--keep=1", "--filter=source=measured"]).exits(0);
+    for (day, name) in [(1, "named"), (2, "beside"), (3, "file")] {
+        let line = r.stdout.lines().find(|l| l.contains(&id(day))).unwrap_or_default();
+        assert!(line.contains(&format!("experiment {name}-")) && line.contains("has it as its gate's baseline"), "{}", r.stdout);
+    }
+    let left: Vec<bool> = (1..=5).map(|day| place.path("results").join(id(day)).join("run.json").exists()).collect();
+    assert_eq!(left, [true, true, true, false, true], "{}", r.stdout);
+}
+
+#[test]
 fn a_run_that_cannot_be_read_and_is_older_is_not_the_last() {
     let place = Place::new();
     std::fs::write(run(&place, 2, |_| {}).join("run.json"), "{").unwrap();

@@ -16,7 +16,8 @@ pub mod state;
 
 use crate::config::coefficients::{self, LoadedCoefficients};
 use crate::config::experiment::{self, ExperimentArgs, LoadedExperiment};
-use crate::config::{At, Lookup};
+use crate::config::gate::Gate;
+use crate::config::{At, ConfigError, Lookup};
 use crate::failure::Failure;
 use crate::ops::drive;
 use crate::ops::gate::{self, Ready};
@@ -112,9 +113,16 @@ pub fn check_gate(results: &Path, d: &Defined) -> anyhow::Result<Option<Ready>> 
 /// # Errors
 /// A gate or a baseline that cannot be read.
 pub fn gate(results: &Path, record: &ExperimentRecord) -> anyhow::Result<Option<Ready>> {
-    let beside = record.beside.as_deref().map(Path::new);
-    let gate = experiment::gate(&record.definition, beside, &|key| At::flag(key))?;
-    gate.map(|g| gate::prepare(results, g, false)).transpose()
+    gate_of(record)?.map(|g| gate::prepare(results, g, false)).transpose()
+}
+
+fn gate_of(record: &ExperimentRecord) -> Result<Option<Gate>, ConfigError> {
+    experiment::gate(&record.definition, record.beside.as_deref().map(Path::new), &|key| At::flag(key))
+}
+
+/// The run's directory, or the file, that its gate's baseline is read from; `None` where none is found.
+pub fn baseline_place(results: &Path, record: &ExperimentRecord) -> Option<PathBuf> {
+    gate::baseline_place(results, &gate_of(record).ok()??)
 }
 
 /// The experiment that `bench resume` carries on: the one that is named, or, unless something else was begun after it, the last one

@@ -2,7 +2,7 @@
 
 use super::filter::{Filter, all_fit};
 use super::index;
-use crate::ops::experiment::state;
+use crate::ops::experiment::{baseline_place, state};
 use anyhow::Context;
 use bench_model::experiment;
 use bench_model::run::{RunRecord, RunState};
@@ -51,7 +51,7 @@ pub fn prune(results: &Path, keep: usize, filters: &[Filter], dry: bool) -> anyh
     let (experiments, links) = (open_experiments(results), links(results));
     let mut candidates = Vec::new();
     for (dir, run, _) in listed.runs.into_iter().filter(|(_, _, e)| all_fit(filters, e)) {
-        let wanted = || experiments.iter().find_map(|x| x.wants(&run.id)).or_else(|| linked(&dir, &links));
+        let wanted = || experiments.iter().find_map(|x| x.wants(&run.id, &dir)).or_else(|| linked(&dir, &links));
         match reason_to_keep(&dir, &run).or_else(wanted) {
             Some(why) => out.kept.push(Kept { run: run.id, why }),
             None => candidates.push((dir, run)),
@@ -91,11 +91,18 @@ struct Open {
     text: String,
     /// Ids of its runs; `None` where the record cannot be read.
     runs: Option<Vec<String>>,
+    /// Where its gate's baseline is.
+    baseline: Option<PathBuf>,
     name: String,
 }
 
 impl Open {
-    fn wants(&self, run: &str) -> Option<String> {
+    fn wants(&self, run: &str, dir: &Path) -> Option<String> {
+        // The runs that are still to be made are judged by it: without it the experiment could not be carried on.
+        let within = |p: &PathBuf| dir.canonicalize().is_ok_and(|d| p.starts_with(d));
+        if self.baseline.as_ref().is_some_and(within) {
+            return Some(format!("experiment {} is not at its end and has it as its gate's baseline", self.name));
+        }
         match &self.runs {
             Some(runs) => runs.iter().any(|r| r == run).then(|| format!("experiment {} is not at its end and needs it", self.name)),
             // What it says of the run is not known, only that it does.
@@ -109,11 +116,13 @@ fn open_experiments(results: &Path) -> Vec<Open> {
     let open = |e: std::fs::DirEntry| {
         let bytes = std::fs::read(e.path().join(experiment::files::RECORD)).ok()?;
         let name = e.file_name().to_string_lossy().into_owned();
-        let runs = match state::parse(&bytes).ok() {
+        let record = match state::parse(&bytes).ok() {
             Some(r) if r.state != experiment::State::Running => return None,
-            r => r.map(|r| r.runs.into_iter().flat_map(|s| s.attempts).map(|a| a.run).collect()),
+            r => r,
         };
-        Some(Open { text: String::from_utf8_lossy(&bytes).into_owned(), runs, name })
+        let baseline = record.as_ref().and_then(|r| baseline_place(results, r)?.canonicalize().ok());
+        let runs = record.map(|r| r.runs.into_iter().flat_map(|s| s.attempts).map(|a| a.run).collect());
+        Some(Open { text: String::from_utf8_lossy(&bytes).into_owned(), runs, baseline, name })
     };
     dirs.filter_map(open).collect()
 }
