@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(short = 'm', long = "models", alias = "model", value_name = "MODEL")]
     model: Option<String>,
     /// Scenario whose arms, load and recording are used
-    #[arg(short = 'c', long, value_name = "SCENARIO", default_value = "")]
+    #[arg(short = 'c', long, value_name = "SCENARIO", default_value = "", add = super::complete::scenarios())]
     scenario: String,
     /// Change one key of the scenario; may be given again
     #[arg(long, value_name = "KEY=VALUE")]

@@ -13,6 +13,7 @@ use bench_model::exit::Exit;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run: its id, the end of its id, its directory [default: the unfinished one here, or the only one in the cluster]
+    #[arg(add = super::complete::open_runs())]
     run: Option<String>,
     /// Namespace of the stack, where several have a run
     #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Runs: the id, the end of the id, the directory, or `last`
-    #[arg(required = true)]
+    #[arg(required = true, add = super::complete::runs())]
     runs: Vec<String>,
     /// Coefficients to begin with: a name (bench plan --list) or a file
-    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "")]
+    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "", add = super::complete::coefficient_files())]
     coefficients: String,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "calibrated.yaml")]

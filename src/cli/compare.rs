@@ -18,7 +18,7 @@ use std::path::PathBuf;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Runs: ids, ends of ids, or directories
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    #[arg(required = true, num_args = 2.., value_name = "RUN", add = super::complete::runs())]
     runs: Vec<String>,
     /// What a request must keep to be good: ttft and e2e from when it was due, itl between two tokens
     #[arg(long, value_name = "LIMITS", default_value = "ttft=500ms,itl=50ms")]
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     no_bounds: bool,
     /// Coefficients of the model servers, for the bounds: a name (bench plan --list) or a file
-    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "")]
+    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "", add = super::complete::coefficient_files())]
     coefficients: String,
     /// Form of it
     #[arg(long, value_enum, default_value = "terminal")]

@@ -1,27 +1,27 @@
 //! `bench completions`.
 
 use bench_model::exit::Exit;
-use clap::CommandFactory;
 
-/// Completions for a shell, on standard output
+/// A script that teaches a shell to complete bench's words
+///
+/// The script asks bench itself at each TAB, so it knows what there is at that moment: runs, and scenarios, profiles,
+/// coefficients and experiments with those of --config-dir and of the current directory. It fits this bench: after an
+/// update, write it anew, or let the shell read it at its start as below.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Shell to write them for
+    /// Shell to write it for
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  source <(bench completions bash)                                           # in this shell
-  bench completions bash > ~/.local/share/bash-completion/completions/bench  # for good
-  bench completions zsh > ~/.zfunc/_bench                                    # ~/.zfunc must be in fpath
-  bench completions fish > ~/.config/fish/completions/bench.fish";
+  source <(bench completions bash)  # in this shell; for good in ~/.bashrc
+  source <(bench completions zsh)   # in ~/.zshrc, after compinit
+  bench completions fish | source   # in ~/.config/fish/config.fish";
 
-pub fn run(a: &Args) -> Exit {
-    let mut text = vec![];
-    clap_complete::generate(a.shell, &mut super::Cli::command(), "bench", &mut text);
-    out!("{}", String::from_utf8_lossy(&text));
-    Exit::Done
+pub fn run(a: &Args) -> anyhow::Result<Exit> {
+    out!("{}", super::complete::script(&a.shell.to_string())?);
+    Ok(Exit::Done)
 }

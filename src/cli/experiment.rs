@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Experiment: a name (`bench plan --list`) or a file
-    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_name = "FILE", add = super::complete::experiments())]
     name: String,
     /// Show the schedule, what it takes and costs, and what the simulator says of each run; change nothing and ask no cluster
     #[arg(short = 'n', long)]
@@ -73,7 +73,7 @@ pub struct EndArgs {
 #[command(next_help_heading = "Instead of what the file says")]
 struct Change {
     /// Scenario: a name or a file
-    #[arg(short = 'c', long, value_name = "SCENARIO")]
+    #[arg(short = 'c', long, value_name = "SCENARIO", add = super::complete::scenarios())]
     scenario: Option<String>,
     /// Namespace of the stack
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
@@ -88,7 +88,7 @@ struct Change {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     locked: Option<String>,
     /// Profile: a name or a file
-    #[arg(short = 'w', long, value_name = "PROFILE")]
+    #[arg(short = 'w', long, value_name = "PROFILE", add = super::complete::profiles())]
     workload: Option<String>,
     /// Change keys of the profile in every run
     #[arg(short = 'o', long = "overrides", value_name = "KEY=VALUE,…")]

@@ -15,7 +15,7 @@ use bench_model::exit::Exit;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run: its id, the end of its id, its directory, or `last`
-    #[arg(default_value = "last")]
+    #[arg(default_value = "last", add = super::complete::runs())]
     run: String,
     /// Everything known at one moment: +45m, +48:30, +1h5m10s or seconds from the load's start; RFC 3339 for a measured run
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

@@ -19,16 +19,16 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run: its id, the end of its id, its directory, or `last`
-    #[arg(default_value = "last")]
+    #[arg(default_value = "last", add = super::complete::runs())]
     run: String,
     /// A gate's file; or what a good request keeps: ttft=500ms,itl=50ms,e2e=10s; or a rule. May be given again
-    #[arg(long, value_name = "FILE|TARGETS|RULE")]
+    #[arg(long, value_name = "FILE|TARGETS|RULE", add = super::complete::yaml_files())]
     slo: Vec<String>,
     /// A rule; may be given again
     #[arg(long, value_name = "RULE")]
     rule: Vec<String>,
     /// What `baseline` in a rule means: a run, its directory, or a file that --write-baseline wrote
-    #[arg(long, value_name = "RUN|FILE")]
+    #[arg(long, value_name = "RUN|FILE", add = super::complete::baselines())]
     baseline: Option<String>,
     /// Store the run's numbers as a baseline, if no rule is broken
     #[arg(long, value_name = "FILE")]

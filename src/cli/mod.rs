@@ -18,6 +18,7 @@ mod agent;
 mod attach;
 mod calibrate;
 mod compare;
+mod complete;
 mod completions;
 mod experiment;
 mod explain;
@@ -43,6 +44,7 @@ use crate::report::Output;
 use bench_model::exit::Exit;
 use clap::{Parser, Subcommand};
 
+pub use complete::answer;
 pub use process::{arguments, end_on_panic, guarded};
 pub use shared::Global;
 
@@ -154,7 +156,7 @@ async fn act(cli: Cli) -> anyhow::Result<Exit> {
         Command::Gate(a) => gate::run(g, &a),
         Command::Teardown(a) => teardown::run(g, a).await,
         Command::Gc(a) => gc::run(g, a).await,
-        Command::Completions(a) => Ok(completions::run(&a)),
+        Command::Completions(a) => completions::run(&a),
         Command::Man(a) => man::run(g, &a),
         Command::Agent(a) => agent::run(a).await,
     }

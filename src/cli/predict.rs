@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "FIRST", default_value = "1")]
     seed: u64,
     /// Coefficients of the model servers: a name (bench plan --list) or a file
-    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "")]
+    #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "", add = super::complete::coefficient_files())]
     coefficients: String,
     /// How requests are spread over replicas, instead of what the scenario's gateway stands for
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(Picker::ALL.map(|(_, name)| name)))]

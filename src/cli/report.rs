@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run: its id, the end of its id, its directory, or `last`
-    #[arg(default_value = "last")]
+    #[arg(default_value = "last", add = super::complete::runs())]
     run: String,
     /// Only this form of it
     #[arg(long, value_enum)]

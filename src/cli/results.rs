@@ -74,14 +74,14 @@ enum Command {
     #[command(after_help = SHOW)]
     Show {
         /// Run: its id, the end of its id, its directory, or `last`
-        #[arg(default_value = "last")]
+        #[arg(default_value = "last", add = super::complete::runs())]
         run: String,
     },
     /// Write runs as OpenMetrics for promtool, with a dashboard and provisioning files for Grafana
     #[command(after_help = EXPORT)]
     Export {
         /// Runs: the id, the end of the id, the directory, or `last`
-        #[arg(default_value = "last")]
+        #[arg(default_value = "last", add = super::complete::runs())]
         runs: Vec<String>,
         /// Directory to write into; it is made if need be
         #[arg(long, value_name = "DIR")]

@@ -14,6 +14,7 @@ use bench_model::run::Source;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run or experiment: its id, the end of its id, its directory [default: whatever was begun last and is not at its end]
+    #[arg(add = super::complete::open_runs_and_experiments())]
     run: Option<String>,
     /// Namespace of the stack, where several have something unfinished
     #[arg(short = 'p', long, value_name = "NAMESPACE", value_parser = super::shared::namespace)]

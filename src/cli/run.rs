@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(short = 'm', long = "models", alias = "model", value_name = "MODEL", requires = "endpoint")]
     model: Option<String>,
     /// Scenario whose load and recording are used for the endpoint
-    #[arg(short = 'c', long, value_name = "SCENARIO", requires = "endpoint")]
+    #[arg(short = 'c', long, value_name = "SCENARIO", requires = "endpoint", add = super::complete::scenarios())]
     scenario: Option<String>,
     /// Change one key of the scenario's load, reset or recording; may be given again
     #[arg(long, value_name = "KEY=VALUE")]

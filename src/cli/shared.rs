@@ -19,10 +19,10 @@ pub struct Global {
     #[arg(long, value_enum, default_value = "human", global = true)]
     pub output: Output,
     /// Directory of all runs
-    #[arg(long, default_value = "results", env = "BENCH_RESULTS", global = true, value_name = "DIR")]
+    #[arg(long, default_value = "results", env = "BENCH_RESULTS", global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub results: PathBuf,
     /// Looked into before ./ and the embedded files: scenarios/, profiles/guidellm/, coefficients/ and experiments/
-    #[arg(long, env = "BENCH_CONFIG_DIR", global = true, value_name = "DIR")]
+    #[arg(long, env = "BENCH_CONFIG_DIR", global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub config_dir: Option<PathBuf>,
     /// Instead of $KUBECONFIG, ~/.kube/config, or the pod's own account
     #[arg(short = 'k', long, global = true, value_name = "FILE")]
@@ -51,7 +51,7 @@ impl Global {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct StackArgs {
     /// Scenario: a name (`bench plan --list`) or a file
-    #[arg(short = 'c', long, value_name = "SCENARIO", default_value = "")]
+    #[arg(short = 'c', long, value_name = "SCENARIO", default_value = "", add = super::complete::scenarios())]
     pub scenario: String,
     /// Namespace of the stack
     #[arg(short = 'p', long, value_name = "NAMESPACE")]
@@ -113,7 +113,7 @@ pub struct LoadArgs {
     #[arg(short = 'l', long, default_value = "guidellm", value_parser = ["guidellm"])]
     pub harness: String,
     /// Profile: a name (`bench plan --list`) or a file, also one straight out of llm-d-benchmark
-    #[arg(short = 'w', long, value_name = "PROFILE")]
+    #[arg(short = 'w', long, value_name = "PROFILE", add = super::complete::profiles())]
     pub workload: Option<String>,
     /// Change keys of the profile: key=value,key2=value2; lists in brackets
     #[arg(short = 'o', long = "overrides", value_name = "KEY=VALUE,…")]
@@ -159,7 +159,7 @@ pub struct HomeArgs {
     #[arg(short = 's', long = "wait", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub wait_s: Option<u64>,
     /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", add = super::complete::yaml_files())]
     pub gate: Option<PathBuf>,
 }
 

@@ -102,18 +102,6 @@ fn help_names_no_flag_that_does_not_exist() {
 }
 
 #[test]
-fn completions_know_the_commands() {
-    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef bench"), ("fish", "complete -c bench")] {
-        let r = bench(&["completions", shell]).exits(0);
-        for word in ["swap-to-hpa", "standup", "experiment", mark] {
-            assert!(r.stdout.contains(word), "{shell}: no {word}");
-        }
-        assert_eq!(r.stderr, "");
-    }
-    bench(&["completions", "tcsh"]).exits(2).says(&["bash"]);
-}
-
-#[test]
 fn manual_pages_are_printed_and_written_for_every_command() {
     let top = bench(&["man"]).exits(0);
     assert_eq!(top.stderr, "");

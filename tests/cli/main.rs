@@ -4,6 +4,7 @@ mod calibrate;
 mod ci;
 mod commands;
 mod compare;
+mod complete;
 mod docs;
 mod elsewhere;
 mod ends;

@@ -20,6 +20,7 @@ pub struct PushArgs {
     /// s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///DIRECTORY
     url: String,
     /// Runs: the id, the end of the id, the directory, or `last`
+    #[arg(add = crate::cli::complete::runs())]
     runs: Vec<String>,
     /// Every run at its end that the filters mean
     #[arg(long, conflicts_with = "runs")]

@@ -22,7 +22,7 @@ pub struct Args {
     /// Number of a run, as in a gate's rule: p99_ttft_ms, rate[5].mean_e2e_s, replica_seconds / 60 (bench gate --names)
     metric: String,
     /// The newest of the runs: its id, the end of its id, its directory, or `last`
-    #[arg(default_value = "last")]
+    #[arg(default_value = "last", add = super::super::complete::runs())]
     run: String,
     /// How many earlier runs of its plan, at most
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
