@@ -1,4 +1,4 @@
-//! `bench results push` and `pull`: a directory, and S3's protocol on this machine.
+//! `bench results push` and `pull`: a directory, and the protocols of S3 and of Google's store on this machine.
 
 use crate::shelf::run;
 use crate::support::{Place, Ran, files_below, ran, repo};
@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const USAGE: i32 = 2;
@@ -188,6 +189,16 @@ impl S3 {
             .env("AWS_ENDPOINT_URL", url)
             .env("AWS_ALLOW_HTTP", "true"))
     }
+
+    /// By Google's client. Its store speaks the XML API, in which objects and their parts, lists and multipart uploads are asked for as in
+    /// S3's protocol; only the signature is a token.
+    fn by_googles(&self, port: u16, place: &Place, args: &[&str]) -> Ran {
+        ran(place
+            .command(args)
+            .env("GOOGLE_BASE_URL", format!("http://127.0.0.1:{port}"))
+            .env("GOOGLE_BEARER_TOKEN", "a-secret-that-nobody-may-see")
+            .env("GOOGLE_ALLOW_HTTP", "true"))
+    }
 }
 
 impl Drop for S3 {
@@ -225,6 +236,77 @@ fn s3_push_and_pull() {
         assert!(!bytes.windows(28).any(|w| w == b"a-secret-that-nobody-may-see"), "{}", f.display());
     }
     let told = s3.bench(&place, &["results", "push", "s3://no-such-bucket/x", "last"]).exits(USAGE);
+    assert!(!told.stderr.contains("a-secret") && told.stderr.contains("bucket must be there"), "{}", told.stderr);
+}
+
+/// Passes everything on to a server, and counts the requests of each method on the way.
+struct Relay {
+    port: u16,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Relay {
+    fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(vec![])));
+        let kept = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let (mut back, mut out) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut back, &mut out));
+                let (kept, mut from, mut to) = (Arc::clone(&kept), client, server);
+                std::thread::spawn(move || {
+                    let mut piece = [0; 65536];
+                    while let Ok(n @ 1..) = from.read(&mut piece) {
+                        kept.lock().unwrap().extend_from_slice(&piece[..n]);
+                        if to.write_all(&piece[..n]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, seen }
+    }
+
+    /// Requests of HEAD, GET, and those that write, since it was asked last.
+    fn requests(&self) -> [usize; 3] {
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap());
+        let count = |line: &str| seen.windows(line.len()).filter(|w| *w == line.as_bytes()).count();
+        [count("HEAD /bench"), count("GET /bench"), ["PUT", "POST", "DELETE"].iter().map(|m| count(&format!("{m} /bench"))).sum()]
+    }
+}
+
+#[test]
+#[ignore = "needs a server of S3's protocol, which Google's store speaks too: BENCH_TEST_MOTO names moto_server"]
+fn gs_push_and_pull() {
+    let server = S3::start(&std::env::var("BENCH_TEST_MOTO").expect("BENCH_TEST_MOTO names moto_server"));
+    let relay = Relay::to(server.port);
+    let place = Place::new();
+    let dir = run(&place, 1, |_| {});
+    let big: Vec<u8> = (0..20_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
+    std::fs::write(dir.join("logs/big.log"), &big).unwrap();
+    let url = "gs://bench/team/results";
+    let push = ["results", "push", url, "--all", "--output=json"];
+    let sent = moved(&server.by_googles(relay.port, &place, &push).exits(0));
+    let [heads, _, writes] = relay.requests();
+    // A write a file, and the manifest's; the big one begins, has three parts, and ends.
+    assert_eq!((heads as u64 >= sent[0].0, writes as u64), (true, sent[0].0 + 1 + 4), "{sent:?}");
+    assert_eq!(moved(&server.by_googles(relay.port, &place, &push).exits(0)), [(0, 0, true)]);
+    let [heads, gets, writes] = relay.requests();
+    assert_eq!((heads as u64 >= sent[0].0, gets, writes), (true, 1, 0), "a second push asks and sends nothing");
+    assert_eq!(moved(&server.by_googles(relay.port, &place, &[&push[..], &["--verify"]].concat()).exits(0)), [(0, 0, true)]);
+
+    let there = Place::new();
+    server.by_googles(relay.port, &there, &["results", "pull", url, "last"]).exits(0);
+    assert_eq!(content(&there.path("results")), content(&place.path("results")));
+    assert_eq!(server.by_googles(relay.port, &there, &["results", "ls", "--at", url]).exits(0).stdout.lines().count(), 2);
+    for f in files_below(&place.path("")).iter().chain(&files_below(&there.path(""))) {
+        let bytes = std::fs::read(f).unwrap();
+        assert!(!bytes.windows(28).any(|w| w == b"a-secret-that-nobody-may-see"), "{}", f.display());
+    }
+    let told = server.by_googles(relay.port, &place, &["results", "push", "gs://no-such-bucket/x", "last"]).exits(USAGE);
     assert!(!told.stderr.contains("a-secret") && told.stderr.contains("bucket must be there"), "{}", told.stderr);
 }
 

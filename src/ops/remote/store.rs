@@ -191,7 +191,7 @@ pub(crate) fn cryptography() {
 
 fn told(e: &Error, url: &str) -> anyhow::Error {
     let credentials = "S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the machine; AWS_REGION, AWS_ENDPOINT_URL. \
-         Google: GOOGLE_APPLICATION_CREDENTIALS, or the login of gcloud";
+         Google: GOOGLE_APPLICATION_CREDENTIALS, or the login of gcloud; GOOGLE_BASE_URL";
     let (exit, hint) = match e {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => (Exit::Usage, credentials),
         Error::NotFound { .. } => (Exit::Usage, "the bucket must be there already; bench makes none"),
@@ -199,6 +199,8 @@ fn told(e: &Error, url: &str) -> anyhow::Error {
             (Exit::Usage, "the bucket must be there already; bench makes none")
         }
         Error::Generic { source, .. } if chain(source.as_ref()).to_lowercase().contains("credential") => (Exit::Usage, credentials),
+        // No credentials are found, and so the machine's own account is asked for, which only a machine of Google's has.
+        Error::Generic { source, .. } if chain(source.as_ref()).contains("/computeMetadata/") => (Exit::Usage, credentials),
         Error::InvalidPath { .. } | Error::NotSupported { .. } | Error::NotImplemented { .. } => (Exit::Usage, credentials),
         _ => (Exit::Interrupted, "give the command again: what was moved is not moved again"),
     };
@@ -222,6 +224,17 @@ fn chain(e: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_credentials_is_told_which() {
+        let text = "Error performing token request: Error performing GET http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token";
+        let e = Error::Generic { store: "GCS", source: text.into() };
+        let f = Failure::of(told(&e, "gs://bucket"));
+        assert_eq!(f.exit, Exit::Usage);
+        assert!(f.hint.unwrap_or_default().contains("GOOGLE_APPLICATION_CREDENTIALS"));
+        let e = Error::Generic { store: "GCS", source: "connection refused".into() };
+        assert_eq!(Failure::of(told(&e, "gs://bucket")).exit, Exit::Interrupted);
+    }
 
     #[test]
     fn a_prefix_is_kept_as_it_is_written() {
