@@ -60,6 +60,11 @@ fn read_values(text: &str) -> serde_json::Result<Value> {
     Ok(if values.is_null() { Value::Object(serde_json::Map::new()) } else { values })
 }
 
+/// As helm reads durations.
+fn seconds(d: Duration) -> String {
+    format!("{}s", d.as_secs())
+}
+
 /// A new file that only this user may read; nobody can have put a link in its place.
 fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
@@ -72,8 +77,19 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
+/// Longest wait of helm for one thing that it waits for, unless the user says otherwise: to install a chart, to uninstall one.
+pub const INSTALL_S: u64 = 300;
+pub const UNINSTALL_S: u64 = 120;
+
+/// Helm's own limit is for one wait; it fetches a chart before it, and may wait for several things. The limit of the whole is as long
+/// again, at most a minute.
+fn wall(limit: Duration) -> Duration {
+    limit + limit.min(Duration::from_secs(60))
+}
+
 /// Helm bound to one cluster.
 pub struct Helm {
+    program: PathBuf,
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     outside: Option<Arc<dyn Outside>>,
@@ -81,7 +97,7 @@ pub struct Helm {
 
 impl Helm {
     pub(super) fn new(kubeconfig: Option<PathBuf>, context: Option<String>, outside: Option<Arc<dyn Outside>>) -> Self {
-        Self { kubeconfig, context, outside }
+        Self { program: "helm".into(), kubeconfig, context, outside }
     }
 
     async fn run(&self, args: &[&str], limit: Duration) -> Result<String, ClusterError> {
@@ -93,7 +109,7 @@ impl Helm {
             all.extend(["--kube-context".into(), c.clone()]);
         }
         let what = args.iter().take(3).copied().collect::<Vec<_>>().join(" ");
-        let mut command = duct::cmd("helm", &all).stdin_null().stdout_capture().stderr_capture().unchecked();
+        let mut command = duct::cmd(&self.program, &all).stdin_null().stdout_capture().stderr_capture().unchecked();
         if let Some(k) = &self.kubeconfig {
             command = command.env("KUBECONFIG", k);
         }
@@ -143,14 +159,14 @@ impl Helm {
         read_values(&text).map_err(|e| ClusterError::Helm(format!("get values: {e}")))
     }
 
-    /// Installs or upgrades, unless version and values are already so.
-    pub async fn install(&self, chart: &Chart<'_>) -> Result<HelmOutcome, ClusterError> {
+    /// Installs or upgrades, unless version and values are already so. `limit`: for each thing that helm waits for.
+    pub async fn install(&self, chart: &Chart<'_>, limit: Duration) -> Result<HelmOutcome, ClusterError> {
         let found = self.find(chart.release).await?.into_iter().find(|r| r.namespace == chart.namespace);
         let is_remote = chart.reference.contains("://") || !chart.repository.is_empty();
         let mut outcome = HelmOutcome::Installed;
         if let Some(r) = &found {
             if r.status.starts_with("pending") || r.status == "uninstalling" {
-                self.uninstall(chart.release, chart.namespace).await?;
+                self.uninstall(chart.release, chart.namespace, limit).await?;
                 outcome = HelmOutcome::Repaired;
             } else {
                 let same_version = r.chart.ends_with(&format!("-{}", chart.version)) || !is_remote;
@@ -168,7 +184,9 @@ impl Helm {
         let file = std::env::temp_dir().join(format!("llmd-bench-values-{}-{process}-{n}.json", chart.release));
         write_private(&file, &chart.values.to_string()).map_err(|e| ClusterError::Helm(format!("{}: {e}", file.display())))?;
         let path = file.to_string_lossy();
-        let mut args = vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path];
+        let timeout = seconds(limit);
+        let mut args =
+            vec!["upgrade", "--install", chart.release, chart.reference, "-n", chart.namespace, "-f", &path, "--timeout", &timeout];
         let labels: Vec<String> = chart.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let labels = labels.join(",");
         if !labels.is_empty() {
@@ -184,31 +202,64 @@ impl Helm {
                 args.push("--plain-http");
             }
         }
-        let mut result = self.run(&args, Duration::from_secs(300)).await;
+        let mut result = self.run(&args, wall(limit)).await;
         // Helm before 3.13 labels nothing; the stack's own mark says all the same whose it is.
         if matches!(&result, Err(ClusterError::Helm(text)) if text.contains("unknown flag: --labels")) {
             args.retain(|a| *a != "--labels" && *a != labels);
-            result = self.run(&args, Duration::from_secs(300)).await;
+            result = self.run(&args, wall(limit)).await;
         }
         // The file is ours and temporary: nothing is lost when it cannot be removed.
         std::fs::remove_file(&file).ok();
         result.map(|_| outcome)
     }
 
-    /// `false` when there is no such release.
-    pub async fn uninstall(&self, release: &str, namespace: &str) -> Result<bool, ClusterError> {
+    /// `false` when there is no such release. `limit`: for each thing that helm waits for.
+    pub async fn uninstall(&self, release: &str, namespace: &str, limit: Duration) -> Result<bool, ClusterError> {
         if !self.find(release).await?.iter().any(|r| r.namespace == namespace) {
             return Ok(false);
         }
-        self.run(&["uninstall", release, "-n", namespace, "--wait", "--timeout", "120s"], Duration::from_secs(180)).await?;
+        self.run(&["uninstall", release, "-n", namespace, "--wait", "--timeout", &seconds(limit)], wall(limit)).await?;
         Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{read_values, same};
+    use super::*;
     use serde_json::json;
+
+    /// A program in helm's place: knows one release, tells its arguments, and then takes as long as it likes.
+    fn slow(dir: &std::path::Path) -> Helm {
+        use std::os::unix::fs::PermissionsExt;
+        let program = dir.join("helm");
+        let list = r#"[{"name": "r", "namespace": "n", "status": "deployed", "chart": "c-1"}]"#;
+        let script = format!(
+            "#!/bin/sh\n[ $1 = list ] && echo '{list}' && exit\n[ $1 = get ] && echo null && exit\necho \"$@\" > {}\nexec sleep 60\n",
+            dir.join("said").display()
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Helm { program, ..Helm::new(None, None, None) }
+    }
+
+    #[tokio::test]
+    async fn the_limit_is_helms_and_that_of_the_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let helm = slow(dir.path());
+        let said = || std::fs::read_to_string(dir.path().join("said")).unwrap();
+        let begun = std::time::Instant::now();
+        let limit = Duration::from_secs(1);
+        let e = helm.uninstall("r", "n", limit).await.unwrap_err();
+        assert!(matches!(e, ClusterError::Slow { seconds: 2, .. }), "{e}");
+        assert!(said().contains("uninstall r -n n --wait --timeout 1s"), "{}", said());
+        let values = json!({});
+        let chart = Chart { release: "r", namespace: "n", reference: "./c", repository: "", version: "", values: &values, labels: &[] };
+        let e = helm.install(&chart, limit).await.unwrap_err();
+        assert!(matches!(e, ClusterError::Slow { seconds: 2, .. }), "{e}");
+        assert!(said().contains("upgrade --install r ./c") && said().contains("--timeout 1s"), "{}", said());
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert_eq!([INSTALL_S, UNINSTALL_S].map(|s| wall(Duration::from_secs(s)).as_secs()), [360, 180]);
+    }
 
     #[test]
     fn a_release_without_values_has_none() {

@@ -17,7 +17,7 @@ mod web;
 
 pub use error::{ClusterError, is_forbidden};
 pub use exec::{Container, ExecOutput};
-pub use helm::{Chart, Helm, HelmOutcome, Release};
+pub use helm::{Chart, Helm, HelmOutcome, INSTALL_S, Release, UNINSTALL_S};
 pub use inventory::{Inhabitant, Inventory};
 pub use json::{items_at, text_at};
 pub use kinds::{KINDS, Kind, kind};

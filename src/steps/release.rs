@@ -3,7 +3,7 @@
 
 use super::marks::{self, Mark};
 use super::{Ctx, hand_over};
-use crate::cluster::{Chart, ClusterError, HelmOutcome, Ref};
+use crate::cluster::{Chart, ClusterError, HelmOutcome, INSTALL_S, Ref, UNINSTALL_S};
 use crate::config::manifests::labels;
 use crate::failure::Failure;
 use anyhow::Context;
@@ -72,7 +72,7 @@ pub async fn install(ctx: &Ctx, part: Part, namespace: &str, charts: &[Wanted<'_
             values: c.values,
             labels: &[(labels::MANAGED_BY, labels::BENCH), (labels::STACK, ctx.namespace())],
         };
-        let outcome = helm.install(&chart).await.map_err(|e| match e {
+        let outcome = helm.install(&chart, ctx.limit(INSTALL_S)).await.map_err(|e| match e {
             ClusterError::Helm(text) => anyhow::Error::new(Failure::new(Exit::Cluster, format!("helm: {text}")).hint(format!(
                 "the chart is {reference} {}{}; a local copy is used with --set {}=DIR",
                 c.version,
@@ -117,7 +117,7 @@ pub async fn remove(ctx: &Ctx, part: Part) -> anyhow::Result<Removed> {
     }
     let helm = ctx.cluster.helm();
     for name in names.iter().rev() {
-        let gone = helm.uninstall(name, &mark.before).await;
+        let gone = helm.uninstall(name, &mark.before, ctx.limit(UNINSTALL_S)).await;
         gone.with_context(|| format!("release {name} of namespace {} may still be there", mark.before))?;
     }
     Ok(Removed::Gone(format!("helm releases {} of {}", names.join(", "), mark.before)))

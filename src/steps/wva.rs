@@ -3,7 +3,7 @@
 use super::adapter::{deployment_ready, restart as replace_pods};
 use super::marks::{self, Mark, write_key};
 use super::{Ctx, hand_over, namespace};
-use crate::cluster::{Chart, ClusterError, Ref, Release};
+use crate::cluster::{Chart, ClusterError, INSTALL_S, Ref, Release, UNINSTALL_S};
 use crate::config::manifests::{self, labels};
 use crate::failure::Failure;
 use crate::metrics::Prometheus;
@@ -157,7 +157,7 @@ async fn install(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<String> {
         values: &values,
         labels: &[(labels::MANAGED_BY, labels::BENCH), (labels::STACK, ctx.namespace())],
     };
-    let outcome = ctx.cluster.helm().install(&chart).await.map_err(|e| match e {
+    let outcome = ctx.cluster.helm().install(&chart, ctx.limit(INSTALL_S)).await.map_err(|e| match e {
         ClusterError::Helm(text) => anyhow::Error::new(Failure::new(Exit::Cluster, format!("helm: {text}")).hint(format!(
             "the chart is {} {}; a local copy is used with --set wva.chart=DIR (or BENCH_SET='wva.chart=DIR')",
             w.chart, w.chart_version
@@ -260,7 +260,7 @@ pub async fn remove(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
             match hand_over::wva(ctx, r).await? {
                 Some(said) => done.push(said),
                 None => {
-                    ctx.cluster.helm().uninstall(&r.name, &r.namespace).await?;
+                    ctx.cluster.helm().uninstall(&r.name, &r.namespace, ctx.limit(UNINSTALL_S)).await?;
                     done.push(format!("release {} of {}", r.name, r.namespace));
                 }
             }
