@@ -35,7 +35,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     let session = g.session(a.wait_s).await?;
     let Some(plan) = ops::teardown::find(&session, a.namespace.as_deref()).await? else { return Ok(Exit::Done) };
     if a.dry_run {
-        let (all, refused) = ops::teardown::dry_run(&session, plan, a.force).await?;
+        let (all, refused) = ops::teardown::dry_run(&session, plan, a.force, a.take_over).await?;
         for what in all {
             session.report.note(what);
         }

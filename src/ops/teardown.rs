@@ -50,17 +50,22 @@ pub async fn find(session: &Session, namespace: Option<&str>) -> anyhow::Result<
     .into())
 }
 
-/// What would be removed or put back, and what speaks against it: everybody may look.
-pub async fn dry_run(session: &Session, plan: Plan, force: bool) -> anyhow::Result<(Vec<String>, anyhow::Result<()>)> {
+/// What would be removed or put back, and what speaks against it: everybody may look. With `take_over` another user's stack would be
+/// this user's first, and that it is another's speaks against nothing.
+pub async fn dry_run(session: &Session, plan: Plan, force: bool, take_over: bool) -> anyhow::Result<(Vec<String>, anyhow::Result<()>)> {
     let ctx = session.stack_ctx(plan);
     let refused = async {
         lease::refuse_held(&ctx).await?;
-        owner::require(&ctx.cluster, ctx.namespace()).await?;
+        if !take_over {
+            owner::require(&ctx.cluster, ctx.namespace()).await?;
+        }
         refuse_live_run(&ctx, force).await
     };
     let stack = ctx.namespace();
     let found = owned::of_stack(&session.cluster, stack).await;
-    let mut out: Vec<String> = found.objects.iter().filter(|o| !o.is_child()).map(|o| format!("would remove {}", o.at)).collect();
+    let from = if take_over { owner::another(&ctx.cluster, stack).await? } else { None };
+    let mut out: Vec<String> = from.iter().map(|o| format!("would take the stack over from {o}")).collect();
+    out.extend(found.objects.iter().filter(|o| !o.is_child()).map(|o| format!("would remove {}", o.at)));
     out.extend(owned::namespaces(&session.cluster, Some(stack)).await?.iter().map(|o| format!("would remove {}", o.at)));
     out.extend(
         found.blind.iter().map(|(kind, why)| format!("would remove what there is of kind {kind}, which cannot be listed now: {why}")),

@@ -48,12 +48,8 @@ pub async fn annotations(cluster: &Cluster, found: Option<&Value>) -> anyhow::Re
 /// Exit 6 when the stack in this namespace is another user's.
 pub async fn require(cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
     let Some(found) = cluster.get(&record::at(namespace)).await? else { return Ok(()) };
-    // A record of an older version does not say.
-    let Some(owner) = annotation(&found, OWNER) else { return Ok(()) };
     let me = whoami(cluster).await?;
-    if owner == me {
-        return Ok(());
-    }
+    let Some(owner) = other_than(&me, &found) else { return Ok(()) };
     let since = annotation(&found, MADE_AT).map(|t| format!(", since {t}")).unwrap_or_default();
     Err(Failure::new(Exit::Cluster, format!("the stack in namespace {namespace} is {owner}'s{since}; you are {me}"))
         .hint(format!(
@@ -63,12 +59,23 @@ pub async fn require(cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
         .into())
 }
 
+/// The owner, when that is another user. A record of an older version does not say.
+fn other_than<'a>(me: &str, record: &'a Value) -> Option<&'a str> {
+    annotation(record, OWNER).filter(|o| *o != me)
+}
+
+/// The owner that [`take_over`] would take the stack from.
+pub async fn another(cluster: &Cluster, namespace: &str) -> anyhow::Result<Option<String>> {
+    let Some(found) = cluster.get(&record::at(namespace)).await?.filter(|o| super::is_ours(o, namespace)) else { return Ok(None) };
+    Ok(other_than(&whoami(cluster).await?, &found).map(String::from))
+}
+
 /// Makes the stack in this namespace this user's; gives the owner before, when that was another.
 pub async fn take_over(cluster: &Cluster, namespace: &str) -> anyhow::Result<Option<String>> {
     let r = record::at(namespace);
     let Some(found) = cluster.get(&r).await?.filter(|o| super::is_ours(o, namespace)) else { return Ok(None) };
     let me = whoami(cluster).await?;
-    let Some(before) = annotation(&found, OWNER).filter(|o| *o != me).map(String::from) else { return Ok(None) };
+    let Some(before) = other_than(&me, &found).map(String::from) else { return Ok(None) };
     let patch = json!({"metadata": {"resourceVersion": found["metadata"]["resourceVersion"], "annotations": {OWNER: me}}});
     cluster.merge_patch(&r, None, &patch).await?;
     Ok(Some(before))

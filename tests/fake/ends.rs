@@ -6,6 +6,7 @@ use crate::setting::{self, STACK};
 use crate::world::{Fault, Id};
 use bench::config::manifests::labels::{BENCH, MANAGED_BY};
 use bench::ops::{self, attach};
+use bench_model::plan::Arm;
 use bench_model::run::RunState;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -127,7 +128,7 @@ fn dry_runs_are_refused_as_their_commands_are() {
     let dry = |force: bool| {
         lab.process_of(async move |s| {
             let plan = bench::steps::record::find(&s.cluster, Some(STACK)).await?;
-            let (what, refused) = ops::teardown::dry_run(s, plan, force).await?;
+            let (what, refused) = ops::teardown::dry_run(s, plan, force, false).await?;
             assert!(what.iter().any(|l| l.contains("Deployment")), "everybody may look");
             refused
         })
@@ -140,4 +141,36 @@ fn dry_runs_are_refused_as_their_commands_are() {
         ops::standup::dry_run(s, plan).await?.1
     }));
     assert!(e.contains("is at work in namespace lab"), "{e}");
+}
+
+#[test]
+fn a_dry_run_that_takes_over_ends_as_its_command_would() {
+    let lab = Lab::new(setting::bare());
+    lab.until_done(Op::Standup(Arm::Static(1))).expect("stood up");
+    let record = Id::new("ConfigMap", STACK, "llmd-bench-stack");
+    {
+        let mut w = lab.server.world();
+        let mut o = w.objects[&record].clone();
+        o["metadata"]["annotations"]["llmd-bench/owner"] = json!("colleague");
+        w.update(&record, o);
+        w.writes.clear();
+    }
+    let dry = |take_over: bool| {
+        lab.process_of(async move |s| {
+            let plan = bench::steps::record::find(&s.cluster, Some(STACK)).await?;
+            let (what, refused) = ops::teardown::dry_run(s, plan, false, take_over).await?;
+            assert_eq!(what.iter().any(|l| l == "would take the stack over from colleague"), take_over, "{what:?}");
+            refused
+        })
+    };
+    let e = told(dry(false));
+    assert!(e.contains("the stack in namespace lab is colleague's"), "{e}");
+    done(dry(true));
+    assert_eq!(lab.server.world().writes, [""; 0], "it takes nothing");
+    // And the command itself goes on.
+    done(lab.process_of(async |s| {
+        let plan = bench::steps::record::find(&s.cluster, Some(STACK)).await?;
+        ops::take_over(s, STACK).await?;
+        ops::teardown::teardown(s, plan, false).await.map(drop)
+    }));
 }
