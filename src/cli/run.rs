@@ -1,6 +1,6 @@
 //! `bench run`.
 
-use super::shared::{Global, HomeArgs, LoadArgs};
+use super::shared::{Global, HomeArgs, LoadArgs, tell_plan};
 use crate::config::profile::{self, ProfileArgs};
 use crate::config::scenario::ScenarioArgs;
 use crate::failure::Failure;
@@ -81,10 +81,8 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     if let Some(mode) = a.load.mode() {
         stack.scenario.load.mode = mode;
     }
-    let (plan, notes) = ops::plan::with_profile(&g.lookup(), &stack, &args)?;
-    for n in notes {
-        session.report.note(n);
-    }
+    let ops::plan::Loaded { plan, notes, warnings } = ops::plan::with_profile(&g.lookup(), &stack, &args)?;
+    tell_plan(&session.report, &notes, &warnings);
     if a.dry_run {
         for o in ops::plan::objects(&plan)? {
             session.report.note(format!("{}", crate::cluster::Ref::of(&o)?));

@@ -6,7 +6,7 @@ use crate::config::profile::{self, ProfileArgs};
 use crate::config::scenario::{self, ScenarioArgs};
 use crate::config::{Lookup, accelerator, llmd, manifests};
 use crate::failure::Failure;
-use crate::load::render;
+use crate::load::{feasible, render};
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, ClusterFacts, Plan};
 use bench_model::scenario::{LoadMode, Method, Pinned, Provision, Scaler, Scenario, WvaLine};
@@ -51,9 +51,10 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
     let facts = with_accelerator(&mut scenario, facts, &mut notes)?;
     let mut plan = Plan::new(scenario, None, intent.arm.unwrap_or(Arm::Wva), facts, vec![]);
     if let Some(args) = &intent.profile {
-        let (with, said) = with_profile(lookup, &plan, args)?;
-        notes.extend(said);
-        plan = with;
+        let with = with_profile(lookup, &plan, args)?;
+        notes.extend(with.notes);
+        warnings.extend(with.warnings);
+        plan = with.plan;
     }
     if plan.scenario.namespace == "llmdbench" && plan.scenario.model == "Qwen/Qwen3-0.6B" {
         notes.push(format!("Deployment {} is the published name; it follows from namespace llmdbench", plan.deployment()));
@@ -85,8 +86,15 @@ fn with_accelerator(s: &mut Scenario, facts: Option<ClusterFacts>, notes: &mut V
     Ok(facts)
 }
 
+/// A plan with a load, what is to be known of it, and what in it will not do.
+pub struct Loaded {
+    pub plan: Plan,
+    pub notes: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
 /// Adds a load to the plan of a stack.
-pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow::Result<(Plan, Vec<String>)> {
+pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow::Result<Loaded> {
     let context = profile::Context {
         target: stack.target(),
         model: stack.scenario.model.clone(),
@@ -109,11 +117,12 @@ pub fn with_profile(lookup: &Lookup, stack: &Plan, args: &ProfileArgs) -> anyhow
         gate: None,
     };
     notes.extend(render::render(&request)?.warnings);
+    let warnings = feasible::warnings(&loaded.profile, request.guidellm, request.mode);
     let mut plan = Plan::new(stack.scenario.clone(), Some(loaded.profile), stack.arm, stack.facts.clone(), stack.notes.clone());
     // A profile may have been filled in from the environment.
     let notes: Vec<String> = notes.iter().map(|n| crate::config::secrets::redact_text(n)).collect();
     plan.notes.extend(notes.iter().cloned());
-    Ok((plan, notes))
+    Ok(Loaded { plan, notes, warnings })
 }
 
 /// Images whose version nobody published.

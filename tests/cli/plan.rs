@@ -145,3 +145,17 @@ fn manifests_written_are_the_manifests_printed() {
         o
     });
 }
+
+#[test]
+fn a_load_that_guidellm_cannot_make_is_told_with_what_helps() {
+    let plan = |more: &[&str]| bench(&[&["plan", "-c", "simulated", "-w", "sanity_random"], more].concat()).exits(0);
+    assert!(!plan(&["--rates", "20"]).stderr.contains("warning"), "two workers carry it");
+    plan(&["--rates", "1,5000"]).says(&[
+        "warning: ",
+        "rate 5000: one process of guidellm makes all prompts, about 333 a second of 50 tokens",
+        "it has 2 worker processes of one core",
+        "--set load.guidellm.workers=100",
+        "150030 requests in one guidellm process",
+        "--set load.guidellm.resources.limits.memory=",
+    ]);
+}

@@ -105,7 +105,7 @@ async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::R
             } else {
                 stack().await?
             };
-            let (plan, _) = ops::plan::with_profile(&Lookup::default(), &stack, &args)?;
+            let plan = ops::plan::with_profile(&Lookup::default(), &stack, &args)?.plan;
             ops::run::run(session, plan, &[], Until::Home).await.map(drop)
         }
     }
