@@ -69,22 +69,21 @@ pub struct Raw {
 }
 
 impl Prometheus {
-    /// As [`Self::find`]; a stack that is measured as it is may have none, and then nothing is asked of one.
+    /// Finds it: where the scenario says, on OpenShift its Thanos querier, or behind the Services beside the cluster's
+    /// `Prometheus` objects. A stack that is measured as it is may have none, and then nothing is asked of one.
+    ///
+    /// # Errors
+    /// Exit 6 when none answers.
     pub async fn discover(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
         if plan.arm == Arm::Existing { Ok(Self::if_any(cluster, plan).await) } else { Self::find(cluster, plan).await }
     }
 
-    /// Is there none?
-    pub fn is_absent(&self) -> bool {
-        self.absent.is_some()
+    /// Why there is none.
+    pub fn absent(&self) -> Option<&str> {
+        self.absent.as_deref()
     }
 
-    /// Finds it: where the scenario says, on OpenShift its Thanos querier, or behind the Services beside the cluster's
-    /// `Prometheus` objects.
-    ///
-    /// # Errors
-    /// Exit 6 when none answers.
-    pub async fn find(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
+    async fn find(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Self> {
         let wanted = &plan.scenario.monitoring.prometheus;
         let anywhere = wanted.namespace == "auto" && wanted.service == "auto";
         if !(anywhere && plan.on_openshift()) {

@@ -190,7 +190,7 @@ async fn bring_home(
     lack.missing.extend(ctx.plan.scenario.existing.iter().flat_map(|e| e.missing.clone()));
     match gather::metrics(ctx, prometheus, dir, window).await {
         // An existing stack may never have one; asking again would not help.
-        Err(e) if prometheus.is_absent() && ctx.plan.arm == Arm::Existing => lack.missing.push(format!("metrics: {e:#}")),
+        Err(e) if prometheus.absent().is_some() && ctx.plan.arm == Arm::Existing => lack.missing.push(format!("metrics: {e:#}")),
         Ok(got) => {
             samples = got.samples;
             lack.missing.extend(got.missing);

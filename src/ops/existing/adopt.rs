@@ -45,8 +45,8 @@ pub async fn look(session: &Session, lookup: &Lookup, args: &ScenarioArgs, hints
     }
     let facts = facts::gather(cluster).await?;
     let mut plan = Plan::new(scenario, None, Arm::Existing, Some(facts), vec![]);
-    if let Err(e) = Prometheus::find(cluster, &plan).await {
-        found.existing.missing.push(format!("stack: no metrics of the servers: {e:#}"));
+    if let Some(why) = Prometheus::if_any(cluster, &plan).await.absent() {
+        found.existing.missing.push(format!("stack: no metrics of the servers: {why}"));
         plan.scenario.existing = Some(found.existing.clone());
         plan = Plan::new(plan.scenario, None, plan.arm, plan.facts, vec![]);
     }

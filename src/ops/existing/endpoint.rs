@@ -134,10 +134,10 @@ pub async fn plan(session: &Session, lookup: &Lookup, args: &ScenarioArgs, hints
     }
     let facts = facts::gather(cluster).await?;
     let mut plan = Plan::new(scenario, None, Arm::Existing, Some(facts), vec![]);
-    if let Err(e) = Prometheus::find(cluster, &plan).await
+    if let Some(why) = Prometheus::if_any(cluster, &plan).await.absent()
         && let Some(existing) = plan.scenario.existing.as_mut()
     {
-        existing.missing.push(format!("stack: no metrics of the servers: {e:#}"));
+        existing.missing.push(format!("stack: no metrics of the servers: {why}"));
         plan = Plan::new(plan.scenario, None, plan.arm, plan.facts, vec![]);
     }
     Ok(plan)
