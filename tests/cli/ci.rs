@@ -59,7 +59,8 @@ fn every_command_of_deploy_is_one_of_benchs() {
     parses(task["spec"]["steps"][0]["args"].as_array().expect("args"), "tekton.yaml");
     // Of a workflow, lines of shell.
     for job in documents("github-actions.yaml")[0]["jobs"].as_object().expect("jobs").values() {
-        for run in job["steps"].as_array().expect("steps").iter().filter_map(|s| s["run"].as_str()).filter(|r| r.starts_with("bench ")) {
+        let runs = job["steps"].as_array().expect("steps").iter().filter_map(|s| s["run"].as_str());
+        for run in runs.map(|r| r.strip_prefix("exec ").unwrap_or(r)).filter(|r| r.starts_with("bench ")) {
             let words = shlex::split(run).expect("words");
             parses(&words[1..].iter().map(|w| Value::from(w.as_str())).collect::<Vec<_>>(), "github-actions.yaml");
         }
@@ -103,8 +104,11 @@ fn a_pod_is_made_again_only_where_that_can_help() {
 
 #[test]
 fn its_pods_are_as_the_restricted_profile_wants_them() {
-    for (file, spec) in jobs() {
-        let pod = &spec["template"]["spec"];
+    let jobs = jobs().into_iter().map(|(file, spec)| (file, spec["template"]["spec"].clone()));
+    let reads = ("results-pod.yaml".to_owned(), documents("results-pod.yaml")[0]["spec"].clone());
+    for (file, pod) in jobs.chain([reads]) {
+        let results = pod["volumes"].as_array().expect("volumes").iter().find(|v| v["name"] == "results").expect("results");
+        assert_eq!(results["persistentVolumeClaim"]["claimName"], "llmd-bench-results", "{file}");
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
         let c = &pod["containers"][0]["securityContext"];
