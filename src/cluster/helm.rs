@@ -252,7 +252,7 @@ mod tests {
         let e = helm.uninstall("r", "n", limit).await.unwrap_err();
         assert!(matches!(e, ClusterError::Slow { seconds: 2, .. }), "{e}");
         assert!(said().contains("uninstall r -n n --wait --timeout 1s"), "{}", said());
-        let values = json!({});
+        let values = json!({"other": "than it has"});
         let chart = Chart { release: "r", namespace: "n", reference: "./c", repository: "", version: "", values: &values, labels: &[] };
         let e = helm.install(&chart, limit).await.unwrap_err();
         assert!(matches!(e, ClusterError::Slow { seconds: 2, .. }), "{e}");
