@@ -124,6 +124,7 @@ struct Inner {
     current: Option<(ProgressBar, Instant)>,
     last_plain: Option<Instant>,
     silent: bool,
+    told: Option<Vec<Event>>,
 }
 
 /// The reporter; cheap to clone, safe to share.
@@ -140,13 +141,28 @@ impl Reporter {
             current: None,
             last_plain: None,
             silent: false,
+            told: None,
         })))
     }
 
     /// Tells nobody: for whoever does a thing a thousand times.
     pub fn silent() -> Self {
-        let inner = Inner { output: Output::Human, bars: None, current: None, last_plain: None, silent: true };
+        let inner = Inner { output: Output::Human, bars: None, current: None, last_plain: None, silent: true, told: None };
         Self(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Tells nobody, and keeps it for [`Self::told`].
+    pub fn keeping() -> Self {
+        let report = Self::silent();
+        if let Ok(mut inner) = report.0.lock() {
+            inner.told = Some(vec![]);
+        }
+        report
+    }
+
+    /// What it has kept, in order.
+    pub fn told(&self) -> Vec<Event> {
+        self.0.lock().ok().and_then(|i| i.told.clone()).unwrap_or_default()
     }
 
     pub fn output(&self) -> Output {
@@ -186,6 +202,9 @@ impl Reporter {
     #[expect(clippy::needless_pass_by_value, reason = "events are made to be told once")]
     pub fn emit(&self, event: Event) {
         let Ok(mut inner) = self.0.lock() else { return };
+        if let Some(told) = &mut inner.told {
+            told.push(event.clone());
+        }
         if inner.output == Output::Json {
             if let Ok(line) = serde_json::to_string(&event) {
                 let mut out = std::io::stdout().lock();

@@ -6,12 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-static ASKED: OnceLock<watch::Sender<Option<&'static str>>> = OnceLock::new();
+/// Holds the name of the first signal.
+pub type Asked = watch::Sender<Option<&'static str>>;
+
+static ASKED: OnceLock<Asked> = OnceLock::new();
+tokio::task_local! {
+    static APART: Asked;
+}
 /// Operations that stop by themselves.
 static DRIVEN: AtomicUsize = AtomicUsize::new(0);
 
-fn asked() -> &'static watch::Sender<Option<&'static str>> {
-    ASKED.get_or_init(|| watch::channel(None).0)
+fn asked() -> Asked {
+    APART.try_with(Clone::clone).unwrap_or_else(|_| ASKED.get_or_init(|| watch::channel(None).0).clone())
+}
+
+/// Does it as a process of its own would: it is stopped through `asked`, and by no signal to this one.
+pub async fn apart<T>(asked: Asked, act: impl Future<Output = T>) -> T {
+    APART.scope(asked, act).await
 }
 
 /// Signals that whoever started us wants to be ignored (nohup, a shell's background job), as bits from 0.
@@ -56,7 +67,7 @@ pub async fn requested() -> &'static str {
             return name;
         }
         if changes.changed().await.is_err() {
-            // The sender is static: this does not happen.
+            // The sender outlives whoever asks: this does not happen.
             std::future::pending::<()>().await;
         }
     }

@@ -7,15 +7,16 @@ use bench::cluster::Cluster;
 use bench::config::Lookup;
 use bench::config::profile::ProfileArgs;
 use bench::config::scenario::ScenarioArgs;
+use bench::failure::Failure;
 use bench::ops::existing::{Hints, adopt, endpoint};
 use bench::ops::run::Until;
-use bench::ops::{self, Session};
-use bench::report::{Output, Reporter};
+use bench::ops::{self, Session, stop};
+use bench::report::{Event, Output, Reporter};
 use bench_model::intent::Operation;
 use bench_model::plan::{Arm, Plan};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// An operation of a cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Op {
 pub struct Lab {
     pub server: Server,
     pub dir: tempfile::TempDir,
+    /// What the last process told.
+    told: Mutex<Vec<Event>>,
 }
 
 /// How a process ended.
@@ -72,8 +75,14 @@ pub async fn plan(session: &Session, scenario: ScenarioArgs, arm: Arm) -> anyhow
     Ok(ops::plan::resolve(&Lookup::default(), &intent, Some(facts))?.0)
 }
 
+/// The plan of a run on a stack.
+pub fn load_of(stack: &Plan) -> anyhow::Result<Plan> {
+    let args = ProfileArgs { name: "sanity_random".into(), max_seconds: Some(8), ..ProfileArgs::default() };
+    Ok(ops::plan::with_profile(&Lookup::default(), stack, &args)?.plan)
+}
+
 /// What `bench standup`, `run`, `swap-to-…` and `teardown` do with their arguments, and `resume` where something was begun.
-async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::Result<()> {
+pub async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::Result<()> {
     let stack = async || bench::steps::record::find(&session.cluster, Some(STACK)).await;
     match op {
         Op::Standup(arm) => ops::standup::standup(session, plan(session, scenario, arm).await?).await.map(drop),
@@ -98,22 +107,25 @@ async fn command(session: &Session, scenario: ScenarioArgs, op: Op) -> anyhow::R
             if begun || ops::results::unfinished(&session.results, None)?.is_some() {
                 return ops::resume::resume(session, None, Some(STACK), false).await.map(drop);
             }
-            let args = ProfileArgs { name: "sanity_random".into(), max_seconds: Some(8), ..ProfileArgs::default() };
             let stack = if op == Op::Endpoint {
                 let hints = Hints { namespace: STACK.into(), endpoint: Some("http://chat:8000/v1".into()), ..Hints::default() };
                 endpoint::plan(session, &Lookup::default(), &ScenarioArgs { namespace: None, ..scenario }, &hints).await?
             } else {
                 stack().await?
             };
-            let plan = ops::plan::with_profile(&Lookup::default(), &stack, &args)?.plan;
-            ops::run::run(session, plan, &[], Until::Home).await.map(drop)
+            ops::run::run(session, load_of(&stack)?, &[], Until::Home).await.map(drop)
         }
     }
 }
 
 impl Lab {
     pub fn new(world: World) -> Self {
-        Self { server: Server::new(world), dir: scratch() }
+        Self { server: Server::new(world), dir: scratch(), told: Mutex::default() }
+    }
+
+    /// The same cluster from another machine, which knows nothing of it.
+    pub fn elsewhere(&self) -> Self {
+        Self::new(self.server.world().clone())
     }
 
     /// A lab in the same state, in which something else may happen.
@@ -137,6 +149,29 @@ impl Lab {
         })
     }
 
+    /// The same of something that ends by itself; with how it failed.
+    pub fn failure_of(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()> + Send) -> Option<Failure> {
+        let mut failure = None;
+        let end = self.process_of(async |session| {
+            let done = act(session).await;
+            failure = done.err().map(Failure::of);
+            Ok(())
+        });
+        assert!(matches!(end, End::Done), "nobody killed it");
+        failure
+    }
+
+    pub fn failure(&self, op: Op) -> Option<Failure> {
+        let scenario = scenario(self.server.world().scenario.clone());
+        self.failure_of(async |session| command(session, scenario.clone(), op).await)
+    }
+
+    /// Warnings of the last process.
+    pub fn warnings(&self) -> Vec<String> {
+        let told = self.told.lock().expect("nobody panics with it");
+        told.iter().filter_map(|e| if let Event::Warning { text } = e { Some(text.clone()) } else { None }).collect()
+    }
+
     fn on_this_thread(&self, act: impl AsyncFnOnce(&Session) -> anyhow::Result<()>) -> End {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
         let end = runtime.block_on(async {
@@ -144,18 +179,22 @@ impl Lab {
             let client = kube::Client::new(self.server.clone(), "default");
             let session = Session {
                 cluster: Cluster::with_client(client, Arc::new(self.server.clone())),
-                report: if std::env::var_os("FAKE_TALK").is_some() { Reporter::new(Output::Human) } else { Reporter::silent() },
+                report: if std::env::var_os("FAKE_TALK").is_some() { Reporter::new(Output::Human) } else { Reporter::keeping() },
                 results: self.dir.path().into(),
                 patience: None,
             };
-            tokio::select! {
+            let asked = tokio::sync::watch::channel(None).0;
+            self.server.world().asked = Some(asked.clone());
+            let end = tokio::select! {
                 biased;
                 () = self.server.death() => End::Killed,
-                done = act(&session) => match done {
+                done = stop::apart(asked, act(&session)) => match done {
                     Ok(()) => End::Done,
                     Err(e) => End::Failed(format!("{e:#}")),
                 },
-            }
+            };
+            *self.told.lock().expect("nobody panics with it") = session.report.told();
+            end
         });
         let _inside = runtime.enter();
         self.server.end();

@@ -4,6 +4,7 @@
 mod adopt;
 mod api;
 mod apply;
+mod benches;
 mod charts;
 mod controllers;
 mod cycle;
@@ -12,9 +13,11 @@ mod experiment;
 mod gateways;
 mod gc;
 mod helm;
+
 mod keda;
 mod lab;
 mod losses;
+
 mod metrics;
 mod normal;
 mod openshift;

@@ -1,6 +1,8 @@
 //! The state of a cluster: objects, what their controllers remember, files in pods, helm's releases, and the faults to come.
 
 use bench::cluster::{KINDS, Kind};
+use bench::config::manifests::labels::{BENCH, MANAGED_BY, STACK as OF};
+use bench::ops::stop::Asked;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -40,6 +42,9 @@ pub fn is_leaving(v: &Value) -> bool {
     v.pointer("/metadata/deletionTimestamp").is_some()
 }
 
+/// Another bench, on another machine.
+pub const THIEF: &str = "bob@laptop pid 9";
+
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -49,6 +54,10 @@ pub enum Fault {
     CrashAfter,
     /// The call has done its work, the connection breaks before its answer.
     LostAnswer,
+    /// The call is answered; its user has pressed Ctrl-C meanwhile.
+    CtrlC,
+    /// The call is answered; meanwhile another bench has taken the lease over.
+    Robbed,
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +103,10 @@ pub struct World {
     /// Before each call: what had been written in the cluster and on this machine.
     pub moments: Vec<(usize, u64)>,
     pub faults: BTreeMap<usize, Fault>,
+    /// Through which the living process is asked to stop.
+    pub asked: Option<Asked>,
+    /// What the Hub says to a download that it refuses.
+    pub hub_refuses: Option<&'static str>,
     /// Faults that have happened.
     pub happened: Vec<String>,
     pub dirty: bool,
@@ -194,6 +207,22 @@ impl World {
         }
     }
 
+    /// The lease is another bench's from now on, or shows another sign of its life.
+    pub fn held_by(&mut self, holder: &str, moment: u64) {
+        let id = Id::new("Lease", crate::setting::STACK, "llmd-bench");
+        let renewed = format!("2026-01-01T00:00:00.{moment:06}Z");
+        let spec = json!({"holderIdentity": holder, "leaseDurationSeconds": 15, "acquireTime": renewed, "renewTime": renewed});
+        let labels = json!({MANAGED_BY: BENCH, OF: crate::setting::STACK});
+        let Some(mut lease) = self.objects.get(&id).cloned() else {
+            let meta = json!({"labels": labels, "annotations": {"llmd-bench/process": "elsewhere 9 9"}});
+            self.insert(id, json!({"metadata": meta, "spec": spec}));
+            return;
+        };
+        lease["metadata"]["annotations"]["llmd-bench/process"] = json!("elsewhere 9 9");
+        lease["spec"] = spec;
+        self.update(&id, lease);
+    }
+
     /// Notes a client's write.
     pub fn wrote(&mut self, what: String) {
         self.writes.push(what);
@@ -241,6 +270,11 @@ impl Server {
         }
     }
 
+    /// Nothing is answered any more, though the process lives.
+    pub fn fall_silent(&self) {
+        self.world().dead = true;
+    }
+
     pub async fn death(&self) {
         self.0.1.notified().await;
     }
@@ -275,6 +309,14 @@ impl Server {
                 Err(Silence::Dead(Some(answer)))
             }
             Some(Fault::LostAnswer) => Err(Silence::Lost(answer)),
+            Some(Fault::CtrlC) => {
+                w.asked.as_ref().expect("a living process").send_replace(Some("Ctrl-C"));
+                Ok(answer)
+            }
+            Some(Fault::Robbed) => {
+                w.held_by(THIEF, 1);
+                Ok(answer)
+            }
             _ => Ok(answer),
         }
     }
