@@ -68,7 +68,7 @@ fn check(lab: &Lab, op: Op, wanted: &Normal) -> Result<(), String> {
     if jobs.len() > 1 {
         return Err(format!("{} load Jobs were made: {jobs:?}", jobs.len()));
     }
-    if matches!(op, Op::Standup(_) | Op::Adopt | Op::Swap(_)) {
+    if matches!(op, Op::Standup(_) | Op::Adopt | Op::Swap(_) | Op::Teardown) {
         let writes = lab.second_pass(op)?;
         if !writes.is_empty() {
             return Err(format!("a second pass writes: {}", writes.join(", ")));

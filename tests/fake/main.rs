@@ -13,11 +13,11 @@ mod experiment;
 mod gateways;
 mod gc;
 mod helm;
-
+mod interrupts;
 mod keda;
 mod lab;
 mod losses;
-
+mod machines;
 mod metrics;
 mod normal;
 mod openshift;
