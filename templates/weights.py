@@ -16,7 +16,7 @@ try:
     snapshot_download(repo_id=repository, local_dir=target, token=os.environ.get("HF_TOKEN") or None)
 except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as e:
     # Its text names the repository and the answer, and no token.
-    print(f"{type(e).__name__}: {str(e).splitlines()[0]}", file=sys.stderr, flush=True)
+    print(f"{type(e).__name__}: {str(e).partition(chr(10))[0]}", file=sys.stderr, flush=True)
     sys.exit(3)
 except PermissionError as e:
     print(f"the volume cannot be written: {e}", file=sys.stderr, flush=True)

@@ -30,3 +30,4 @@ mod stack;
 mod stored;
 mod stores;
 mod support;
+mod weights;

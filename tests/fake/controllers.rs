@@ -23,6 +23,14 @@ pub fn fits(labels: Option<&Value>, selector: Option<&Value>) -> bool {
     !s.is_empty() && s.iter().all(|(k, v)| labels.and_then(|l| l.get(k)) == Some(v))
 }
 
+/// Does a Job end with the first container that ends with this code?
+fn by_its_policy(job: &Value, code: i64) -> bool {
+    let rules = job.pointer("/spec/podFailurePolicy/rules").and_then(Value::as_array);
+    rules.into_iter().flatten().any(|r| {
+        r["action"] == "FailJob" && r.pointer("/onExitCodes/values").and_then(Value::as_array).is_some_and(|v| v.contains(&json!(code)))
+    })
+}
+
 fn number(v: &Value, path: &str) -> u64 {
     v.pointer(path).and_then(Value::as_u64).unwrap_or(0)
 }
@@ -160,6 +168,14 @@ impl World {
             }
             let status = match self.pods_of(&uid).first().map(|(_, p)| text(p, "/status/phase").to_string()).as_deref() {
                 Some("Succeeded") => json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}),
+                Some("Failed") if by_its_policy(&j, 3) => {
+                    let message = format!(
+                        "Container download for pod {}/{} failed with exit code 3 matching FailJob rule at index 0",
+                        id.ns, id.name
+                    );
+                    let c = json!({"type": "Failed", "status": "True", "reason": "PodFailurePolicy", "message": message});
+                    json!({"failed": 1, "conditions": [c]})
+                }
                 Some("Failed") | None => json!({"failed": 1, "conditions": [{"type": "Failed", "status": "True"}]}),
                 Some(_) => json!({"active": 1}),
             };

@@ -69,6 +69,10 @@ impl World {
             if self.is_due(since + 30.0) {
                 terminate(&mut after, "download");
                 after["status"]["phase"] = json!("Succeeded");
+                if self.hub_refuses.is_some() {
+                    after["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = json!(3);
+                    after["status"]["phase"] = json!("Failed");
+                }
             }
         } else if state(pod, "agent").is_some() {
             self.record(&uid, pod, &mut after);
@@ -124,7 +128,8 @@ impl World {
 pub fn log(w: &World, ns: &str, pod: &str, container: &str) -> Result<String, Status> {
     let id = Id::new("Pod", ns, pod);
     w.objects.get(&id).ok_or_else(|| Status::not_found(&id))?;
-    Ok(format!("{container} is well\n"))
+    let said = w.hub_refuses.filter(|_| container == "download").map_or_else(|| format!("{container} is well"), String::from);
+    Ok(format!("{said}\n"))
 }
 
 /// Checksums of the fixture's files are asked for again and again.

@@ -156,3 +156,23 @@ fn preflight_passes_where_standup_will_and_changes_nothing() {
         assert_eq!(lab.server.world().writes, [""; 0]);
     }
 }
+
+#[test]
+fn weights_that_the_hub_refuses_are_6_with_its_words_and_loaded_once_it_gives_them() {
+    let mut w = setting::openshift();
+    let words = "GatedRepoError: 403 Client Error. Access to model is restricted";
+    w.hub_refuses = Some(words);
+    let lab = Lab::new(w);
+    for _ in 0..2 {
+        let begun = lab.server.world().now();
+        let f = lab.failure(Op::Standup(Arm::Static(1))).expect("there are no weights");
+        assert_eq!(f.exit, bench_model::exit::Exit::Cluster, "{}", f.message);
+        assert!(f.message.contains("could not be loaded: PodFailurePolicy: ") && f.message.contains("exit code 3"), "{}", f.message);
+        assert!(f.hint.as_ref().is_some_and(|h| h.contains("HF_TOKEN")), "{:?}", f.hint);
+        assert!(f.evidence.iter().any(|l| l.ends_with(words)), "{:?}", f.evidence);
+        assert!(lab.server.world().now() - begun < 300.0, "what no second try mends is not waited for");
+    }
+    lab.server.world().hub_refuses = None;
+    assert_eq!(lab.until_done(Op::Standup(Arm::Static(1))), Ok(()));
+    assert_eq!(lab.until_done(Op::Teardown), Ok(()));
+}
