@@ -110,3 +110,29 @@ fn a_run_that_is_left_is_attached_to_and_ends_as_an_undisturbed_one() {
         assert_eq!(lab.server.world().writes, [""; 0]);
     }
 }
+
+/// It asks too late: the load's files are on the first machine, which still ends its run as if nobody had asked.
+#[test]
+fn files_that_another_machine_fetched_are_told_as_lost_and_stay_there() {
+    let course = undisturbed(setting::furnished());
+    let k = CYCLE.iter().position(|op| *op == Op::Run).expect("a run");
+    let fetched =
+        course.calls[k].iter().position(|c| c.starts_with("exec") && c.contains("touch /results/ACK")).expect("it is acknowledged");
+    let first = course.before[k].fork();
+    first.arrange(BTreeMap::from([(fetched + 4, Fault::CrashAfter)]));
+    assert!(matches!(first.process(Op::Run), End::Killed));
+    let lab = first.elsewhere();
+    lab.arrange(BTreeMap::new());
+    let f = lab.failure_of(async |s| ops::resume::resume(s, None, None, true).await.map(drop)).expect("they are not here");
+    assert_eq!(f.exit, Exit::Invalid, "{}", f.message);
+    assert!(f.message.contains("the load's files are lost"), "{}", f.message);
+    let after = lab.server.world().clone();
+    *first.server.world() = after;
+    first.arrange(BTreeMap::new());
+    let end = first.failure(Op::Run);
+    assert!(end.is_none(), "{}", end.map(|f| f.message).unwrap_or_default());
+    let load = |n: &crate::normal::Normal| -> Vec<(String, String)> {
+        n.iter().filter(|(k, _)| k.starts_with("file load/") || *k == "state").map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    assert_eq!(load(&first.normal()), load(&course.states[k + 1]));
+}
