@@ -9,6 +9,11 @@ const REPORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/analysis/test
 
 /// Runs harness.sh over the given commands; gives its exit code and its log.
 fn harness(dir: &Path, mode: &str, commands: &[String]) -> (i32, String) {
+    harness_within(60, dir, mode, commands)
+}
+
+/// The same with another number of seconds for each process.
+fn harness_within(limit_s: u32, dir: &Path, mode: &str, commands: &[String]) -> (i32, String) {
     let bench = dir.join("bench");
     std::fs::create_dir_all(&bench).unwrap();
     for name in ["harness.sh", "summary.py"] {
@@ -24,7 +29,7 @@ fn harness(dir: &Path, mode: &str, commands: &[String]) -> (i32, String) {
     std::fs::write(bench.join("harness.sh"), own).unwrap();
     let out = Command::new("sh")
         .arg(bench.join("harness.sh"))
-        .envs([("MODE", mode), ("N", &commands.len().to_string()), ("LIMIT_S", "60")])
+        .envs([("MODE", mode), ("N", &commands.len().to_string()), ("LIMIT_S", &limit_s.to_string())])
         .env("RESULTS", dir.join("results"))
         .env("BENCH", &bench)
         .stdin(Stdio::null())
@@ -110,4 +115,35 @@ fn a_process_that_finds_no_backend_is_started_again_and_no_other_is() {
     let dies = format!("echo >>{0}; [ $(wc -l <{0}) -ge 2 ] || {{ {refused}; }}; kill -9 $$", count.display());
     let (code, log) = harness(dir.path(), "continuous", &[dies]);
     assert_eq!((code, std::fs::read_to_string(count).unwrap().lines().count()), (137, 2), "{log}");
+}
+
+#[test]
+fn a_process_that_hangs_and_ignores_the_polite_signal_is_killed_and_what_was_there_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let pids = dir.path().join("pids");
+    // A worker of its own beside it, as guidellm has; neither listens to TERM. The first rate is done before.
+    let first = format!("cp {REPORTS}/0.5.0/benchmarks.json benchmarks.json");
+    let hangs = format!(
+        "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $$ $! >{}; echo half >partly.txt; echo 'it hangs' >&2; \
+         while :; do sleep 1; done",
+        pids.display()
+    );
+    let begun = std::time::Instant::now();
+    let (code, log) = harness_within(2, dir.path(), "per-rate", &[first, hangs]);
+    let took = begun.elapsed().as_secs();
+    assert_eq!(code, 124, "{log}");
+    // 2 s of its own and 5 s of politeness; with room for a busy machine, and far from the hour that it would have taken.
+    assert!((6..60).contains(&took), "{took} s");
+    let results = dir.path().join("results");
+    let text = |f: &str| std::fs::read_to_string(results.join(f)).unwrap();
+    assert_eq!((text("DONE").trim(), text("exit-0").trim(), text("exit-1").trim()), ("124", "0", "124"));
+    assert!(results.join("rate-0/benchmarks.json").exists() && summaries(&log).iter().any(|s| s["k"] == 0), "{log}");
+    assert_eq!(text("rate-1/partly.txt").trim(), "half");
+    assert!(text("rate-1/stderr.log").contains("it hangs"));
+    assert!(text("timeline.jsonl").lines().last().unwrap().contains("\"rc\": 124"));
+    for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
+        // Gone, or dead and not yet taken note of by its parent.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    }
 }
