@@ -200,6 +200,9 @@ impl World {
                 continue;
             }
             if phase != "Running" {
+                if self.waits_for_a_volume(&p) {
+                    continue;
+                }
                 let names: Vec<&str> = p["spec"]["containers"].as_array().into_iter().flatten().map(|c| text(c, "/name")).collect();
                 let states: Vec<Value> = names
                     .iter()
@@ -218,6 +221,14 @@ impl World {
             }
             self.work(&id, &p, born + START);
         }
+    }
+
+    /// Does it mount a claim that has no volume yet? The scheduler leaves such a pod where it is.
+    fn waits_for_a_volume(&self, pod: &Value) -> bool {
+        let volumes = pod.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+        let claims = volumes.map(|v| text(v, "/persistentVolumeClaim/claimName")).filter(|n| !n.is_empty());
+        let mut found = claims.filter_map(|n| self.get("PersistentVolumeClaim", text(pod, "/metadata/namespace"), n));
+        found.any(|c| text(c, "/status/phase") == "Pending")
     }
 
     /// What the ConfigMaps that a pod mounts say now.

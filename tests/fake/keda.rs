@@ -206,3 +206,29 @@ fn somebodys_scaled_object_keeps_benchs_keda() {
     let w = lab.server.world();
     assert!(w.objects.contains_key(&theirs) && w.get("Deployment", "keda", "keda-operator").is_some());
 }
+
+fn without_benchs_monitor() -> World {
+    let mut w = openshift();
+    w.scenario.1.push("monitoring.pod_monitor=never".into());
+    w
+}
+
+/// What selects by another label or port brings no samples: told, and nothing is scaled by numbers that are not there.
+#[test]
+fn model_servers_that_nobody_scrapes_are_named() {
+    let e = refused(without_benchs_monitor(), Arm::Hpa);
+    assert!(e.contains("waiting for Prometheus to scrape every model server") && e.contains("no sample yet of"), "{e}");
+}
+
+/// Scraped by somebody's monitor, which leaves out the label that the query goes by.
+#[test]
+fn metrics_without_the_label_that_scaling_goes_by_are_told() {
+    let mut w = without_benchs_monitor();
+    w.insert(
+        Id::new("PodMonitor", STACK, "theirs"),
+        json!({"metadata": {}, "spec": {
+        "selector": {"matchLabels": {"llm-d.ai/role": "decode"}}, "podMetricsEndpoints": [{"port": "http"}]}}),
+    );
+    let e = refused(w, Arm::Wva);
+    assert!(e.contains("no metric of the model servers has llm_d_ai_variant=") && e.contains("-decode"), "{e}");
+}

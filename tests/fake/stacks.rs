@@ -137,6 +137,18 @@ fn too_few_gpus_are_told_before_anything_is_made() {
     assert_eq!(lab.server.world().writes, [""; 0]);
 }
 
+/// A claim that no StorageClass gives a volume for: named, in the place of a time-out that says nothing.
+#[test]
+fn weights_without_a_volume_name_their_claim() {
+    let mut w = setting::openshift();
+    let claim = Id::new("PersistentVolumeClaim", setting::STACK, "model-pvc");
+    w.insert(claim, serde_json::json!({"metadata": {}, "spec": {"storageClassName": "slow"}, "status": {"phase": "Pending"}}));
+    let lab = Lab::new(w);
+    let End::Failed(e) = lab.process(Op::Standup(Arm::Static(1))) else { panic!("there is no volume for the weights") };
+    assert!(e.contains("to load Qwen/Qwen3-0.6B") && e.contains("is not bound yet"), "{e}");
+    assert!(e.contains("PersistentVolumeClaim") && e.contains("model-pvc"), "{e}");
+}
+
 #[test]
 fn preflight_passes_where_standup_will_and_changes_nothing() {
     for world in [setting::openshift(), setting::empty()] {
