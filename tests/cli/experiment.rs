@@ -8,16 +8,17 @@ use std::path::PathBuf;
 const USAGE: i32 = 2;
 
 /// Two arms, two repeats, a minute of load.
-const SMALL: &str = "scenario: simulated\nprofile: ramp_small\nmax_seconds: 60\narms: [hpa, wva]\nrepeats: 2\ncompare: {bounds: false}\n";
+pub const SMALL: &str =
+    "scenario: simulated\nprofile: ramp_small\nmax_seconds: 60\narms: [hpa, wva]\nrepeats: 2\ncompare: {bounds: false}\n";
 
-fn place(text: &str) -> Place {
+pub fn place(text: &str) -> Place {
     let place = Place::new();
     place.write("experiments/mine.yaml", text);
     place
 }
 
 /// `experiment.json` of all experiments, oldest first.
-fn records(place: &Place) -> Vec<(PathBuf, Value)> {
+pub fn records(place: &Place) -> Vec<(PathBuf, Value)> {
     let all = files_below(&place.path("results/experiments")).into_iter().filter(|f| f.ends_with("experiment.json"));
     let mut all: Vec<(PathBuf, Value)> = all
         .map(|f| (f.parent().expect("a directory").into(), serde_json::from_slice(&std::fs::read(f).expect("a file")).expect("JSON")))

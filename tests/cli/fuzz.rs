@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A case is its number, on every machine.
-struct Dice(Stream);
+pub struct Dice(Stream);
 
 impl Dice {
-    fn of(case: u64) -> Self {
+    pub fn of(case: u64) -> Self {
         Self(Stream::new(case, "fuzz", 0))
     }
 
@@ -20,7 +20,7 @@ impl Dice {
         self.0.next_u64()
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
 
@@ -64,7 +64,7 @@ const ODD: [&[u8]; 30] = [
 ];
 
 /// Spoils a file. `text` decides nothing but where it hurts most.
-fn spoil(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
+pub fn spoil(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut b = whole.to_vec();
     for _ in 0..=dice.below(3) {
         let at = dice.below(b.len());
@@ -124,7 +124,7 @@ fn spoil(whole: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Files that no mutation comes upon.
-fn bombs() -> Vec<(&'static str, Vec<u8>)> {
+pub fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..30 {
         laughs.push_str(&format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(", ")));
@@ -151,7 +151,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Does it; a panic or slowness fails the test with the case that shows it again. What counts is the thread's own time: on a machine that
 /// is busy with other things everything takes long.
-fn case(name: &str, n: u64, act: impl FnOnce()) {
+pub fn case(name: &str, n: u64, act: impl FnOnce()) {
     let (begun, before) = (Instant::now(), on_cpu());
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
     assert!(done.is_ok(), "{name}, case {n}: it panicked; the message is above");
@@ -166,7 +166,7 @@ fn on_cpu() -> Option<Duration> {
 }
 
 /// An error that reaches the top must be one that bench expects.
-fn expected<T>(name: &str, n: u64, result: anyhow::Result<T>) -> Option<T> {
+pub fn expected<T>(name: &str, n: u64, result: anyhow::Result<T>) -> Option<T> {
     result
         .map_err(|e| {
             let text = format!("{e:#}");
@@ -176,7 +176,7 @@ fn expected<T>(name: &str, n: u64, result: anyhow::Result<T>) -> Option<T> {
         .ok()
 }
 
-fn lookup(dir: &Path) -> Lookup {
+pub fn lookup(dir: &Path) -> Lookup {
     Lookup { config_dir: None, current_dir: dir.into() }
 }
 
@@ -318,7 +318,7 @@ fn runs() {
 }
 
 /// The most that this process has ever held.
-fn within_memory() {
+pub fn within_memory() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     assert!(peak.is_none_or(|kb| kb < 2_000_000), "{peak:?} kB");

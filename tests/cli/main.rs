@@ -14,6 +14,7 @@ mod explain;
 mod exports;
 mod formats;
 mod fuzz;
+mod fuzz_kept;
 mod gate;
 mod grafana;
 mod harness;

@@ -68,6 +68,22 @@ fn arms_and_charts_of_the_stack() {
     }
 }
 
+/// The namespace of WVA has one source: given another one, nothing of the plan speaks of the default any more.
+#[test]
+fn another_namespace_of_wva_is_taken_everywhere() {
+    for (of, planned) in BOTH {
+        for cluster in CLUSTERS {
+            let plan = planned(cluster, &["--wva", "--set", "wva.namespace=wva-elsewhere"]);
+            let (objects, releases) = (plan["objects"].to_string(), &plan["releases"]);
+            let of_wva = |r: &&Value| r["namespace"] == "wva-elsewhere";
+            assert_eq!(releases.as_array().unwrap().iter().filter(of_wva).count(), 1, "{of}{cluster}: {releases}");
+            for text in [objects, releases.to_string()] {
+                assert!(!text.contains("llm-d-autoscaler"), "{of}{cluster}: {text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_newest_stack_has_no_gateway_and_one_scaler() {
     for cluster in CLUSTERS {
