@@ -18,5 +18,6 @@ mod proxy;
 mod published;
 mod reasons;
 mod rights;
+mod rights_each;
 mod stack;
 mod support;

@@ -1,10 +1,10 @@
 //! bench as an ordinary user of one namespace: the roles of `docs/rbac/` and nothing else, in a namespace that enforces the
-//! restricted profile; every verb of the roles is missed when it is taken away; no credential goes anywhere.
+//! restricted profile; no credential goes anywhere. `rights_each.rs` takes the verbs of the roles away, one by one.
 
 use super::support::{Done, Place};
 use bench::cluster::Cluster;
 use bench::config::{Lookup, manifests};
-use bench::ops::rights::{self, Part, Places};
+use bench::ops::rights::{self, Places};
 use bench_model::plan::{Arm, Plan};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -12,26 +12,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-const NS: &str = "rights-x";
-const BY_KEDA: &str = "scaling.by=keda";
+pub const NS: &str = "rights-x";
+pub const BY_KEDA: &str = "scaling.by=keda";
 const PROMETHEUS: &str = "monitoring.prometheus.namespace=monitoring;monitoring.prometheus.service=kube-prometheus-stack-prometheus";
 
 fn docs(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rbac").join(file)
 }
 
-fn apply(admin: &Place, name: &str, text: &str, namespace: &[&str]) {
+pub fn apply(admin: &Place, name: &str, text: &str, namespace: &[&str]) {
     let file = admin.dir.join(name);
     std::fs::write(&file, text).unwrap();
     admin.kubectl(&[&["apply", "-f", file.to_str().unwrap()], namespace].concat()).exits(0);
 }
 
-fn read(file: &str) -> String {
+pub fn read(file: &str) -> String {
     std::fs::read_to_string(docs(file)).unwrap()
 }
 
 /// What an administrator does once, and the user's place with a kubeconfig that holds a token only.
-fn prepared(admin: &Place) -> (Place, String) {
+pub fn prepared(admin: &Place) -> (Place, String) {
     // The adapter's rules and WVA are there in the cluster for tests; the namespace and the rights are made here.
     admin.kubectl(&["delete", "namespace", NS, "--ignore-not-found"]).exits(0);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS, "labels": {
@@ -45,7 +45,7 @@ fn prepared(admin: &Place) -> (Place, String) {
 }
 
 /// A place whose kubeconfig holds nothing but a token of this account of [`NS`].
-fn account(admin: &Place, name: &str, place: &str) -> (Place, String) {
+pub fn account(admin: &Place, name: &str, place: &str) -> (Place, String) {
     let token = admin.kubectl(&["create", "token", "-n", NS, name, "--duration", "2h"]).exits(0).stdout.trim().to_string();
     let view = admin.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]).exits(0).stdout;
     let mut config: Value = serde_json::from_str(&view).unwrap();
@@ -58,12 +58,12 @@ fn account(admin: &Place, name: &str, place: &str) -> (Place, String) {
     (Place { dir, kubeconfig }, token)
 }
 
-fn cleaned_up(admin: &Place) {
+pub fn cleaned_up(admin: &Place) {
     admin.kubectl(&["delete", "-n", "monitoring", "rolebinding/llmd-bench-ci", "role/llmd-bench-prometheus", "--ignore-not-found"]);
     admin.kubectl(&["delete", "namespace", NS, "--ignore-not-found", "--wait=false"]);
 }
 
-fn bench(p: &Place, args: &[&str]) -> Done {
+pub fn bench(p: &Place, args: &[&str]) -> Done {
     eprintln!("$ bench {}", args.join(" "));
     let out = p.command(args).env("BENCH_SET", PROMETHEUS).output().expect("bench starts");
     let done = Done {
@@ -250,7 +250,7 @@ fn restricted_and_without_token(pod: &Value) {
     }
 }
 
-fn plan(set: &[&str]) -> Plan {
+pub fn plan(set: &[&str]) -> Plan {
     let intent = bench::ops::plan::Intent {
         scenario: bench::config::scenario::ScenarioArgs {
             name: "simulated".into(),
@@ -265,7 +265,7 @@ fn plan(set: &[&str]) -> Plan {
     bench::ops::plan::resolve(&Lookup { config_dir: None, current_dir: "/".into() }, &intent, None).unwrap().0
 }
 
-fn places() -> Places {
+pub fn places() -> Places {
     Places {
         stack: NS.into(),
         prometheus: "monitoring".into(),
@@ -273,78 +273,6 @@ fn places() -> Places {
         adapter: "monitoring".into(),
         wva: "llm-d-autoscaler".into(),
     }
-}
-
-/// Verb and resource of what is missing of the user's own.
-async fn missing(cluster: &Cluster, plan: &Plan) -> BTreeSet<String> {
-    let all = rights::ask(cluster, plan, &places()).await.unwrap();
-    let own = all.iter().filter(|a| matches!(a.part, Part::Stack | Part::Prometheus) && !a.allowed);
-    own.map(|a| format!("{} {}.{}", a.verb, a.resource, a.group)).collect()
-}
-
-#[test]
-#[ignore = "needs a cluster: BENCH_TEST_KUBECONFIG"]
-fn cluster_rights_each_verb_is_missed() {
-    let admin = Place::new("rights-each");
-    let (user, _) = prepared(&admin);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let cluster = runtime.block_on(Cluster::connect(Some(&user.kubeconfig), None)).unwrap();
-    let (by_hpa, by_keda) = (plan(&[]), plan(&[BY_KEDA]));
-    // The authorizer learns of a change a moment later.
-    let until = |plan: &Plan, wanted: &BTreeSet<String>| {
-        let begun = Instant::now();
-        loop {
-            let now = runtime.block_on(missing(&cluster, plan));
-            if now == *wanted || begun.elapsed() > Duration::from_secs(10) {
-                return now;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    for plan in [&by_hpa, &by_keda] {
-        assert_eq!(until(plan, &BTreeSet::new()), BTreeSet::new(), "with the roles as they are nothing is missing");
-    }
-    let mut taken = 0;
-    for (file, namespace) in [("stack-user.yaml", NS), ("monitoring-reader.yaml", "monitoring")] {
-        let role: Value = serde_yaml::from_str(&read(file)).unwrap();
-        let name = role["metadata"]["name"].as_str().unwrap();
-        let put = |rules: &Value| {
-            let patch = json!({ "rules": rules }).to_string();
-            admin.kubectl(&["patch", "role", "-n", namespace, name, "--type=merge", "-p", &patch]).exits(0);
-        };
-        let rules = role["rules"].as_array().unwrap();
-        for (i, rule) in rules.iter().enumerate() {
-            for resource in rule["resources"].as_array().unwrap() {
-                for verb in rule["verbs"].as_array().unwrap() {
-                    let mut less: Vec<Value> = rules.to_vec();
-                    less[i]["resources"] = rule["resources"].as_array().unwrap().iter().filter(|r| *r != resource).cloned().collect();
-                    let mut rest = rule.clone();
-                    rest["resources"] = json!([resource]);
-                    rest["verbs"] = rule["verbs"].as_array().unwrap().iter().filter(|v| *v != verb).cloned().collect();
-                    less.push(rest);
-                    less.retain(|r| r["resources"] != json!([]) && r["verbs"] != json!([]));
-                    put(&json!(less));
-                    let group = rule["apiGroups"][0].as_str().unwrap();
-                    // What scales by KEDA is asked of a plan that does.
-                    let (plan, set) = if group == "keda.sh" { (&by_keda, Some(BY_KEDA)) } else { (&by_hpa, None) };
-                    let wanted = BTreeSet::from([format!("{} {}.{group}", verb.as_str().unwrap(), resource.as_str().unwrap())]);
-                    assert_eq!(until(plan, &wanted), wanted);
-                    taken += 1;
-                    if taken % 20 == 1 {
-                        // And as a user reads it.
-                        let bare = resource.as_str().unwrap();
-                        let mut args = vec!["preflight", "-c", "simulated", "--wva", "-p", NS];
-                        args.extend(set.iter().flat_map(|s| ["--set", s]));
-                        bench(&user, &args).exits(6).says("missing").says(&format!("{} {bare}", verb.as_str().unwrap())).says(file);
-                    }
-                }
-            }
-        }
-        put(&role["rules"]);
-    }
-    eprintln!("{taken} verbs, each missed alone");
-    assert!(taken > 75, "{taken}");
-    cleaned_up(&admin);
 }
 
 /// The real admission of Pod Security's restricted profile takes every pod that bench makes.
