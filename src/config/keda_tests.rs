@@ -41,15 +41,13 @@ fn wva_finds_its_variant_by_name_and_annotations_and_keda_follows_its_gauge() {
 
 #[test]
 fn metrics_say_whose_they_are_and_are_no_instance_of_somebody_elses_scrape() {
-    let monitor = |set: &[&str]| manifests::objects(&plan(Arm::Wva, false, set), "pod-monitor.yaml", Value::Null).unwrap().remove(0);
-    let taken = monitor(&[])["spec"]["podMetricsEndpoints"][0]["relabelings"].clone();
+    let monitor = manifests::objects(&plan(Arm::Wva, false, &[]), "pod-monitor.yaml", Value::Null).unwrap().remove(0);
+    let taken = monitor["spec"]["podMetricsEndpoints"][0]["relabelings"].clone();
     let expected = json!([
         {"sourceLabels": ["__meta_kubernetes_pod_label_llm_d_ai_variant"], "targetLabel": "llm_d_ai_variant"},
         {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"},
     ]);
     assert_eq!(taken, expected);
-    let older = monitor(&["wva.chart_version=0.4.2", "scaling.by=hpa"]);
-    assert!(older["spec"]["podMetricsEndpoints"][0].get("relabelings").is_none(), "nothing else goes by them");
 }
 
 #[test]
