@@ -2,6 +2,7 @@
 
 use super::{ClusterError, Outside};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,7 +90,8 @@ fn wall(limit: Duration) -> Duration {
 
 /// Helm bound to one cluster.
 pub struct Helm {
-    program: PathBuf,
+    /// A name is looked for on the PATH. (As a `Path` it would be a file of the current directory.)
+    program: OsString,
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     outside: Option<Arc<dyn Outside>>,
@@ -239,7 +241,7 @@ mod tests {
         );
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Helm { program, ..Helm::new(None, None, None) }
+        Helm { program: program.into(), ..Helm::new(None, None, None) }
     }
 
     #[tokio::test]
