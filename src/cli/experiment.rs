@@ -6,7 +6,7 @@ use crate::failure::{Failure, ends_with, enrich};
 use crate::ops::experiment::conclude::{self, With};
 use crate::ops::experiment::outlook::{Asked, outlook};
 use crate::ops::experiment::state::{self, Kept};
-use crate::ops::experiment::{self, measure, predicted};
+use crate::ops::experiment::{self, measure, predicted, send};
 use crate::report::{Output, Reporter};
 use bench_analysis::report::{comparison, experiment as told, terminal};
 use bench_model::comparison::Comparison;
@@ -66,6 +66,9 @@ pub struct EndArgs {
     /// Append Markdown there, for a pull request or $GITHUB_STEP_SUMMARY
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Send its runs there at its end: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///DIRECTORY, as bench results push does
+    #[arg(long, value_name = "URL")]
+    push: Option<String>,
 }
 
 /// What is otherwise than the file says.
@@ -114,6 +117,7 @@ Examples:
   bench experiment wva-vs-hpa --predicted  # the same in the simulator
   bench experiment simulated               # in small, on any cluster, without a GPU
   bench experiment simulated --repeats 1 --arms wva,hpa,static-2  # other arms, one run of each
+  bench experiment simulated --push s3://bucket/bench  # its runs, to where they outlive this machine
   bench experiment simulated --status      # how far it is
   bench resume                             # carries on, too";
 
@@ -147,6 +151,9 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     } else {
         // What no cluster could do is told without asking one.
         defined.treatments.all.iter().try_for_each(|t| crate::ops::plan::buildable(&t.plan))?;
+    }
+    if let Some(url) = &a.end.push {
+        send::check(url).await?;
     }
     let (session, defined) = if a.predicted {
         (None, defined)
@@ -196,7 +203,11 @@ pub async fn carry_on(
         let with = With { results: &g.results, gpu_hour: end.gpu_hour, coefficients: &coefficients, threads: cores(), report: &report };
         let comparisons = conclude::conclude(&mut kept, &with)?;
         // What is left of the stack is told with its causes; anything else is tried again when the command is given again.
-        if left.as_ref().is_err_and(|e| !ends_with(e, Exit::Leftovers)) {
+        let still = left.as_ref().is_err_and(|e| !ends_with(e, Exit::Leftovers));
+        // Before it is over: what was not sent is sent when the command is given again.
+        let store = |url: &String| tokio::runtime::Handle::current().block_on(send::send(&g.results, &kept.record, url, &report));
+        let sent = end.push.as_ref().map_or(Ok(()), store);
+        if still || sent.is_err() {
             conclude::reopen(&mut kept)?;
         }
         tell(&g, &kept, &comparisons, &report);
@@ -204,8 +215,8 @@ pub async fn carry_on(
         let copied = leave(&kept, &end);
         drop(held);
         left?;
-        match copied {
-            // What came of it says more than that a copy of it could not be written.
+        match sent.and(copied) {
+            // What came of it says more than that a copy of it could not be written or sent.
             Err(e) if exit != Exit::Done => report.warn(format!("{e:#}")),
             other => other?,
         }
@@ -274,6 +285,9 @@ impl EndArgs {
     /// # Errors
     /// Exit 2 for a place where nothing could be written after hours.
     fn check(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.push {
+            crate::ops::remote::store::Place::open(url, crate::ops::remote::store::Why::DryRun)?;
+        }
         for (flag, path) in [("--junit", &self.junit), ("--summary", &self.summary)] {
             let Some(path) = path else { continue };
             let bad = |why: String| {

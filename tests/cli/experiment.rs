@@ -203,6 +203,38 @@ fn it_is_carried_on_and_no_run_is_played_twice() {
 }
 
 #[test]
+fn its_runs_are_sent_to_where_they_outlive_the_machine() {
+    let place = self::place(&format!("{SMALL}gate: {{rules: [max_ready < 1]}}\n"));
+    let predicted = ["experiment", "mine", "--predicted", "--repeats=1"];
+    place.run(&[&predicted[..], &["--push=ftp://x/y"]].concat()).exits(USAGE).says(&["is no place for runs"]);
+    assert!(records(&place).is_empty(), "told before anything is begun");
+    let url = format!("file://{}", place.path("store").display());
+    place.run(&[&predicted[..], &["--push", &url]].concat()).exits(3).says(&["files sent to file://"]);
+    let (_, record) = records(&place).remove(0);
+    let here = ids(&record);
+    std::fs::rename(place.path("results"), place.path("lost")).expect("renamed");
+    place.run(&["results", "pull", &url, "--all"]).exits(0);
+    for id in &here {
+        assert!(place.path("results").join(id).join("summary.json").exists(), "{id}");
+    }
+
+    // A store that takes nothing: it is not over, and what was made is sent when it is carried on.
+    let place = self::place(SMALL);
+    let full = place.path("full");
+    std::fs::create_dir_all(full.join("runs")).expect("a directory");
+    let blobs = place.write("full/blobs", "in the way");
+    let url = format!("file://{}", full.display());
+    let r = place.run(&[&predicted[..], &["--push", &url]].concat());
+    assert!(r.code != 0, "{}{}", r.stdout, r.stderr);
+    let (_, begun) = records(&place).remove(0);
+    assert_eq!(begun["state"], "running");
+    std::fs::remove_file(blobs).expect("removed");
+    place.run(&["resume", "last", "--push", &url]).exits(0);
+    let (_, record) = records(&place).remove(0);
+    assert_eq!((&record["state"], ids(&record)), (&"complete".into(), ids(&begun)));
+}
+
+#[test]
 fn its_exit_code_is_that_of_its_gates() {
     for (gate, code, says) in [
         ("gate: {rules: [max_ready < 1]}", 3, "FAILED"),

@@ -50,7 +50,7 @@ pub fn conclude(kept: &mut Kept, w: &With<'_>) -> anyhow::Result<Vec<Option<Comp
     Ok(comparisons)
 }
 
-/// The teardown of its stack is still to be done.
+/// Something of its end is still to be done: the teardown of its stack, or sending its runs.
 pub fn reopen(kept: &mut Kept) -> anyhow::Result<()> {
     (kept.record.state, kept.record.ended) = (State::Running, None);
     kept.save()

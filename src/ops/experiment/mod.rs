@@ -1,7 +1,7 @@
 //! An experiment: arms × levels × repeats of one profile, in a stated order, measured or predicted.
 //!
 //! [`schedule`] says which runs there are, [`change`] what stands between two of them, [`state`] is where it is on disk, [`measure`] and
-//! `predicted` make what is left, [`conclude`] compares. Each run is made by the operations of `bench run`, `swap-to-…`, `standup`
+//! `predicted` make what is left, [`conclude`] compares, [`send`] stores. Each run is made by the operations of `bench run`, `swap-to-…`, `standup`
 //! and `teardown`; nothing here talks to a cluster by itself.
 
 pub mod change;
@@ -12,6 +12,7 @@ pub mod predicted;
 pub mod progress;
 mod reckon;
 pub mod schedule;
+pub mod send;
 pub mod state;
 
 use crate::config::coefficients::{self, LoadedCoefficients};
