@@ -80,15 +80,10 @@ fn is_secret_flag(name: &str) -> bool {
         || (!words.contains(&"TOKEN") && is_secret_name(&upper))
 }
 
-/// Name and value of `--name=value`; an argument without a value of its own has none.
-fn flag(argument: &str) -> Option<(&str, Option<&str>)> {
-    let rest = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))?;
-    Some(rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value))))
-}
-
 /// Does the argument after this one hold a credential in plain text, as in `--api-key WORD`?
 pub fn is_secret_after(argument: &str, next: &str) -> bool {
-    !next.starts_with('-') && !is_harmless(next) && flag(argument).is_some_and(|(name, value)| value.is_none() && is_secret_flag(name))
+    let names = |a: &str| a.starts_with('-') && !a.contains('=') && is_secret_flag(a.trim_start_matches('-'));
+    !next.starts_with('-') && !is_harmless(next) && names(argument)
 }
 
 /// Values of arguments and variables within a command line: `--api-key=WORD`, `--api-key WORD`, `HF_TOKEN=WORD`.

@@ -133,6 +133,17 @@ async fn one_series(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -
     .await
 }
 
+/// Waits until the query gives more than nothing; `words` are what is waited for, and what is so until then.
+async fn some(ctx: &Ctx, prometheus: &Prometheus, query: &str, limit: Duration, words: [&str; 2]) -> anyhow::Result<()> {
+    wait_for(words[0], limit, Duration::from_secs(1), async || {
+        Ok(match prometheus.value(&ctx.cluster, query).await? {
+            Some(n) if n > 0.0 => Poll::Done(()),
+            _ => Poll::Not(words[1].into()),
+        })
+    })
+    .await
+}
+
 /// Does WVA 0.8 see whose the metrics are? It goes by a label that only bench's PodMonitor gives them.
 ///
 /// # Errors
@@ -140,14 +151,8 @@ async fn one_series(ctx: &Ctx, prometheus: &Prometheus, expected: Option<u32>) -
 async fn attributed(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     let variant = ctx.plan.deployment();
     let query = format!("count(vllm:num_requests_running{{namespace=\"{}\",llm_d_ai_variant=\"{variant}\"}})", ctx.namespace());
-    let waited = wait_for("metrics with WVA's label", ctx.limit(420), Duration::from_secs(1), async || {
-        Ok(match prometheus.value(&ctx.cluster, &query).await? {
-            Some(n) if n > 0.0 => Poll::Done(()),
-            _ => Poll::Not("no series has it".into()),
-        })
-    })
-    .await;
-    waited.map_err(|e| {
+    let waited = some(ctx, prometheus, &query, ctx.limit(420), ["metrics with WVA's label", "no series has it"]);
+    waited.await.map_err(|e| {
         let text = format!("no metric of the model servers has llm_d_ai_variant={variant}: WVA 0.8 would ignore them ({e:#})");
         Failure::new(Exit::Cluster, text).hint("bench's own PodMonitor gives it: --set monitoring.pod_monitor=always").into()
     })
@@ -162,14 +167,8 @@ async fn seen_by_wva(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
     let variant = ctx.plan.deployment();
     let query = format!("sum(wva_metrics_freshness_status{{variant_name=\"{variant}\"}})");
     // It decides every 30 s, and is scraped then.
-    let waited = wait_for("WVA to see the model servers", ctx.limit(180), Duration::from_secs(1), async || {
-        Ok(match prometheus.value(&ctx.cluster, &query).await? {
-            Some(n) if n > 0.0 => Poll::Done(()),
-            _ => Poll::Not("it counts no metric as this variant's".into()),
-        })
-    })
-    .await;
-    waited.map_err(|e| {
+    let waited = some(ctx, prometheus, &query, ctx.limit(180), ["WVA to see the model servers", "it counts no metric as this variant's"]);
+    waited.await.map_err(|e| {
         let text = format!("WVA takes no metric of the model servers for {variant}'s, and would never scale it ({e:#})");
         let hint = "its log names the pods that it skips. Is somebody's scrape of them in Prometheus too, without the label \
                     llm_d_ai_variant and with the same instance?";
