@@ -15,6 +15,7 @@ pub mod gate;
 pub mod gate_file;
 pub mod index;
 pub mod intent;
+pub mod judgement;
 pub mod lock;
 pub mod manifest;
 pub mod names;

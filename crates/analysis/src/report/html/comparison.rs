@@ -1,10 +1,10 @@
 //! Runs beside each other as one page: what may be concluded, every curve of all of them on one axis, and the tables.
 
-use super::page::{Axis, Block, Drawn, Figure, Finding, Kind, Number, Page, Section, Table, Trace};
 use super::{axis, distributions};
 use crate::compare::Input;
 use crate::panels::{Line, Panel, Panels, Role, describe, panels};
 use crate::report::comparison;
+use crate::report::document::{Axis, Badge, Block, Document, Drawn, Figure, Finding, Kind, Number, Section, Table, Trace};
 use crate::words::{brief, percent};
 use bench_model::comparison::{Comparison, Kind as Asked, Level};
 use bench_model::scorecard::{Card, Scorecard};
@@ -32,11 +32,11 @@ struct Shown<'a> {
 
 /// The page, ended by a line feed. `inputs` are those that the comparison was made of.
 pub fn render(c: &Comparison, inputs: &[Input<'_>]) -> String {
-    page_of(c, inputs).render()
+    page_of(c, inputs).html()
 }
 
 /// The page before it is written.
-pub fn page_of(c: &Comparison, inputs: &[Input<'_>]) -> Page {
+pub fn page_of(c: &Comparison, inputs: &[Input<'_>]) -> Document {
     let shown: Vec<Shown<'_>> =
         inputs.iter().map(|i| Shown { name: name(c, i), input: i, curves: panels(i.run, i.tables, i.plan) }).collect();
     let worst = c.findings.iter().map(|f| f.level).max();
@@ -46,7 +46,7 @@ pub fn page_of(c: &Comparison, inputs: &[Input<'_>]) -> Page {
         _ => ("comparable", "good"),
     };
     let sections = vec![said(c), over_time(&shown), latency(&shown), tables(c), missing(&shown)];
-    Page {
+    Document {
         title: match c.kind {
             Asked::Arms => "Comparison of arms",
             Asked::Aa => "Noise floor of an arm",
@@ -60,8 +60,7 @@ pub fn page_of(c: &Comparison, inputs: &[Input<'_>]) -> Page {
             c.slo,
             brief(c.span_s)
         ),
-        badge: badge.into(),
-        badge_class: class.into(),
+        badges: vec![Badge::new(badge, class)],
         axis: shared_axis(&shown),
         sections: sections.into_iter().filter(|s| !s.blocks.is_empty()).collect(),
     }
@@ -103,7 +102,7 @@ fn said(c: &Comparison) -> Section {
     if !findings.is_empty() {
         blocks.push(Block::Findings { findings });
     }
-    Section { id: "verdict".into(), heading: "What this says".into(), short: "Verdict".into(), blocks }
+    Section::new("verdict", "What this says", "Verdict", blocks)
 }
 
 /// Each number of the first run of every side, in the sides' order.
@@ -156,7 +155,7 @@ fn over_time(shown: &[Shown<'_>]) -> Section {
                     reasons of its scalings, stand in the run's own report.";
         blocks.insert(0, Block::Text { text: text.into() });
     }
-    Section { id: "time".into(), heading: "Over time".into(), short: "Over time".into(), blocks }
+    Section::new("time", "Over time", "Over time", blocks)
 }
 
 /// `lines` with the position of their run, which decides the colour.
@@ -187,7 +186,7 @@ fn figure(of: &Panel, id: &str, heading: &str, lines: &[(usize, Line)]) -> Figur
 fn latency(shown: &[Shown<'_>]) -> Section {
     let groups: Vec<_> = shown.iter().map(|s| (s.name.clone(), s.input.tables)).collect();
     let blocks = distributions::of_runs(&groups).into_iter().map(Block::Figure).collect();
-    Section { id: "latency".into(), heading: "Latency distributions".into(), short: "Distributions".into(), blocks }
+    Section::new("latency", "Latency distributions", "Distributions", blocks)
 }
 
 fn tables(c: &Comparison) -> Section {
@@ -210,13 +209,13 @@ fn tables(c: &Comparison) -> Section {
     if !notes.is_empty() {
         blocks.push(Block::Items { items: notes });
     }
-    Section { id: "tables".into(), heading: "In numbers".into(), short: "Numbers".into(), blocks }
+    Section::new("tables", "In numbers", "Numbers", blocks)
 }
 
 fn missing(shown: &[Shown<'_>]) -> Section {
     let items: Vec<String> = shown.iter().flat_map(|s| s.curves.missing.iter().map(move |m| format!("{}: {m}", s.name))).collect();
     let blocks = if items.is_empty() { vec![] } else { vec![Block::Items { items }] };
-    Section { id: "missing".into(), heading: "What is missing".into(), short: "Missing".into(), blocks }
+    Section::new("missing", "What is missing", "Missing", blocks)
 }
 
 #[cfg(test)]
@@ -245,7 +244,7 @@ mod tests {
         assert_eq!(ready.drawn.traces[0].points, ready.drawn.traces[1].points);
         assert_eq!(page.axis.as_ref().map(|a| (a.from, a.to, a.zero_ms)), Some((-10.0, 120.0, None)));
         assert_eq!(page.figures().filter(|f| f.drawn.kind == Kind::Ecdf).count(), 3);
-        let html = page.render();
+        let html = page.html();
         assert!(!html.contains("<img") && !html.contains("</script><b>"), "markup was recorded");
         assert!(html.contains("What this says") && html.contains("paid s"));
     }
@@ -259,7 +258,7 @@ mod tests {
         let inputs = [&a, &b].map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
         let q = Question { slo: bench_model::scorecard::Slo::default(), gpu_hour: None, aa: false, matter: 0.1 };
         let page = page_of(&compare(&inputs, &q), &inputs);
-        assert_eq!((page.badge.as_str(), page.figures().count()), ("not comparable", 0));
-        assert!(page.render().contains("What is missing"));
+        assert_eq!((page.badges[0].word.as_str(), page.figures().count()), ("not comparable", 0));
+        assert!(page.html().contains("What is missing"));
     }
 }

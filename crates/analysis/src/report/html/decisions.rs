@@ -1,8 +1,8 @@
 //! The autoscaler's decisions as marks: from the replayed explanation, or, without one, from what was recorded.
 
-use super::page::Mark;
 use super::{Input, moment};
 use crate::panels::{Panels, Role};
+use crate::report::document::Mark;
 use bench_model::explanation::{Moment, MomentKind};
 use bench_model::tables::Decision;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Distributions per rate or per run, and every request by itself.
 
 use super::Input;
-use super::page::{Block, Drawn, Figure, Kind, Section, Trace};
 use crate::panels::{Panels, ttft_from_due_ms};
+use crate::report::document::{Block, Drawn, Figure, Kind, Section, Trace};
 use crate::stats;
 use crate::words::{and, brief, clock};
 use bench_model::tables::{Outcome, RateWindow, Request, Tables};
@@ -22,7 +22,7 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     let groups: Vec<Group<'_>> = input.tables.rates.iter().enumerate().map(of_rate).collect();
     let mut blocks: Vec<Block> = ecdfs(&groups, "distribution per rate").into_iter().map(Block::Figure).collect();
     blocks.extend(scatter(input, curves).into_iter().map(Block::Figure));
-    Section { id: "latency".into(), heading: "Latency distributions and every request".into(), short: "Distributions".into(), blocks }
+    Section::new("latency", "Latency distributions and every request", "Distributions", blocks)
 }
 
 /// Distributions of whole runs beside each other.

@@ -1,8 +1,8 @@
 //! The first screen: may it be believed, and the six numbers.
 
 use super::Input;
-use super::page::{Block, Finding, Number, Section};
 use crate::panels::Panels;
+use crate::report::document::{Block, Finding, Number, Section};
 use crate::words::{brief, clock, duration, percent};
 use bench_model::plan::Arm;
 use bench_model::run::{RunState, Source};
@@ -34,7 +34,7 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     if !findings.is_empty() {
         blocks.push(Block::Findings { findings });
     }
-    Section { id: "verdict".into(), heading: "Verdict".into(), short: "Verdict".into(), blocks }
+    Section::new("verdict", "Verdict", "Verdict", blocks)
 }
 
 /// Validity in a sentence.

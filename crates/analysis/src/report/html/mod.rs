@@ -8,12 +8,12 @@ pub mod comparison;
 mod decisions;
 mod distributions;
 mod first;
-pub mod page;
 mod provenance;
 mod tables;
 mod time;
 pub mod trend;
 
+use super::document::{Badge, Document};
 use crate::panels::{Panels, panels};
 use bench_model::explanation::Explanation;
 use bench_model::plan::Plan;
@@ -21,7 +21,6 @@ use bench_model::run::{RunRecord, Source};
 use bench_model::scorecard::Scorecard;
 use bench_model::summary::Summary;
 use bench_model::tables::Tables;
-use page::Page;
 
 pub use time::{axis, figure};
 
@@ -41,11 +40,11 @@ pub struct Input<'a> {
 
 /// The page, ended by a line feed.
 pub fn render(input: &Input<'_>) -> String {
-    page_of(input).render()
+    page_of(input).html()
 }
 
 /// The page of a run before it is written.
-pub fn page_of(input: &Input<'_>) -> Page {
+pub fn page_of(input: &Input<'_>) -> Document {
     let curves = panels(input.run, input.tables, input.plan);
     let marks = decisions::marks(input, &curves);
     let (word, class) = first::verdict(input.summary.validity.verdict);
@@ -63,7 +62,7 @@ pub fn page_of(input: &Input<'_>) -> Page {
         provenance::section(input),
         provenance::missing(input, &curves),
     ];
-    Page {
+    Document {
         title: input.run.id.clone(),
         lead: format!(
             "Autoscaling by {}, {source}: {} serves {} under the load {}",
@@ -72,8 +71,7 @@ pub fn page_of(input: &Input<'_>) -> Page {
             input.run.model,
             input.run.profile
         ),
-        badge: word.into(),
-        badge_class: class.into(),
+        badges: vec![Badge::new(word, class)],
         axis: Some(axis(&curves)),
         sections: sections.into_iter().filter(|s| !s.blocks.is_empty()).collect(),
     }

@@ -1,8 +1,8 @@
 //! What was run, on what, and what is not known.
 
 use super::Input;
-use super::page::{Block, Section, Table};
 use crate::panels::Panels;
+use crate::report::document::{Block, Section, Table};
 use crate::words::{clock, duration};
 use chrono::{DateTime, Utc};
 
@@ -62,7 +62,7 @@ pub(super) fn section(input: &Input<'_>) -> Section {
     if !notes.is_empty() {
         blocks.push(Block::Items { items: notes });
     }
-    Section { id: "provenance".into(), heading: "Configuration and provenance".into(), short: "Provenance".into(), blocks }
+    Section::new("provenance", "Configuration and provenance", "Provenance", blocks)
 }
 
 fn settings(input: &Input<'_>) -> Vec<Vec<String>> {
@@ -132,5 +132,5 @@ pub(super) fn missing(input: &Input<'_>, curves: &Panels) -> Section {
         blocks.push(Block::Items { items });
     }
     blocks.extend(table("Spans in which nothing was sent or nothing was seen", 0, &["from", "lasted", "kind", "detail"], gaps));
-    Section { id: "missing".into(), heading: "What was not measured".into(), short: "Not measured".into(), blocks }
+    Section::new("missing", "What was not measured", "Not measured", blocks)
 }

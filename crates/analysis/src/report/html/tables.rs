@@ -1,8 +1,8 @@
 //! Numbers per rate, pods, events.
 
-use super::page::{Block, Drawn, Figure, Kind, Section, Table, Trace};
 use super::{Input, moment};
 use crate::panels::{Panels, pod_order};
+use crate::report::document::{Block, Drawn, Figure, Kind, Section, Table, Trace};
 use crate::words::{brief, clock, duration, number, percent};
 use bench_model::summary::{RateSummary, Stats};
 use bench_model::tables::PodLife;
@@ -51,7 +51,7 @@ pub(super) fn rates(input: &Input<'_>, curves: &Panels) -> Section {
             }));
         }
     }
-    Section { id: "rates".into(), heading: "Per rate".into(), short: "Per rate".into(), blocks }
+    Section::new("rates", "Per rate", "Per rate", blocks)
 }
 
 fn counts(rates: &[RateSummary], curves: &Panels) -> Table {
@@ -172,7 +172,7 @@ pub(super) fn pods(input: &Input<'_>, curves: &Panels) -> Section {
             rows,
         }));
     }
-    Section { id: "pods".into(), heading: "Pods".into(), short: "Pods".into(), blocks }
+    Section::new("pods", "Pods", "Pods", blocks)
 }
 
 fn spans(lives: &[&PodLife], curves: &Panels) -> Figure {
@@ -242,5 +242,5 @@ pub(super) fn events(input: &Input<'_>, curves: &Panels) -> Section {
             rows: inside.iter().take(EVENTS).map(row).collect(),
         }));
     }
-    Section { id: "events".into(), heading: "Events".into(), short: "Events".into(), blocks }
+    Section::new("events", "Events", "Events", blocks)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::document;
 use crate::summarise;
 use crate::validity::testing::{load, rate, run, settings};
 use bench_model::explanation::{Moment, MomentKind, Pattern, Replay};
@@ -157,13 +158,13 @@ fn the_words_of_a_small_run() {
 
 #[test]
 fn arrays_are_little_endian_floats() {
-    let f = page::Drawn {
-        traces: vec![page::Trace { name: "a".into(), role: "hpa".into(), steps: false, points: vec![(1.0, f64::NAN)] }],
+    let f = document::Drawn {
+        traces: vec![document::Trace { name: "a".into(), role: "hpa".into(), steps: false, points: vec![(1.0, f64::NAN)] }],
         ..Default::default()
     };
-    let p = page::Page {
-        sections: vec![page::Section {
-            blocks: vec![page::Block::Figure(page::Figure {
+    let p = document::Document {
+        sections: vec![document::Section {
+            blocks: vec![document::Block::Figure(document::Figure {
                 id: "f".into(),
                 heading: "h".into(),
                 about: "a".into(),
@@ -174,7 +175,7 @@ fn arrays_are_little_endian_floats() {
         }],
         ..Default::default()
     };
-    let (_, data) = written(&p.render());
+    let (_, data) = written(&p.html());
     let v: serde_json::Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!(v["figures"]["f"]["traces"][0]["x"], "AACAPw==");
     assert_eq!(v["figures"]["f"]["traces"][0]["y"], "AADAfw==");

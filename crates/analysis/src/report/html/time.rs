@@ -1,7 +1,7 @@
 //! Everything over time, on one axis.
 
-use super::page::{Axis, Block, Drawn, Figure, Kind, Mark, Section, Trace};
 use crate::panels::{Panel, Panels, describe};
+use crate::report::document::{Axis, Block, Drawn, Figure, Kind, Mark, Section, Trace};
 use crate::words::{brief, clock};
 
 /// The shared axis of a run's curves.
@@ -62,5 +62,5 @@ pub(super) fn section(curves: &Panels, marks: Vec<Mark>) -> Section {
     }
     // Decisions can be known where replicas are not.
     blocks.extend(marks.map(|marks| Block::Marks { marks }));
-    Section { id: "time".into(), heading: "Over time".into(), short: "Over time".into(), blocks }
+    Section::new("time", "Over time", "Over time", blocks)
 }

@@ -1,17 +1,17 @@
 //! A number over runs as one page that opens offline.
 
-use super::page::{Axis, Block, Drawn, Figure, Kind, Page, Section, Table, Trace};
+use crate::report::document::{Axis, Block, Document, Drawn, Figure, Kind, Section, Table, Trace};
 use crate::words::brief;
 use bench_model::summary::Verdict;
 use bench_model::trend::{Trend, Worse};
 
 /// The page, ended by a line feed.
 pub fn render(t: &Trend) -> String {
-    page_of(t).render()
+    page_of(t).html()
 }
 
 /// The page before it is written.
-pub fn page_of(t: &Trend) -> Page {
+pub fn page_of(t: &Trend) -> Document {
     #[allow(clippy::cast_precision_loss)]
     let moments: Vec<f64> = t.runs.iter().map(|p| p.created.map_or(0.0, |c| c.timestamp_millis() as f64 / 1000.0)).collect();
     let zero = moments.first().copied().unwrap_or(0.0);
@@ -56,16 +56,16 @@ pub fn page_of(t: &Trend) -> Page {
         head: ["run", "made", "verdict", t.unit.as_str()].map(String::from).to_vec(),
         rows: rows.collect(),
     };
-    Page {
+    Document {
         title: format!("{} over runs", t.metric),
         lead: format!("{} runs of plan {}", t.runs.len(), t.plan),
-        badge: String::new(),
-        badge_class: String::new(),
+        badges: vec![],
         axis: Some(Axis { from: 0.0, to: span, zero_ms: (zero > 0.0).then_some(zero * 1000.0), bands: vec![] }),
         sections: vec![Section {
             id: "over-time".into(),
             heading: "Over time".into(),
             short: "Over time".into(),
+            detail: false,
             blocks: vec![Block::Figure(figure), Block::Table(table)],
         }],
     }
