@@ -25,6 +25,8 @@ pub struct Comparison {
     /// Null where they cannot be computed; `bounds_missing` says why.
     pub bounds: Option<Bounds>,
     pub bounds_missing: Option<String>,
+    /// Which arm serves well enough for the least; null of runs of one arm.
+    pub judgement: Option<crate::judgement::Judgement>,
     /// What can be concluded and what cannot, in sentences.
     pub conclusions: Vec<String>,
 }

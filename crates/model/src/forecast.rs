@@ -21,6 +21,7 @@ pub struct Forecast {
     /// How requests were spread over replicas, in words.
     pub router: String,
     pub arms: Vec<ArmForecast>,
+    pub judgement: crate::judgement::Judgement,
     pub warnings: Vec<Warning>,
     /// What the simulator leaves out, a sentence each.
     pub not_modelled: Vec<String>,

@@ -21,6 +21,7 @@ pub struct Sweep {
     pub span_s: f64,
     /// In the order of arms and axes, the last axis fastest.
     pub points: Vec<SweepPoint>,
+    pub judgement: crate::judgement::Judgement,
 }
 
 /// One combination. A single number is the median over the seeds.
