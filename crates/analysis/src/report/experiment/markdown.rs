@@ -2,8 +2,8 @@
 
 use super::headline;
 use crate::report::comparison::{self, Form};
-use crate::report::markdown::plain;
 use crate::report::terminal::experiment::{gate_word, state_word};
+use crate::report::writer::markdown::plain;
 use crate::words::duration;
 use bench_model::comparison::Comparison;
 use bench_model::experiment::ExperimentRecord;

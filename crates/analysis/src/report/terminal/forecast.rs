@@ -2,7 +2,7 @@
 
 use super::grid::{Cell, Row, grid};
 use super::text::{Paint, clock, wrap};
-use super::{CHART_WIDTH, WIDTH, chart};
+use super::{WIDTH, chart};
 use crate::forecast::verdict;
 use crate::summary::{load_span, predicted_recording};
 use crate::words::brief;
@@ -124,7 +124,7 @@ fn replicas(f: &Forecast, stored: &[Stored<'_>], width: usize, paint: Paint) -> 
     for s in stored {
         let Some(span) = predicted_recording(s.tables) else { continue };
         let zero = load_span(s.tables).map_or(span.0, |(start, _)| start);
-        let picture = chart::render(&s.tables.replicas, &s.tables.rates, span, zero, width.min(CHART_WIDTH), paint);
+        let picture = chart::render(&s.tables.replicas, &s.tables.rates, span, zero, width.min(chart::WIDTH), paint);
         let which = if f.seeds == 1 { "" } else { ", first seed" };
         let _ = write!(out, "\n  {}{which}\n{picture}", paint.bold(&s.arm.to_string()));
         drawn = true;
