@@ -5,9 +5,18 @@ use bench_analysis::report::writer::terminal::{Terminal, render};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A document as this terminal shows it.
+/// A document as this terminal shows it, and how to see the rest.
 pub fn document(d: &Document, full: bool) {
     out!("{}", render(d, terminal(full)));
+    more(d, full);
+}
+
+/// What is left out without `--full`, on a line of its own.
+pub fn more(d: &Document, full: bool) {
+    let left: Vec<&str> = d.sections.iter().filter(|s| s.detail && !full).map(|s| s.short.as_str()).collect();
+    if !left.is_empty() {
+        outln!("\n--full adds: {}", left.join(", ").to_lowercase());
+    }
 }
 
 /// This terminal.

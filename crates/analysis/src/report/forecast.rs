@@ -5,7 +5,7 @@ mod picture;
 use super::document::{Badge, Block, Document, Finding, Section, Table};
 use super::judgement;
 use crate::summary::{load_span, predicted_recording};
-use crate::words::{brief, clock, count};
+use crate::words::{brief, capital, clock, count};
 use bench_model::forecast::{ArmForecast, Band, Forecast, RateForecast, ScalingForecast, Warning};
 use bench_model::plan::Arm;
 use bench_model::run::Source;
@@ -24,8 +24,6 @@ pub struct Stored<'a> {
 const FEW: usize = 3;
 /// Those that change how every number is read.
 const FIRST: [&str; 5] = ["never-scales", "closed-loop", "differs-little", "max-replicas", "stuck"];
-/// Arms beside each other in a table of bands.
-const BESIDE: usize = 3;
 
 /// The whole forecast.
 pub fn document(f: &Forecast, stored: &[Stored<'_>]) -> Document {
@@ -82,8 +80,8 @@ fn few(f: &Forecast) -> Section {
 
 fn findings<'a>(all: impl Iterator<Item = &'a Warning>, short: bool) -> Vec<Block> {
     let text = |w: &Warning| match w.text.split_once(". ") {
-        Some((first, _)) if short => format!("{first}."),
-        _ => w.text.clone(),
+        Some((first, _)) if short => format!("{}.", capital(first)),
+        _ => format!("{}.", capital(w.text.trim_end_matches('.'))),
     };
     let findings: Vec<Finding> = all.map(|w| Finding::new("fair", "warning", &w.code, text(w))).collect();
     if findings.is_empty() { vec![] } else { vec![Block::Findings { findings }] }
@@ -131,33 +129,28 @@ fn load(f: &Forecast) -> Vec<Block> {
         ("sent/s", behind, |r| Some(r.achieved_rate)),
         ("tokens/s", true, |r| Some(r.output_tokens_per_s)),
     ];
-    let rows = |arms: &[ArmForecast]| {
-        let mut rows = Vec::new();
-        for (label, _, of) in metrics.iter().filter(|(_, shown, _)| *shown) {
-            for k in 0..rates {
-                let cell = |a: &ArmForecast| {
-                    let band = a.rates.get(k).and_then(of);
-                    cell(if *label == "failed %" { band.map(percent) } else { band }, brief)
-                };
-                let rate = f.arms.iter().find_map(|a| a.rates.get(k)).map_or_else(String::new, |r| format!("{}/s", r.rate));
-                let label = if k == 0 { (*label).into() } else { String::new() };
-                rows.push([vec![label, rate], arms.iter().map(cell).collect()].concat());
-            }
+    let mut rows = Vec::new();
+    for (label, _, of) in metrics.iter().filter(|(_, shown, _)| *shown) {
+        for k in 0..rates {
+            let cell = |a: &ArmForecast| {
+                let band = a.rates.get(k).and_then(of);
+                cell(if *label == "failed %" { band.map(percent) } else { band }, brief)
+            };
+            let rate = f.arms.iter().find_map(|a| a.rates.get(k)).map_or_else(String::new, |r| format!("{}/s", r.rate));
+            let label = if k == 0 { (*label).into() } else { String::new() };
+            rows.push([vec![label, rate], f.arms.iter().map(cell).collect()].concat());
         }
-        rows
-    };
-    let mut out: Vec<Block> = f.arms.chunks(BESIDE).map(|arms| beside(arms, &["", "rate"], rows(arms))).collect();
+    }
     let mut note = String::from("Latencies are of the successful requests.");
     for (shown, text) in [(!fails, " No request fails in any seed."), (!behind, " Every arm is sent what was asked for.")] {
         note.push_str(if shown { text } else { "" });
     }
-    out.push(Block::text(note));
-    out
+    vec![beside(f, &["", "rate"], rows), Block::text(note)]
 }
 
 /// A table with a column an arm.
-fn beside(arms: &[ArmForecast], labels: &[&str], rows: Vec<Vec<String>>) -> Block {
-    let head = labels.iter().map(|l| (*l).to_owned()).chain(arms.iter().map(|a| a.arm.to_string())).collect();
+fn beside(f: &Forecast, labels: &[&str], rows: Vec<Vec<String>>) -> Block {
+    let head = labels.iter().map(|l| (*l).to_owned()).chain(f.arms.iter().map(|a| a.arm.to_string())).collect();
     Block::Table(Table { caption: String::new(), words: labels.len(), head, rows })
 }
 
@@ -179,14 +172,11 @@ fn scaling(f: &Forecast) -> Vec<Block> {
         ("replica-seconds ready", |s| Some(s.ready_replica_s)),
         ("replica-seconds wanted", |s| Some(s.desired_replica_s)),
     ];
-    let rows = |arms: &[ArmForecast]| {
-        let first = std::iter::once("first scale-up".to_owned()).chain(arms.iter().map(first_scale_up)).collect();
-        let others = numbers.iter().map(|(label, of)| {
-            std::iter::once((*label).to_owned()).chain(arms.iter().map(|a| cell(of(&a.scaling), brief))).collect()
-        });
-        std::iter::once(first).chain(others).collect()
-    };
-    f.arms.chunks(BESIDE).map(|arms| beside(arms, &[""], rows(arms))).collect()
+    let first = std::iter::once("first scale-up".to_owned()).chain(f.arms.iter().map(first_scale_up)).collect();
+    let others = numbers.iter().map(|(label, of)| {
+        std::iter::once((*label).to_owned()).chain(f.arms.iter().map(|a| cell(of(&a.scaling), brief))).collect()
+    });
+    vec![beside(f, &[""], std::iter::once(first).chain(others).collect())]
 }
 
 /// Minutes and seconds after the load began; in how many seeds, where not in all.

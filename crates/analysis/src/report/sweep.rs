@@ -64,3 +64,57 @@ fn band(b: Band, seeds: u32) -> String {
     let range = if seeds == 1 { String::new() } else { format!(" ({}–{})", brief(b.p5), brief(b.p95)) };
     format!("{}{range}", brief(b.median))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::judgement;
+    use crate::report::writer::terminal::{Terminal, render};
+    use bench_model::plan::Arm;
+
+    fn point(value: &str, met: f64, cost: f64, up: Option<f64>) -> SweepPoint {
+        SweepPoint {
+            arm: Arm::Hpa,
+            values: vec![("stabilization".into(), value.into())],
+            slo_met: Some(Band { median: met, p5: met - 0.01, p95: met + 0.01 }),
+            replica_s: Band { median: cost, p5: cost - 40.0, p95: cost + 60.0 },
+            ttft_p99_s: Some(12.25),
+            failed: 3.0,
+            max_ready: 4.0,
+            first_scale_up_s: up,
+            on_front: false,
+        }
+    }
+
+    fn sweep(points: Vec<SweepPoint>) -> Sweep {
+        let mut s = Sweep {
+            schema_version: 1,
+            bench_version: "0.0.0".into(),
+            load: "chatbot_synthetic".into(),
+            model: "m".into(),
+            router: "pinned".into(),
+            seeds: 5,
+            slo: "TTFT from due 1 s, mean ITL 50 ms".into(),
+            span_s: 6_606.0,
+            points,
+            judgement: judgement(),
+        };
+        s.mark_front();
+        s
+    }
+
+    #[test]
+    fn points_and_which_nothing_beats() {
+        let s = sweep(vec![point("0", 0.91, 9_000.0, Some(70.0)), point("60", 0.9, 9_100.0, Some(130.0)), point("240", 0.7, 7_000.0, None)]);
+        insta::assert_snapshot!(render(&document(&s), Terminal { width: 100, color: false, full: false }));
+    }
+
+    #[test]
+    fn a_large_sweep_shows_its_front() {
+        let points = (0..50u32).map(|k| point(&k.to_string(), 0.5 + f64::from(k) / 200.0, 9_000.0 + 10.0 * f64::from(k), None));
+        let d = document(&sweep(points.collect()));
+        let rows = |d: &Document| d.blocks().filter_map(|b| if let Block::Table(t) = b { Some(t.rows.len()) } else { None }).collect::<Vec<_>>();
+        assert_eq!(rows(&d), [ROWS, 50]);
+        assert!(d.sections.iter().any(|s| s.id == "all-points" && s.detail));
+    }
+}

@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(text.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| --")).count(), 1 + 3, "{text}");
         assert!(text.contains("1 of 3 runs valid, 1 not valid, 1 not made"), "{text}");
         assert!(!text.contains("<slow>") && !text.contains("<b>") && !text.contains(" @you"), "{text}");
-        assert!(text.contains("run 2 (static-2): late"), "{text}");
+        assert!(text.contains("run 2 &#40;static-2&#41;: late"), "{text}");
     }
 
     #[test]

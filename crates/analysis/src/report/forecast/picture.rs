@@ -5,6 +5,8 @@ use bench_model::tables::{RateWindow, ReplicaPoint};
 const GLYPHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Moments that a line shows; with a name and the largest number it fits into 80 columns.
 const COLUMNS: usize = 54;
+/// Distances between two times on the axis, in minutes.
+const ROUND_MIN: [f64; 10] = [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0];
 
 /// What is drawn of an arm; all times in seconds from the load's start.
 pub(super) struct Line<'a> {
@@ -27,17 +29,16 @@ pub(super) fn lines(arms: &[Line<'_>]) -> Vec<String> {
     for (a, levels) in arms.iter().zip(&levels) {
         let drawn: String = levels.iter().map(|n| glyph(*n, most)).collect();
         let max = levels.iter().copied().max().unwrap_or(0);
-        out.push(format!("{:<width$}  {drawn}  max {max}", a.name));
+        out.push(format!("  {:<width$}  {drawn}  max {max}", a.name));
     }
     let column = |t: f64| as_column(t / until * as_f64(COLUMNS)).min(COLUMNS - 1);
     let end = first.rates.iter().map(|r| r.end - first.zero).fold(0.0, f64::max);
     let rates = first.rates.iter().map(|r| (column(r.start - first.zero), format!("{}/s", r.rate)));
     let over = (end < 0.98 * until).then(|| (column(end), "end of load".to_owned()));
-    let minutes = (0..4).map(|k| {
-        let t = until * f64::from(k) / 4.0;
-        (column(t), format!("{:.0} min", t / 60.0))
-    });
-    let margin = " ".repeat(width + 2);
+    let every = ROUND_MIN.into_iter().map(|m| 60.0 * m).find(|s| *s >= until / 5.0).unwrap_or(until);
+    let ticks = (0..6).map(|k| every * f64::from(k)).take_while(|t| *t <= until);
+    let minutes = ticks.map(|t| (column(t), format!("{} min", t / 60.0)));
+    let margin = " ".repeat(width + 4);
     for labels in [placed(rates.chain(over)), placed(minutes)] {
         if !labels.is_empty() {
             out.push(format!("{margin}{labels}"));
@@ -108,11 +109,11 @@ mod tests {
         let of = |name: &str, points| Line { name: name.to_owned(), zero: 100.0, until: 1540.0, points, rates: &rates };
         let drawn = lines(&[of("static-1", &one), of("hpa", &more)]);
         assert_eq!(drawn.len(), 4, "{drawn:#?}");
-        assert_eq!(drawn[0], format!("static-1  {}  max 1", "▂".repeat(54)));
-        assert!(drawn[1].starts_with("hpa       ▂▂▂") && drawn[1].contains("▂█") && drawn[1].ends_with("▂  max 4"), "{drawn:#?}");
+        assert_eq!(drawn[0], format!("  static-1  {}  max 1", "▂".repeat(54)));
+        assert!(drawn[1].starts_with("  hpa       ▂▂▂") && drawn[1].contains("▂█") && drawn[1].ends_with("▂  max 4"), "{drawn:#?}");
         assert!(drawn[2].contains("2/s") && drawn[2].contains("5/s") && drawn[2].contains("end of load"), "{drawn:#?}");
-        assert!(drawn[3].contains("0 min") && drawn[3].contains("18 min"), "{drawn:#?}");
-        assert!(drawn.iter().all(|l| l.chars().count() <= 76), "{drawn:#?}");
+        assert!(drawn[3].contains("0 min") && drawn[3].contains("20 min"), "{drawn:#?}");
+        assert!(drawn.iter().all(|l| l.chars().count() <= 78), "{drawn:#?}");
         assert_eq!(lines(&[of("x", &[])]), Vec::<String>::new());
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::report::testing::judgement;
+use crate::report::writer::{markdown, terminal};
 use crate::forecast::testing::{arm, around, facts};
 use crate::forecast::{Facts, warnings};
 use crate::validity::testing::{load, point, rate};
@@ -15,6 +17,7 @@ fn forecast(arms: Vec<ArmForecast>, facts: &Facts) -> Forecast {
         router: "scorers queue 2, kv-cache 2, prefix 3, on metrics up to 50 ms old".into(),
         warnings: warnings(&arms, facts),
         arms,
+        judgement: judgement(),
         not_modelled: vec!["network between gateway and pods".into(), "restarts of pods, and nodes that fail".into()],
     }
 }
@@ -44,22 +47,26 @@ fn tables() -> Tables {
     t
 }
 
-#[test]
-fn two_arms_side_by_side() {
-    let t = tables();
-    let stored = [Arm::Wva, Arm::Hpa].map(|arm| Stored { arm, tables: &t, place: Some("results/20261124T101500Z-chatbot_synthetic-7f3a") });
-    insta::assert_snapshot!(render(&published(), &stored, 100, false));
+fn written(f: &Forecast, stored: &[Stored<'_>], width: usize, full: bool) -> String {
+    terminal::render(&document(f, stored), terminal::Terminal { width, color: false, full })
 }
 
 #[test]
-fn many_arms_on_a_narrow_terminal() {
+fn two_arms_on_one_screen() {
+    let t = tables();
+    let stored = [Arm::Wva, Arm::Hpa].map(|arm| Stored { arm, tables: &t, place: Some("results/20261124T101500Z-chatbot_synthetic-7f3a") });
+    let text = written(&published(), &stored, 80, false);
+    assert!(text.lines().count() <= 40 && text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn many_arms_in_full_on_a_narrow_terminal() {
     let mut f = published();
     f.arms.extend([1, 2, 3].map(|n| arm(Arm::Static(n))));
-    let text = render(&f, &[], 60, false);
+    let text = written(&f, &[], 60, true);
     insta::assert_snapshot!(text);
-    for line in text.lines() {
-        assert!(line.chars().count() <= 60, "{line}");
-    }
+    assert!(text.lines().all(|l| l.chars().count() <= 60), "{text}");
 }
 
 #[test]
@@ -68,28 +75,26 @@ fn one_seed_says_so() {
     a.seeds = 1;
     a.scaling.scaled_up_seeds = 0;
     a.scaling.first_scale_up_s = None;
-    let text = render(&forecast(vec![a], &facts()), &[], 80, false);
-    for part in ["predicted, 1 seed each arm", "points, not bands", "no request fails in any seed", "never", "never-scales"] {
+    let text = written(&forecast(vec![a], &facts()), &[], 80, true);
+    for part in ["1 seed each arm", "points, not bands", "No request fails in any seed", "never", "never-scales"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("Verdict"), "{text}");
 }
 
 #[test]
-fn colours_are_escapes_around_the_same_text() {
-    let t = tables();
-    let stored = [Stored { arm: Arm::Wva, tables: &t, place: Some("results/x") }];
-    let (plain, coloured) = (render(&published(), &stored, 90, false), render(&published(), &stored, 90, true));
-    let mut text = String::new();
-    for part in coloured.split('\x1b') {
-        text.push_str(part.strip_prefix('[').and_then(|p| p.split_once('m')).map_or(part, |(_, rest)| rest));
-    }
-    assert_eq!(text, plain);
-    assert!(coloured.len() > plain.len());
+fn a_warning_is_short_first_and_whole_in_the_details() {
+    let mut a = arm(Arm::Hpa);
+    (a.scaling.scaled_up_seeds, a.scaling.first_scale_up_s) = (0, None);
+    let f = forecast(vec![a], &Facts { knee_req_s: Some(3.3), ..facts() });
+    let text = written(&f, &[], 200, false);
+    assert!(text.contains("never-scales") && !text.contains("Raise `--rates`") && text.contains("1 warning more"), "{text}");
+    assert!(written(&f, &[], 200, true).contains("Raise `--rates`"));
+    let md = markdown::render(&document(&f, &[]));
+    assert!(md.starts_with("### Prediction for chatbot&#95;synthetic\n\n**PREDICTED**") && md.contains("<details>"), "{md}");
 }
 
 #[test]
 fn nothing_played_is_no_panic() {
-    let text = render(&forecast(vec![], &facts()), &[], 10, true);
-    assert!(text.contains("nothing was played"), "{text}");
+    let text = written(&forecast(vec![], &facts()), &[], 10, true);
+    assert!(text.contains("Nothing was played"), "{text}");
 }
