@@ -1,11 +1,13 @@
 //! `bench compare`.
 
 use super::shared::Global;
+use super::show;
 use crate::config::coefficients;
 use crate::ops;
 use crate::report::Output;
 use bench_analysis::compare::Question;
-use bench_analysis::report::{comparison, json};
+use bench_analysis::report::writer::terminal::render;
+use bench_analysis::report::{json, writer::markdown};
 use bench_model::exit::Exit;
 use bench_model::scorecard::Slo;
 use std::path::PathBuf;
@@ -41,6 +43,9 @@ pub struct Args {
     /// Coefficients of the model servers, for the bounds: a name (bench plan --list) or a file
     #[arg(short = 'C', long, value_name = "COEFFICIENTS", default_value = "", add = super::complete::coefficient_files())]
     coefficients: String,
+    /// Show everything, not only the answer and what it rests on
+    #[arg(long)]
+    full: bool,
     /// Form of it
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
@@ -53,6 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   bench compare 7f3a c97c                                        # two runs, by the ends of their ids
   bench compare 7f3a c97c --slo ttft=1s,itl=60ms --gpu-hour 2.5  # other limits, and the cost
+  bench compare 7f3a c97c --full                                 # every table, each run by itself
   bench compare 7f3a 11aa 22bb --aa --matter 5%                  # the noise floor of one arm
   bench compare 7f3a c97c --format html                          # compare.html, with every plot
   bench compare 7f3a c97c --format md --out compare.md           # for a pull request";
@@ -60,7 +66,7 @@ Examples:
 /// A form that a comparison can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Tables in columns
+    /// The answer and the arms side by side; everything with --full
     Terminal,
     /// Markdown, for a pull request
     Md,
@@ -86,10 +92,12 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     compared.problems.iter().for_each(|p| errln!("warning: {p}"));
     let one_line = g.output == Output::Json;
     let text = match a.format {
+        _ if one_line && a.out.is_none() => show::event("comparison", c)? + "\n",
         _ if one_line => serde_json::to_string(c)? + "\n",
-        Format::Terminal => comparison::render(c, comparison::Form::Terminal),
-        Format::Md => comparison::render(c, comparison::Form::Markdown),
-        Format::Html => compared.html(),
+        Format::Terminal if a.out.is_none() => render(&compared.document(), show::terminal(a.full)),
+        Format::Terminal => show::text(&compared.document(), a.full),
+        Format::Md => markdown::render(&compared.document()),
+        Format::Html => compared.page().html(),
         Format::Json => json::render(c)?,
     };
     // Megabytes of a page are nothing to read on a terminal.

@@ -1,6 +1,7 @@
 //! `bench experiment`.
 
 use super::shared::Global;
+use super::show;
 use crate::config::experiment::ExperimentArgs;
 use crate::failure::{Failure, ends_with, enrich};
 use crate::ops::experiment::conclude::{self, With};
@@ -8,7 +9,7 @@ use crate::ops::experiment::outlook::{Asked, outlook};
 use crate::ops::experiment::state::{self, Kept};
 use crate::ops::experiment::{self, measure, predicted, send};
 use crate::report::{Output, Reporter};
-use bench_analysis::report::{comparison, experiment as told, terminal};
+use bench_analysis::report::experiment as told;
 use bench_model::comparison::Comparison;
 use bench_model::exit::Exit;
 use bench_model::experiment::{State, files};
@@ -57,6 +58,9 @@ pub struct Args {
 /// What becomes of the result.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct EndArgs {
+    /// Show everything, not only the answer and what it rests on
+    #[arg(long)]
+    full: bool,
     /// Price of an hour of one GPU, in any currency, instead of the experiment's own
     #[arg(long, value_name = "PRICE", value_parser = super::compare::price, allow_negative_numbers = true)]
     gpu_hour: Option<f64>,
@@ -139,7 +143,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             let o = outlook(&defined, &asked);
             match g.output {
                 Output::Json => outln!("{}", json!({"event": "outlook", "outlook": o})),
-                Output::Human => out!("{}", terminal::experiment::outlook(&o, super::report::width(), color())),
+                Output::Human => show::document(&told::outlook(&o), a.end.full),
             }
             Ok(Exit::Done)
         })
@@ -210,7 +214,7 @@ pub async fn carry_on(
         if still || sent.is_err() {
             conclude::reopen(&mut kept)?;
         }
-        tell(&g, &kept, &comparisons, &report);
+        tell(&g, &kept, &comparisons, end.full);
         let exit = conclude::exit_of(&kept.record, &comparisons);
         let copied = leave(&kept, &end);
         drop(held);
@@ -253,22 +257,13 @@ fn arguments(a: &Args) -> ExperimentArgs {
     }
 }
 
-fn tell(g: &Global, kept: &Kept, comparisons: &[Option<Comparison>], report: &Reporter) {
+fn tell(g: &Global, kept: &Kept, comparisons: &[Option<Comparison>], full: bool) {
     let r = &kept.record;
     if g.output == Output::Json {
         outln!("{}", json!({"event": "experiment", "experiment": r, "directory": kept.dir, "comparisons": comparisons}));
         return;
     }
-    r.notes.iter().for_each(|n| report.note(n.clone()));
-    outln!("{}: {}\n", r.id, told::headline(r));
-    out!("{}", terminal::experiment::progress(r, color()));
-    for (c, full) in r.comparisons.iter().zip(comparisons) {
-        let with = if c.load.is_empty() { String::new() } else { format!("with {}\n", c.load) };
-        match full {
-            Some(full) => out!("\n{with}{}", comparison::render(full, comparison::Form::Terminal)),
-            None => out!("\n{with}{}", c.says.iter().map(|s| format!("- {s}\n")).collect::<String>()),
-        }
-    }
+    show::document(&told::document(r, comparisons), full);
     outln!("\n{}", kept.dir.display());
 }
 
@@ -334,8 +329,7 @@ fn status(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         outln!("{}", json!({"event": "experiment", "experiment": r, "directory": kept.dir}));
         return Ok(Exit::Done);
     }
-    outln!("{}: {}\n", r.id, told::headline(r));
-    out!("{}", terminal::experiment::progress(r, color()));
+    show::document(&told::document(r, &[]), a.end.full);
     let next = if r.state == State::Running { format!("\nbench resume {}   carries on", r.id) } else { String::new() };
     outln!("\n{}{next}", kept.dir.display());
     Ok(Exit::Done)
@@ -343,8 +337,4 @@ fn status(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn color() -> bool {
-    super::shared::color(&std::io::stdout())
 }

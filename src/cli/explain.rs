@@ -58,6 +58,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         errln!("warning: {p}");
     }
     match format {
+        Format::Json if a.format.is_none() => outln!("{}", super::show::event("explanation", &e)?),
         Format::Json => outln!("{}", serde_json::to_string(&e)?),
         Format::Md => out!("{}", report::markdown::explanation(&r.ingested.run, &e)),
         Format::Terminal => {

@@ -1,12 +1,14 @@
 //! `bench gate`, and the gate at the end of `bench run` and `bench resume`.
 
 use super::shared::Global;
+use super::show as shown;
 use crate::config::gate::Gate;
 use crate::failure::Failure;
 use crate::ops;
 use crate::ops::gate::{Judged, Ready};
 use crate::report::Output;
-use bench_analysis::report;
+use bench_analysis::report::gate;
+use bench_analysis::report::writer::{markdown, terminal};
 use bench_model::exit::Exit;
 use bench_model::gate::GateReport;
 use std::path::{Path, PathBuf};
@@ -132,30 +134,30 @@ pub fn conclude(g: &Global, dir: &Path, ready: &Ready) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn show(g: &Global, r: &GateReport, format: Option<Format>, out: Option<&Path>) -> anyhow::Result<()> {
-    let by_default = if g.output == Output::Json { Format::Json } else { Format::Terminal };
+    let by_default = || match g.output {
+        Output::Json => shown::event("gate", r).map(|line| line + "\n"),
+        Output::Human => render(r, Format::Terminal, true),
+    };
     match (format, out.filter(|o| *o != Path::new("-"))) {
         (Some(format), Some(path)) => {
             ops::results::write_atomic(path, render(r, format, false)?.as_bytes())?;
-            out!("{}", render(r, by_default, true)?);
+            out!("{}", by_default()?);
         }
-        (format, _) => out!("{}", render(r, format.unwrap_or(by_default), true)?),
+        (Some(format), _) => out!("{}", render(r, format, true)?),
+        (None, _) => out!("{}", by_default()?),
     }
     Ok(())
 }
 
 fn render(r: &GateReport, format: Format, to_terminal: bool) -> anyhow::Result<String> {
-    let color = to_terminal && color();
     Ok(match format {
-        Format::Terminal => report::terminal::gate::render(r, super::report::width(), color),
-        Format::Md => report::gate::markdown::render(r),
+        Format::Terminal if to_terminal => terminal::render(&gate::document(r), shown::terminal(true)),
+        Format::Terminal => shown::text(&gate::document(r), true),
+        Format::Md => markdown::render(&gate::document(r)),
         Format::Json => format!("{}\n", serde_json::to_string(r)?),
-        Format::Junit => report::gate::junit::render(r)?,
-        Format::Github => report::gate::github::render(r),
+        Format::Junit => gate::junit::render(r)?,
+        Format::Github => gate::github::render(r),
     })
-}
-
-fn color() -> bool {
-    super::shared::color(&std::io::stdout())
 }
 
 fn names(g: &Global, judged: Option<&Judged>) -> anyhow::Result<Exit> {
@@ -163,9 +165,9 @@ fn names(g: &Global, judged: Option<&Judged>) -> anyhow::Result<Exit> {
     if g.output == Output::Json {
         let all = bench_analysis::gate::names::all().iter();
         let all: Vec<_> = all.map(|n| serde_json::json!({"name": n.name, "unit": n.unit.word(), "what": n.what})).collect();
-        outln!("{}", serde_json::json!({"names": all, "run": judged.map(|j| &j.numbers.run), "numbers": run}));
+        outln!("{}", serde_json::json!({"event": "names", "names": all, "run": judged.map(|j| &j.numbers.run), "numbers": run}));
     } else {
-        out!("{}", report::terminal::gate::names(run, color()));
+        shown::document(&gate::names(run), true);
     }
     Ok(Exit::Done)
 }

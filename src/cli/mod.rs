@@ -34,6 +34,7 @@ mod results;
 mod resume;
 mod run;
 mod shared;
+mod show;
 mod standup;
 mod status;
 mod swap;

@@ -69,7 +69,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         for (what, known) in all {
             for k in known {
                 match g.output {
-                    Output::Json => outln!("{}", json!({"kind": what, "name": k.name, "source": k.source})),
+                    Output::Json => outln!("{}", json!({"event": "file", "kind": what, "name": k.name, "source": k.source})),
                     Output::Human => outln!("{what:<12} {:<24} {}", k.name, k.source),
                 }
             }

@@ -1,11 +1,12 @@
 //! `bench predict`.
 
 use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent};
+use super::show;
 use crate::config::{coefficients, profile};
 use crate::ops::plan::resolve;
 use crate::ops::predict::{Options, Predicted, Request, predict, sweep};
 use crate::report::Output;
-use bench_analysis::report::terminal::forecast::{Stored, render};
+use bench_analysis::report::{forecast, forecast::Stored, sweep as swept_over};
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
@@ -59,6 +60,9 @@ pub struct Args {
     /// What a request must keep to count as good in a sweep: from due to the first token, and the mean between tokens
     #[arg(long, value_name = "ttft=1s,itl=50ms", value_parser = sweep::slo, requires = "sweep")]
     slo: Option<bench_sim::score::Slo>,
+    /// Show everything, not only the answer and what it rests on
+    #[arg(long)]
+    full: bool,
     /// Print the coefficients, to be copied and changed, and predict nothing
     #[arg(long)]
     print_coefficients: bool,
@@ -118,7 +122,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
         })?;
         match g.output {
             Output::Json => outln!("{}", json!({"event": "sweep", "sweep": swept})),
-            Output::Human => out!("{}", bench_analysis::report::terminal::sweep::render(&swept, width(), color())),
+            Output::Human => show::document(&swept_over::document(&swept), a.full),
         }
         return Ok(Exit::Done);
     }
@@ -134,7 +138,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     };
     let p = predict(&request)?;
     p.cautions.iter().for_each(|c| report.warn(c.clone()));
-    tell(g, &p);
+    tell(g, &p, a.full);
     Ok(Exit::Done)
 }
 
@@ -142,7 +146,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn tell(g: &Global, p: &Predicted) {
+fn tell(g: &Global, p: &Predicted, full: bool) {
     let places: Vec<Option<String>> = p.first.iter().map(|s| s.dir.as_ref().map(|d| d.display().to_string())).collect();
     if g.output == Output::Json {
         outln!("{}", json!({"event": "forecast", "forecast": p.forecast, "directories": places}));
@@ -150,13 +154,5 @@ fn tell(g: &Global, p: &Predicted) {
     }
     let stored: Vec<Stored<'_>> =
         p.first.iter().zip(&places).map(|(s, place)| Stored { arm: s.arm, tables: &s.tables, place: place.as_deref() }).collect();
-    out!("{}", render(&p.forecast, &stored, width(), color()));
-}
-
-fn color() -> bool {
-    super::shared::color(&std::io::stdout())
-}
-
-fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(110)
+    show::document(&forecast::document(&p.forecast, &stored), full);
 }

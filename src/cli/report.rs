@@ -98,7 +98,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 fn everything(g: &Global, dir: &Path, r: &Reported) -> anyhow::Result<()> {
     let page = ops::report::write_html(dir, r);
     if g.output == Output::Json {
-        outln!("{}", serde_json::to_string(&r.summary)?);
+        outln!("{}", super::show::event("report", &r.summary)?);
         return Ok(());
     }
     out!("{}", terminal(&r.ingested.run, &r.summary, &r.ingested.tables));

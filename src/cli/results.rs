@@ -132,7 +132,7 @@ async fn act(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         Command::Show { run } => {
             let (dir, record) = ops::results::find(&g.results, run)?;
             match g.output {
-                Output::Json => outln!("{}", json!({"directory": dir, "run": record})),
+                Output::Json => outln!("{}", json!({"event": "result", "directory": dir, "run": record})),
                 Output::Human => outln!("{}\n{}", dir.display(), serde_json::to_string_pretty(&record)?),
             }
         }
@@ -160,7 +160,7 @@ fn export(g: &Global, runs: &[String], to: &Path, start: Option<DateTime<Utc>>) 
         match g.output {
             Output::Json => outln!(
                 "{}",
-                json!({"run": e.run, "file": e.file, "series": e.written.series, "samples": e.written.samples, "from": from, "to": until, "grafana": grafana})
+                json!({"event": "export", "run": e.run, "file": e.file, "series": e.written.series, "samples": e.written.samples, "from": from, "to": until, "grafana": grafana})
             ),
             Output::Human => {
                 let (from, until) = (from.unwrap_or_default(), until.unwrap_or_default());
@@ -208,7 +208,9 @@ fn reindex(g: &Global) -> anyhow::Result<()> {
     listed.unreadable.iter().for_each(|u| errln!("warning: {u}"));
     let file = g.results.join(bench_model::index::FILE);
     match g.output {
-        Output::Json => outln!("{}", json!({"file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()})),
+        Output::Json => {
+            outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()}))
+        }
         Output::Human => outln!("{}  {} runs", file.display(), listed.runs.len()),
     }
     Ok(())
@@ -218,7 +220,7 @@ fn pruned(g: &Global, keep: u32, filters: &[Filter], dry: bool) -> anyhow::Resul
     let _held = if dry { None } else { Some(hold::hold(&g.results, |t| errln!("{t}"))?) };
     let p = prune::prune(&g.results, keep as usize, filters, dry)?;
     if g.output == Output::Json {
-        outln!("{}", json!({"pruned": p, "dry_run": dry}));
+        outln!("{}", json!({"event": "prune", "pruned": p, "dry_run": dry}));
         return Ok(());
     }
     let word = if dry { "would go" } else { "gone" };

@@ -32,7 +32,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         let ctx = session.stack_ctx(plan);
         let s = ops::status::status(&ctx).await?;
         if g.output == Output::Json {
-            outln!("{}", serde_json::to_string(&s)?);
+            outln!("{}", super::show::event("status", &s)?);
         } else {
             outln!("stack       {} in namespace {} ({})", s.scenario, s.namespace, s.phase);
             outln!("model       {} as Deployment {}", s.model, s.deployment);

@@ -5,6 +5,8 @@ use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;
 use crate::report::Reporter;
 use bench_analysis::compare::{Input, Question, compare as analyse};
+use bench_analysis::report::comparison;
+use bench_analysis::report::document::Document;
 use bench_model::comparison::{Comparison, Level};
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
@@ -34,9 +36,14 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// As one page that opens offline.
-    pub fn html(&self) -> String {
-        bench_analysis::report::html::comparison::render(&self.comparison, &inputs(&self.runs, &self.labels))
+    /// As text shows it.
+    pub fn document(&self) -> Document {
+        comparison::document(&self.comparison, &[])
+    }
+
+    /// With every curve of its runs.
+    pub fn page(&self) -> Document {
+        comparison::document(&self.comparison, &inputs(&self.runs, &self.labels))
     }
 }
 

@@ -51,6 +51,17 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", brief(100.0 * share))
 }
 
+/// With a capital letter at its begin.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
+}
+
+/// `1 run`, `2 runs`.
+pub(crate) fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(crate) fn and(parts: impl IntoIterator<Item = String>) -> String {
     let mut all: Vec<String> = parts.into_iter().collect();

@@ -202,7 +202,7 @@ pub async fn ls(g: &Global, url: &str, filters: &[Filter]) -> anyhow::Result<()>
         match g.output {
             Output::Json => outln!(
                 "{}",
-                json!({"run": m.run, "arm": m.arm, "source": m.source, "state": m.state, "plan": m.hashes.plan, "files": m.files.len(), "bytes": bytes})
+                json!({"event": "listing", "run": m.run, "arm": m.arm, "source": m.source, "state": m.state, "plan": m.hashes.plan, "files": m.files.len(), "bytes": bytes})
             ),
             Output::Human => {
                 if shown == 1 {

@@ -7,7 +7,8 @@ use crate::ops::compare::{self, Request};
 use crate::ops::results::write_atomic;
 use crate::report::Reporter;
 use bench_analysis::compare::Question;
-use bench_analysis::report::{comparison, experiment, json};
+use bench_analysis::report::writer::markdown;
+use bench_analysis::report::{experiment, json};
 use bench_model::comparison::Comparison;
 use bench_model::exit::Exit;
 use bench_model::experiment::{Compared, ExperimentRecord, RunIs, Scheduled, State, files};
@@ -43,7 +44,7 @@ pub fn conclude(kept: &mut Kept, w: &With<'_>) -> anyhow::Result<Vec<Option<Comp
     kept.record.state = if left { State::Stopped } else { State::Complete };
     kept.record.ended.get_or_insert_with(Utc::now);
     let write = |file: &str, text: &str| write_atomic(&kept.dir.join(file), text.as_bytes());
-    write(files::REPORT, &experiment::markdown::render(&kept.record, &comparisons))?;
+    write(files::REPORT, &markdown::render(&experiment::document(&kept.record, &comparisons)))?;
     write(files::JUNIT, &experiment::junit::render(&kept.record)?)?;
     // Last: with it, the experiment is over.
     kept.save()?;
@@ -132,8 +133,8 @@ fn one(kept: &Kept, load: &str, name: &str, several: bool, w: &With<'_>) -> anyh
             let full = &compared.comparison;
             let write = |ending: &str, text: &str| write_atomic(&kept.dir.join(format!("{name}.{ending}")), text.as_bytes());
             write("json", &json::render(full)?)?;
-            write("md", &comparison::render(full, comparison::Form::Markdown))?;
-            write("html", &compared.html())?;
+            write("md", &markdown::render(&compared.document()))?;
+            write("html", &compared.page().html())?;
             out.says = [full.conclusions.clone(), says].concat();
             Ok((out, Some(compared.comparison)))
         }

@@ -6,7 +6,7 @@ use super::{Defined, reckon};
 use crate::ops::predict::{self, Options};
 use crate::ops::results;
 use crate::report::Reporter;
-use bench_analysis::report::terminal::experiment::says;
+use bench_analysis::report::experiment::says;
 use bench_analysis::scorecard::recorded_s;
 use bench_model::experiment::{AtEnd, Expected, Outlook, OutlookWarning, Scheduled};
 use bench_model::forecast::ArmForecast;

@@ -1,7 +1,7 @@
 //! Tells how far an experiment is: the table's heading once, then a row a run as it ends; as JSON an event at each begin and end.
 
 use crate::report::{Event, ExperimentRun, Output, Reporter};
-use bench_analysis::report::terminal::experiment::lines;
+use bench_analysis::report::experiment::lines;
 use bench_model::experiment::{ExperimentRecord, RunIs};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -86,6 +86,7 @@ pub fn compare(inputs: &[Input<'_>], q: &Question) -> Comparison {
         slo: q.slo,
         span_s: span.unwrap_or(0.0),
         findings: comparability(inputs),
+        judgement: None,
         sides: groups.into_iter().map(|(side, _)| side).collect(),
         differences,
         noise,

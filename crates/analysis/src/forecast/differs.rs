@@ -3,10 +3,8 @@
 use crate::words::and;
 use bench_model::forecast::{ArmForecast, Band};
 
-/// Two medians nearer than this share of the larger one are the same to anybody who pays for GPUs …
+/// Two medians nearer than this share of the larger one differ little; the warning says so.
 const MATTERS: f64 = 0.05;
-/// … and so are two shares of failed requests nearer than this.
-const FAILED_MATTERS: f64 = 0.005;
 /// Repeats beyond which nobody runs them.
 const TOO_MANY: f64 = 20.0;
 /// From the 5th to the 95th percentile of a normal distribution, in standard deviations.
@@ -16,18 +14,13 @@ const WIDTH_SD: f64 = 3.29;
 const REPEATS: f64 = 15.7;
 
 /// Whether two bands have no value in common.
-pub(super) fn separate(a: &Band, b: &Band) -> bool {
+fn separate(a: &Band, b: &Band) -> bool {
     a.p95 < b.p5 || b.p95 < a.p5
 }
 
-/// Whether two medians differ by what somebody would care about.
-pub(super) fn matters(a: &Band, b: &Band) -> bool {
+/// Whether two medians differ by more than [`MATTERS`].
+fn matters(a: &Band, b: &Band) -> bool {
     (a.median - b.median).abs() > MATTERS * a.median.abs().max(b.median.abs())
-}
-
-/// The same of shares of failed requests.
-pub(super) fn failed_matters(a: &Band, b: &Band) -> bool {
-    (a.median - b.median).abs() > FAILED_MATTERS
 }
 
 /// Repeats of each arm by which a real experiment would see this difference.
@@ -47,7 +40,7 @@ struct Difference {
 /// Everything in which two arms can differ to somebody who chooses between them.
 fn differences(a: &ArmForecast, b: &ArmForecast) -> Vec<Difference> {
     let mut out = Vec::new();
-    let mut add = |what: String, a: Option<Band>, b: Option<Band>, matters: fn(&Band, &Band) -> bool| {
+    let mut add = |what: String, a: Option<Band>, b: Option<Band>| {
         // A number that only one arm has is a difference that no spread hides: then nothing "differs little".
         match (a, b) {
             (Some(a), Some(b)) => out.push(Difference { matters: matters(&a, &b), what, a, b }),
@@ -58,14 +51,14 @@ fn differences(a: &ArmForecast, b: &ArmForecast) -> Vec<Difference> {
             }
         }
     };
-    add("replica-seconds".into(), Some(a.scaling.ready_replica_s), Some(b.scaling.ready_replica_s), matters);
+    add("replica-seconds".into(), Some(a.scaling.ready_replica_s), Some(b.scaling.ready_replica_s));
     for (x, y) in a.rates.iter().zip(&b.rates) {
         let at = |what: &str| format!("{what} at {}/s", x.rate);
-        add(at("failures"), Some(x.failed_fraction), Some(y.failed_fraction), failed_matters);
-        add(at("TTFT"), x.ttft_ms.map(|t| t.mean), y.ttft_ms.map(|t| t.mean), matters);
-        add(at("TTFT p99"), x.ttft_ms.map(|t| t.p99), y.ttft_ms.map(|t| t.p99), matters);
-        add(at("end-to-end time"), x.e2e_s.map(|e| e.mean), y.e2e_s.map(|e| e.mean), matters);
-        add(at("throughput"), Some(x.output_tokens_per_s), Some(y.output_tokens_per_s), matters);
+        add(at("failures"), Some(x.failed_fraction), Some(y.failed_fraction));
+        add(at("TTFT"), x.ttft_ms.map(|t| t.mean), y.ttft_ms.map(|t| t.mean));
+        add(at("TTFT p99"), x.ttft_ms.map(|t| t.p99), y.ttft_ms.map(|t| t.p99));
+        add(at("end-to-end time"), x.e2e_s.map(|e| e.mean), y.e2e_s.map(|e| e.mean));
+        add(at("throughput"), Some(x.output_tokens_per_s), Some(y.output_tokens_per_s));
     }
     out
 }
@@ -81,7 +74,7 @@ pub(super) fn little(arms: &[ArmForecast]) -> Option<String> {
             }
             let needs = all.iter().filter(|d| d.matters).map(|d| (repeats(&d.a, &d.b), d));
             parts.push(match needs.min_by(|x, y| x.0.total_cmp(&y.0)) {
-                None => format!("{} and {} give the same numbers: a real run of both would tell nothing", a.arm, b.arm),
+                None => format!("no number of {} and {} differs by more than {:.0} %: a real run of both would tell nothing", a.arm, b.arm, 100.0 * MATTERS),
                 Some((n, d)) if n > TOO_MANY => {
                     format!("the bands of {} and {} overlap in everything; even {TOO_MANY:.0} repeats would hardly show a difference, {} first", a.arm, b.arm, d.what)
                 }

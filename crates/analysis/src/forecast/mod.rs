@@ -1,14 +1,12 @@
-//! From the runs of an arm, one a seed, to bands; from the bands of several arms to warnings and a verdict in words.
+//! From the runs of an arm, one a seed, to bands; from the bands of several arms to warnings in words.
 //!
 //! Pure: what was played comes in as tables, what was planned as [`Facts`].
 
 mod bands;
 mod differs;
-mod verdict;
 mod warnings;
 
 pub use bands::{arm, band};
-pub use verdict::verdict;
 pub use warnings::{Facts, warnings};
 
 use crate::summary::of;

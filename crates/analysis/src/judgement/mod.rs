@@ -5,6 +5,7 @@ mod lives;
 mod words;
 
 pub use lives::{Lives, rest, span_s};
+pub(crate) use words::share;
 pub use words::turns;
 
 use crate::stats::bootstrap::{self, Statistic, Strata};

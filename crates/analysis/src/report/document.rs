@@ -1,6 +1,7 @@
 //! What is shown of a run, a comparison, a gate or anything else: sections of blocks, made once and written by [`super::writer`] for a
 //! terminal, as Markdown and as a page.
 
+use bench_model::run::Source;
 use serde::Serialize;
 
 /// The whole of it.
@@ -28,6 +29,14 @@ pub struct Badge {
 impl Badge {
     pub fn new(word: &str, class: &str) -> Self {
         Self { word: word.into(), class: class.into() }
+    }
+
+    /// It comes first wherever numbers are shown, so that nobody takes a prediction for a measurement.
+    pub fn source(source: Source) -> Self {
+        match source {
+            Source::Measured => Self::new("MEASURED", ""),
+            Source::Predicted => Self::new("PREDICTED", "predicted"),
+        }
     }
 }
 
@@ -188,6 +197,23 @@ pub struct Trace {
     pub role: String,
     pub steps: bool,
     pub points: Vec<(f64, f64)>,
+}
+
+impl Block {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+
+    /// A table without a caption; the first `words` columns hold words.
+    pub fn table(words: usize, head: &[&str], rows: Vec<Vec<String>>) -> Self {
+        Self::Table(Table { caption: String::new(), words, head: head.iter().map(|h| (*h).to_owned()).collect(), rows })
+    }
+}
+
+impl Finding {
+    pub fn new(class: &str, word: &str, code: &str, text: impl Into<String>) -> Self {
+        Self { class: class.into(), word: word.into(), code: code.into(), text: text.into() }
+    }
 }
 
 impl Default for Drawn {

@@ -1,7 +1,6 @@
 //! JUnit XML: a suite for each treatment, a test case for each run of the schedule.
 
-use super::headline;
-use crate::report::terminal::experiment::state_word;
+use super::{headline, state_word};
 use crate::words::visible;
 use bench_model::experiment::{ExperimentRecord, RunIs, Scheduled};
 use bench_model::gate::GateVerdict;

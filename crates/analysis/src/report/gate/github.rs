@@ -16,7 +16,7 @@ pub fn render(g: &GateReport) -> String {
         out.push_str(&command(kind, &format!("bench gate: {}", r.name), &sentence(r)));
     }
     let kind = if g.verdict == GateVerdict::Pass { "notice" } else { "error" };
-    out.push_str(&command(kind, headline(g.verdict), &format!("{} (run {}, arm {})", tally(g), g.run, g.arm)));
+    out.push_str(&command(kind, headline(g), &format!("{} (run {}, arm {})", tally(g), g.run, g.arm)));
     out
 }
 
@@ -43,7 +43,7 @@ mod tests {
         }
         assert!(text.contains("::error title=bench gate%3A mean_ttft_ms < 400::mean_ttft_ms < 400: 464 ms is not < 400 ms\n"), "{text}");
         assert!(text.contains("not measured: 100%25\\u{d}\\u{a}::error::"), "{text}");
-        assert!(text.ends_with(", arm wva)\n") && text.contains("::error title=gate FAILED::1 of 4 rules hold, 1 broken"), "{text}");
+        assert!(text.ends_with(", arm wva)\n") && text.contains("::error title=gate failed::1 of 4 rules holds, 1 broken"), "{text}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn render(g: &GateReport) -> Result<String, SerializeError> {
             (_, RuleVerdict::Fail) => case(&r.name, bad(NonSuccessKind::Failure, "rule", sentence(r)), found),
         }
     }
-    let mut report = Report::new(format!("bench {}", headline(g.verdict)));
+    let mut report = Report::new(format!("bench {}", headline(g)));
     report.add_test_suite(suite);
     report.to_string()
 }

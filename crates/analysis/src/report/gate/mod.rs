@@ -1,10 +1,12 @@
-//! What came of a gate, for machines and pull requests; for people at a terminal it is [`super::terminal::gate`].
+//! What came of a gate: [`document`] for people, JUnit XML and annotations for machines.
 
+mod document;
 pub mod github;
 pub mod junit;
-pub mod markdown;
 #[cfg(test)]
 pub(crate) mod testing;
+
+pub use document::{document, names};
 
 use crate::words::visible;
 use bench_model::gate::{GateReport, GateVerdict, RuleResult, RuleVerdict};
@@ -12,21 +14,23 @@ use bench_model::gate::{GateReport, GateVerdict, RuleResult, RuleVerdict};
 /// `3 of 4 rules hold`, or what else there is to say of all of them.
 pub(crate) fn tally(g: &GateReport) -> String {
     let (n, pass, warn) = (g.rules.len(), g.count(RuleVerdict::Pass), g.count(RuleVerdict::Warn));
-    let rules = if n == 1 { "rule" } else { "rules" };
-    let warned = if warn == 0 { String::new() } else { format!(", {warn} broken that only warn") };
+    let hold = if pass == 1 { "holds" } else { "hold" };
+    let rules = if n == 1 && pass == 1 { "rule" } else { "rules" };
+    let warned = if warn == 0 { String::new() } else { format!(", {warn} broken that only {}", if warn == 1 { "warns" } else { "warn" }) };
     match g.verdict {
         GateVerdict::Invalid => format!("not judged: {}", visible(&g.invalid_because.join("; "))),
-        _ if n == 0 => "there are no rules".into(),
-        _ => format!("{pass} of {n} {rules} hold{warned}"),
+        _ if n == 0 => "the numbers were taken, nothing was judged".into(),
+        _ => format!("{pass} of {n} {rules} {hold}{warned}"),
     }
 }
 
-/// The word for a verdict.
-pub(crate) fn headline(v: GateVerdict) -> &'static str {
-    match v {
+/// The word for what came of it. Numbers may be taken without any rule; then nothing has passed.
+pub(crate) fn headline(g: &GateReport) -> &'static str {
+    match g.verdict {
+        GateVerdict::Invalid => "gate invalid",
+        _ if g.rules.is_empty() => "gate without rules",
         GateVerdict::Pass => "gate passed",
-        GateVerdict::Fail => "gate FAILED",
-        GateVerdict::Invalid => "gate INVALID",
+        GateVerdict::Fail => "gate failed",
     }
 }
 
@@ -103,6 +107,21 @@ mod tests {
         assert_eq!(r(0.0, 1e-9, "s"), ("0 s".into(), "1.00e-9 s".into()));
         assert_eq!(r(-2.5, f64::MAX, ""), ("-2.5".into(), "1.80e308".into()));
         assert_eq!(r(3.0, 3.0, ""), ("3".into(), "3".into()));
+    }
+
+    #[test]
+    fn one_rule_is_one_rule() {
+        let of = |pass: usize, n: usize| {
+            let rules = (0..n).map(|k| testing::result("max_ready < 1", k < pass)).collect();
+            let verdict = if pass == n { GateVerdict::Pass } else { GateVerdict::Fail };
+            let g = GateReport { rules, verdict, ..testing::report() };
+            format!("{}: {}", headline(&g), tally(&g))
+        };
+        assert_eq!(of(0, 1), "gate failed: 0 of 1 rules hold");
+        assert_eq!(of(1, 1), "gate passed: 1 of 1 rule holds");
+        assert_eq!(of(1, 2), "gate failed: 1 of 2 rules holds");
+        assert_eq!(of(2, 3), "gate failed: 2 of 3 rules hold");
+        assert_eq!(of(0, 0), "gate without rules: the numbers were taken, nothing was judged");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
 }
 
 /// Distributions of whole runs beside each other.
-pub(super) fn of_runs(runs: &[(String, &Tables)]) -> Vec<Figure> {
+pub(crate) fn of_runs(runs: &[(String, &Tables)]) -> Vec<Figure> {
     let groups: Vec<Group<'_>> = runs
         .iter()
         .enumerate()

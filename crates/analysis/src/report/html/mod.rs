@@ -4,9 +4,8 @@
 //! drawn knows nothing of runs. Nothing that was recorded is trusted: text goes through the template's escaping, or into a JSON
 //! block in which `<` is escaped, from where the script puts it only into text nodes and escapes it for plotly.
 
-pub mod comparison;
 mod decisions;
-mod distributions;
+pub(crate) mod distributions;
 mod first;
 mod provenance;
 mod tables;

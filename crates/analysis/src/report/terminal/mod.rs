@@ -3,13 +3,8 @@
 pub mod calibrate;
 mod chart;
 mod decisions;
-pub mod experiment;
 pub mod explain;
-pub mod forecast;
-pub mod gate;
-mod grid;
 mod load;
-pub mod sweep;
 mod text;
 pub mod trend;
 
