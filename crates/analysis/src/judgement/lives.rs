@@ -1,6 +1,7 @@
 //! What a run pays for: its pods from scheduled to their end, counted from the load's start, and when the run had settled.
 
 use crate::summary::{load_span, recording};
+use crate::words::and;
 use bench_model::plan::{Arm, Plan};
 use bench_model::run::RunRecord;
 use bench_model::tables::Tables;
@@ -112,6 +113,24 @@ impl Lives {
 /// The one span over which runs are paid for: to the latest moment at which one of them had settled. `None` without a run.
 pub fn span_s<'a>(all: impl IntoIterator<Item = &'a Lives>) -> Option<f64> {
     all.into_iter().map(Lives::settled_s).max_by(f64::total_cmp)
+}
+
+/// What a reader must know of the costs of arms: what was continued beyond its recording, and what had not settled.
+pub fn notes(arms: &[(String, Vec<Lives>)], span_s: f64) -> Vec<String> {
+    let mut out = Vec::new();
+    for (name, lives) in arms {
+        let open: Vec<&Lives> = lives.iter().filter(|l| !l.has_settled()).collect();
+        let Some(first) = open.first() else { continue };
+        let times = if lives.len() == 1 { String::new() } else { format!(" in {} of {} runs", open.len(), lives.len()) };
+        let how = first.replicas().map_or_else(String::new, |(from, to)| format!(": {to} replicas at its end, {from} at the load's start"));
+        out.push(format!("{name} had not settled{times} when its recording ended{how}. Its cost goes on."));
+    }
+    let shorter = |lives: &[Lives]| lives.iter().any(|l| l.recorded_s() + 1.0 < span_s);
+    let continued: Vec<String> = arms.iter().filter(|(_, l)| shorter(l)).map(|(name, _)| name.clone()).collect();
+    if !continued.is_empty() {
+        out.push(format!("Recordings that end before the span go on at their last number of replicas: {}.", and(continued)));
+    }
+    out
 }
 
 #[cfg(test)]
