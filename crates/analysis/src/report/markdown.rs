@@ -4,6 +4,7 @@
 
 use super::Material;
 use super::terminal::explain::{change, tally};
+use super::writer::markdown::{code, plain};
 use crate::Calendar;
 use crate::words::{clock, duration, number, percent};
 use bench_model::explanation::Explanation;
@@ -19,33 +20,6 @@ const FOLDED: usize = 200;
 pub fn render(m: &Material<'_>) -> String {
     let calendar = Calendar::new(m.run, m.tables, None);
     [heading(m), numbers(m), rates(m), scalings(m, calendar), details(m, calendar)].join("\n")
-}
-
-/// Recorded text between words of our own.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() => out.push('\u{fffd}'),
-            // Neither a person nor an issue is called.
-            '@' | '#' => {
-                let _ = write!(out, "&#{};&#8203;", u32::from(c));
-            }
-            '&' | '<' | '>' | '"' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '|' | '\\' | '~' | '$' | '!' | '(' | ')' => {
-                let _ = write!(out, "&#{};", u32::from(c));
-            }
-            // No link out of an address.
-            ':' => out.push_str(":&#8203;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A recorded name. Within `<code>` a name can be copied, so that nothing invisible is put into it.
-fn code(text: &str) -> String {
-    format!("<code>{}</code>", plain(text).replace("&#8203;", ""))
 }
 
 fn heading(m: &Material<'_>) -> String {

@@ -1,8 +1,9 @@
 //! What the load met: counts, latencies, failures, pods.
 
 use super::or_na;
-use super::text::{Paint, clock, duration, number, table, wrap};
+use super::text::{Paint, clock, duration, table, wrap};
 use crate::summary::load_span;
+use crate::words::number;
 use bench_model::summary::{RateSummary, Stats, Summary};
 use bench_model::tables::Tables;
 use std::fmt::Write as _;

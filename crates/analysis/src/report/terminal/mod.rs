@@ -1,25 +1,23 @@
 //! A run on one or two screens: may it be believed, what did the load meet, what did the autoscaler do.
 
 pub mod calibrate;
-mod chart;
 mod decisions;
 pub mod explain;
 mod load;
-mod text;
 pub mod trend;
 
+use super::writer::{chart, text};
 use crate::summary::{load_span, recording};
+use crate::words::number;
 use bench_model::run::{RunRecord, RunState, Source};
 use bench_model::summary::{Summary, Verdict};
 use bench_model::tables::Tables;
 use chrono::DateTime;
 use std::fmt::Write as _;
-use text::{Paint, clock, duration, number, wrap};
+use text::{Paint, clock, duration, wrap};
 
 /// Narrowest and widest report, in columns.
 const WIDTH: std::ops::RangeInclusive<usize> = 60..=200;
-/// The picture of replicas is no wider: beyond, the eye loses the line.
-const CHART_WIDTH: usize = 110;
 
 /// The whole report, ended by a line feed. `width` is the terminal's, in columns; without `color` there is no escape
 /// sequence in it. Latencies of a rate without success are `n/a`.
@@ -111,7 +109,7 @@ fn replicas(run: &RunRecord, summary: &Summary, tables: &Tables, width: usize, p
     let mut out = paint.bold("Replicas") + "\n";
     let Some(span) = recording(run, tables) else { return out + "  n/a: there is no record of replicas\n" };
     let zero = load_span(tables).map_or(span.0, |(start, _)| start);
-    out.push_str(&chart::render(&tables.replicas, &tables.rates, span, zero, width.min(CHART_WIDTH), paint));
+    out.push_str(&chart::render(&tables.replicas, &tables.rates, span, zero, width.min(chart::WIDTH), paint));
     out.push_str(&chart::legend(paint));
     let s = &summary.scaling;
     let n = |v: Option<u32>| v.map_or_else(|| "n/a".into(), |v| v.to_string());

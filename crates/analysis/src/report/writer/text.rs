@@ -1,10 +1,10 @@
 //! Aligned columns, wrapped lines and colours; numbers in words are [`crate::words`].
 
-pub(super) use crate::words::{clock, duration, number};
+pub(crate) use crate::words::{clock, duration};
 
 /// Colours, or none.
 #[derive(Clone, Copy)]
-pub(super) struct Paint(pub bool);
+pub(crate) struct Paint(pub bool);
 
 impl Paint {
     pub fn bold(self, s: &str) -> String {
@@ -28,13 +28,13 @@ impl Paint {
 }
 
 /// Columns a text takes. Names in Kubernetes are ASCII, and our own words are of single width.
-fn width(s: &str) -> usize {
+pub(crate) fn width(s: &str) -> usize {
     s.chars().count()
 }
 
 /// Rows with equal columns, two spaces apart and two from the left. The first `left` columns stand to the left, all
 /// others to the right. The first row is the heading.
-pub(super) fn table(rows: &[Vec<String>], left: usize, paint: Paint) -> String {
+pub(crate) fn table(rows: &[Vec<String>], left: usize, paint: Paint) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|s| width(s)).max().unwrap_or(0)).collect();
     let mut out = String::new();
@@ -52,22 +52,33 @@ pub(super) fn table(rows: &[Vec<String>], left: usize, paint: Paint) -> String {
     out
 }
 
-/// Breaks a text between words so that no line, `indent` included, is longer than `columns`; a word longer than that
-/// stays whole. The first line is not indented.
-pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
-    let room = columns.saturating_sub(indent).max(20);
-    let mut lines: Vec<String> = vec![String::new()];
+/// Breaks a text between words so that no line, `indent` included, is longer than `columns`. The first line is not indented.
+pub(crate) fn wrap(text: &str, indent: usize, columns: usize) -> String {
+    lines(text, columns.saturating_sub(indent).max(20)).join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// The lines of a text, none longer than `room`: broken between words, and within a word only when it has no room on a line of its own.
+/// At least one.
+pub(crate) fn lines(text: &str, room: usize) -> Vec<String> {
+    let room = room.max(1);
+    let mut out: Vec<String> = vec![];
+    let mut line = String::new();
     for word in text.split_whitespace() {
-        let Some(line) = lines.last_mut() else { break };
-        if line.is_empty() {
-            line.push_str(word);
-        } else if width(line) + 1 + width(word) <= room {
-            line.extend([" ", word]);
-        } else {
-            lines.push(word.to_owned());
+        if !line.is_empty() && width(&line) + 1 + width(word) > room {
+            out.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if width(&line) >= room {
+                out.push(std::mem::take(&mut line));
+            }
+            line.push(c);
         }
     }
-    lines.join(&format!("\n{}", " ".repeat(indent)))
+    out.push(line);
+    out
 }
 
 #[cfg(test)]
@@ -79,7 +90,7 @@ mod tests {
         let text = wrap("one two three four five six seven", 4, 24);
         assert_eq!(text, "one two three four\n    five six seven");
         assert_eq!(wrap("", 4, 24), "");
-        assert_eq!(wrap(&format!("a {}", "x".repeat(90)), 4, 24).lines().count(), 2);
+        assert_eq!(lines(&format!("a {}", "x".repeat(12)), 5), ["a", "xxxxx", "xxxxx", "xx"]);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::text::Paint;
 use bench_model::tables::{RateWindow, ReplicaPoint};
 
 /// Rows before several replicas share one.
-const MAX_ROWS: u32 = 12;
+const MAX_ROWS: u32 = 8;
+/// A picture is no wider: beyond, the eye loses the line.
+pub(crate) const WIDTH: usize = 110;
 /// Columns of the numbers at the left, with the axis.
 const MARGIN: usize = 7;
 
@@ -21,7 +23,7 @@ struct Column {
 
 /// The picture with its axes, each line ended; [`legend`] says what the glyphs mean. `span` and the points are in seconds, `zero` is the moment that
 /// the time axis calls 0. Empty without points.
-pub(super) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, f64), zero: f64, width: usize, paint: Paint) -> String {
+pub(crate) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, f64), zero: f64, width: usize, paint: Paint) -> String {
     let columns = width.saturating_sub(MARGIN).max(10);
     let (from, to) = span;
     let per = (to - from).max(1.0) / as_f64(columns);
@@ -57,7 +59,7 @@ pub(super) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, 
 }
 
 /// The line below one picture or several.
-pub(super) fn legend(paint: Paint) -> String {
+pub(crate) fn legend(paint: Paint) -> String {
     let legend = format!("{BOTH} wanted and ready   {WANTED} wanted, not ready yet   {READY} ready, no longer wanted");
     format!("{}{}\n", " ".repeat(MARGIN), paint.dim(&legend))
 }
@@ -95,7 +97,7 @@ fn glyph(c: Column, above: u32) -> char {
 }
 
 /// Each run of equal glyphs in its colour.
-fn colour(line: &str, paint: Paint) -> String {
+pub(crate) fn colour(line: &str, paint: Paint) -> String {
     if !paint.0 {
         return line.into();
     }
@@ -206,8 +208,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_blank_and_many_replicas_share_rows() {
         let got = draw(&[point(125.0, 30, 30)], (100.0, 150.0), MARGIN + 10);
-        assert_eq!(got[0], "   30 ┤     █████");
-        assert_eq!(got.iter().filter(|l| l.contains('┤')).count(), 10);
+        assert_eq!(got[0], "   32 ┤     █████");
+        assert_eq!(got.iter().filter(|l| l.contains('┤')).count(), 8);
     }
 
     #[test]
