@@ -208,7 +208,9 @@ fn reindex(g: &Global) -> anyhow::Result<()> {
     listed.unreadable.iter().for_each(|u| errln!("warning: {u}"));
     let file = g.results.join(bench_model::index::FILE);
     match g.output {
-        Output::Json => outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()})),
+        Output::Json => {
+            outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()}))
+        }
         Output::Human => outln!("{}  {} runs", file.display(), listed.runs.len()),
     }
     Ok(())

@@ -12,6 +12,7 @@ pub mod forecast;
 pub mod gaps;
 pub mod gate;
 pub mod ingest;
+pub mod judgement;
 pub mod panels;
 pub mod report;
 pub mod scorecard;

@@ -1,6 +1,7 @@
 //! `bench compare --format json`: arms side by side, and what may be concluded. Definitions: `docs/compare.md`.
 
 use crate::bounds::Bounds;
+use crate::judgement::Judgement;
 use crate::plan::Arm;
 use crate::run::Source;
 use crate::scorecard::{Scorecard, Slo};
@@ -13,7 +14,7 @@ pub struct Comparison {
     pub bench_version: String,
     pub kind: Kind,
     pub slo: Slo,
-    /// Seconds from the load's start over which replicas are counted in every run: the shortest recording.
+    /// Seconds from the load's start over which replicas are counted in every run: to the latest moment at which one had settled.
     pub span_s: f64,
     /// What stands against comparing them, worst first.
     pub findings: Vec<Comparability>,
@@ -25,10 +26,11 @@ pub struct Comparison {
     /// Null where they cannot be computed; `bounds_missing` says why.
     pub bounds: Option<Bounds>,
     pub bounds_missing: Option<String>,
-    /// Which arm serves well enough for the least; null of runs of one arm.
-    pub judgement: Option<crate::judgement::Judgement>,
     /// What can be concluded and what cannot, in sentences.
     pub conclusions: Vec<String>,
+    /// Which arm keeps the goal for the least; null for runs of one arm and for residuals.
+    #[serde(default)]
+    pub judgement: Option<Judgement>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

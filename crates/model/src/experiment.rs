@@ -2,6 +2,7 @@
 
 use crate::gate::GateVerdict;
 use crate::gate_file::GateFile;
+use crate::judgement::{GoalTerms, Share};
 use crate::plan::{Arm, Hashes};
 use crate::run::Source;
 use crate::scenario::LoadMode;
@@ -293,10 +294,13 @@ impl Gate {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
-    /// As `--slo` of `bench compare`.
-    #[serde(default = "slo")]
-    pub slo: String,
-    /// Price of an hour of one GPU, in any currency.
+    /// What a request must keep to be good: `ttft=500ms,itl=50ms`; the scenario's when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<String>,
+    /// Least share of the requests that are good: `99%`; the scenario's when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attain: Option<Share>,
+    /// Price of an hour of one GPU, in any currency; the scenario's when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_hour: Option<f64>,
     /// The perfect autoscaler and the static fleets.
@@ -309,12 +313,15 @@ pub struct Compare {
 
 impl Default for Compare {
     fn default() -> Self {
-        Self { slo: slo(), gpu_hour: None, bounds: true, coefficients: String::new() }
+        Self { slo: None, attain: None, gpu_hour: None, bounds: true, coefficients: String::new() }
     }
 }
 
-fn slo() -> String {
-    "ttft=500ms,itl=50ms".into()
+impl Compare {
+    /// What it says of the goal. An SLO that is none was refused when the file was read.
+    pub fn terms(&self) -> GoalTerms {
+        GoalTerms { slo: self.slo.as_deref().and_then(|s| s.parse().ok()), attain: self.attain, gpu_hour: self.gpu_hour }
+    }
 }
 
 fn yes() -> bool {

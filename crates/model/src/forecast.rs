@@ -1,6 +1,7 @@
 //! `forecast.json`: what `bench predict` says. A prediction is a band, not a point: each arm is played with several seeds,
 //! and every number is told as the median over them with its 5th and 95th percentile.
 
+use crate::judgement::Judgement;
 use crate::plan::Arm;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +21,10 @@ pub struct Forecast {
     pub coefficients: Coefficients,
     /// How requests were spread over replicas, in words.
     pub router: String,
+    /// Which arm keeps the goal for the least. Empty in a file from before there was a judge.
+    #[serde(default)]
+    pub judgement: Judgement,
     pub arms: Vec<ArmForecast>,
-    pub judgement: crate::judgement::Judgement,
     pub warnings: Vec<Warning>,
     /// What the simulator leaves out, a sentence each.
     pub not_modelled: Vec<String>,

@@ -256,6 +256,7 @@ impl Hashes {
         take("name");
         take("description");
         take("recording");
+        take("goal");
         let reset = take("reset");
         let mut load_part = serde_json::json!({ "settings": load, "reset": reset, "profile": profile });
         // A profile's name is not part of the load.

@@ -4,6 +4,7 @@
 //! scenarios extend it. So that file, and no code, holds the defaults.
 
 use crate::existing::Existing;
+use crate::judgement::GoalTerms;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,6 +34,9 @@ pub struct Scenario {
     pub reset: Reset,
     pub load: LoadSettings,
     pub recording: Recording,
+    /// By what its runs are judged, unless an experiment or the command line says otherwise.
+    #[serde(default)]
+    pub goal: GoalTerms,
     /// A stack that somebody else stood up: what `bench adopt` or `bench run --endpoint` found. No file sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existing: Option<Existing>,

@@ -147,6 +147,12 @@ pub struct Card {
     /// guidellm's own: from sent to the last token, of successes.
     pub e2e_sent_ms: Option<Stats>,
     pub output_tokens_per_s: f64,
+    /// Output tokens that clients received, whatever became of their requests.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Of these, those of good requests.
+    #[serde(default)]
+    pub good_output_tokens: u64,
 }
 
 /// What followed a change of the load. A change of replicas in a rate's first seconds may still answer the rate before it.

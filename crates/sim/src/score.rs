@@ -42,12 +42,18 @@ impl Slo {
 /// The numbers of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
+    /// Requests that were due, sent or not.
+    pub due: u64,
     /// Requests that count: all that were due but those cut off at a rate's end before they could miss the SLO.
     pub counted: u64,
     /// Of these, within the SLO. Failed and unsent ones are not.
     pub met: u64,
     /// Given up, broken off or refused.
     pub failed: u64,
+    /// Tokens that clients received, whatever became of their requests.
+    pub output_tokens: u64,
+    /// Of these, those of requests within the SLO.
+    pub good_output_tokens: u64,
     /// From due to the first token, over all that had one; NaN without any.
     pub ttft_mean_s: f64,
     pub ttft_p99_s: f64,
@@ -76,9 +82,12 @@ pub fn score(p: &Prediction, e: &Experiment, slo: Slo, span: Option<Ps>) -> Scor
     let start = p.rates.first().map_or(0, |r| r.start);
     let end = span.map_or(p.end, |s| start + s);
     let mut s = Score {
+        due: p.requests.len() as u64,
         counted: 0,
         met: 0,
         failed: 0,
+        output_tokens: 0,
+        good_output_tokens: 0,
         ttft_mean_s: f64::NAN,
         ttft_p99_s: f64::NAN,
         replica_s: 0.0,
@@ -95,11 +104,15 @@ pub fn score(p: &Prediction, e: &Experiment, slo: Slo, span: Option<Ps>) -> Scor
         let good = slo.judge(r);
         s.counted += u64::from(good.is_some());
         s.met += u64::from(good == Some(true));
+        s.output_tokens += u64::from(r.received);
+        s.good_output_tokens += if good == Some(true) { u64::from(r.received) } else { 0 };
         s.failed += u64::from(matches!(r.fate, Fate::Silent | Fate::Broken | Fate::Refused));
     }
     // What was due and never sent is a miss.
     for r in &p.rates {
-        s.counted += crate::client::schedule::requests(e.load.window, r.rate, e.load.seconds).saturating_sub(r.sent);
+        let unsent = crate::client::schedule::requests(e.load.window, r.rate, e.load.seconds).saturating_sub(r.sent);
+        s.due += unsent;
+        s.counted += unsent;
     }
     if !first.is_empty() {
         #[allow(clippy::cast_precision_loss)]

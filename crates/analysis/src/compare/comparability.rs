@@ -127,7 +127,7 @@ fn source(s: Source) -> &'static str {
 /// Keys of the scenario that belong to the stack and differ; `None` when the stacks are the same.
 fn other_keys(a: &Input<'_>, b: &Input<'_>) -> Option<String> {
     /// As `Hashes::of` leaves out of the stack.
-    const NOT_THE_STACK: [&str; 8] = ["name", "description", "recording", "reset", "scaling", "hpa", "wva", "load"];
+    const NOT_THE_STACK: [&str; 9] = ["name", "description", "recording", "goal", "reset", "scaling", "hpa", "wva", "load"];
     if a.run.hashes.stack == b.run.hashes.stack {
         return None;
     }

@@ -13,9 +13,6 @@ pub(super) fn sentences(c: &Comparison, q: &Question) -> Vec<String> {
     match c.kind {
         Kind::Aa => aa(c, q, &mut out),
         Kind::Arms | Kind::Residual => {
-            if c.kind == Kind::Arms && out.is_empty() {
-                out.extend((1..c.sides.len()).filter_map(|to| trade(c, to)));
-            }
             let single = c.sides.iter().all(|s| s.runs.len() == 1);
             if single {
                 out.push(
@@ -37,47 +34,6 @@ pub(super) fn sentences(c: &Comparison, q: &Question) -> Vec<String> {
         }
     }
     out
-}
-
-/// What was paid for what was served, in one sentence; the first that a reader wants.
-fn trade(c: &Comparison, to: usize) -> Option<String> {
-    let of = |quantity: &str| c.differences.iter().find(|d| d.to == to && d.quantity == quantity);
-    let (a, b) = (c.sides.first()?.name(), c.sides.get(to)?.name());
-    let (paid, good) = (of("paid replicas")?, of("goodput")?);
-    let share = paid.relative?;
-    let word = if share < 0.0 { "fewer" } else { "more" };
-    let served = match (good.told_apart(), good.difference? > 0.0) {
-        (false, _) => "goodput cannot be told apart",
-        (true, true) => "more requests were good",
-        (true, false) => "fewer requests were good",
-    };
-    Some(format!(
-        "{b} paid {} % {word} replica-seconds than {a} ({} against {}), and {served} ({} % against {} %).",
-        brief(100.0 * share.abs()),
-        brief(paid.b?),
-        brief(paid.a?),
-        brief(good.b?),
-        brief(good.a?)
-    ))
-}
-
-/// How far each arm was from the best schedule that was found, once the bounds are known.
-pub(super) fn against_bounds(c: &Comparison) -> Option<String> {
-    let best = c.bounds.as_ref()?.perfect.as_ref()?;
-    let arm = |s: &bench_model::comparison::Side| {
-        let run = s.runs.first()?;
-        let times = run.paid_replica_s? / best.paid_replica_s;
-        times.is_finite().then(|| format!("{} {} times", s.name(), brief(times)))
-    };
-    let arms: Vec<String> = c.sides.iter().filter_map(arm).collect();
-    (!arms.is_empty()).then(|| {
-        format!(
-            "In the simulator's model, a schedule made with foresight serves {} % within the SLO for {} replica-seconds; paid was, by {}.",
-            best.goodput_fraction.map_or_else(|| "?".into(), |f| brief(100.0 * f)),
-            brief(best.paid_replica_s),
-            and(arms)
-        )
-    })
 }
 
 fn of_pair(c: &Comparison, to: usize, out: &mut Vec<String>) {

@@ -6,10 +6,11 @@ mod quantities;
 
 pub use comparability::comparability;
 
-use crate::scorecard::{Terms, common_span_s, judge, score};
+use crate::judgement::{self, Lives};
+use crate::scorecard::{Terms, judge, score};
 use crate::stats::{bootstrap, mean};
-use bench_model::bounds::Bounds;
-use bench_model::comparison::{Basis, Comparison, Difference, Kind, Noise, Side};
+use bench_model::comparison::{Basis, Comparison, Difference, Kind, Level, Noise, Side};
+use bench_model::judgement::{Goal, Judgement};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, Source};
 use bench_model::scorecard::{Scorecard, Slo};
@@ -32,30 +33,55 @@ pub struct Input<'a> {
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Question {
-    pub slo: Slo,
-    pub gpu_hour: Option<f64>,
+    pub goal: Goal,
     /// Runs of one arm: how much they differ by themselves.
     pub aa: bool,
     /// Share of a value that is a difference that matters.
     pub matter: f64,
 }
 
-/// Adds bounds, and what they say of the arms.
-pub fn with_bounds(c: &mut Comparison, bounds: Bounds) {
-    c.bounds = Some(bounds);
-    // After what was paid, before the reservations.
-    let place = usize::from(!c.conclusions.is_empty());
-    if let Some(s) = conclude::against_bounds(c) {
-        c.conclusions.insert(place, s);
+/// Judges the arms of a comparison. Runs of one arm, and those that are not comparable, are not judged.
+pub fn judged(c: &Comparison, inputs: &[Input<'_>], goal: Goal, beside: judgement::Beside, assumptions: Vec<String>) -> Option<Judgement> {
+    if c.kind != Kind::Arms || c.findings.iter().any(|f| f.level == Level::Refuse) {
+        return None;
+    }
+    let of = |s: &Side| {
+        inputs.iter().filter(|i| (i.run.arm, i.run.source, i.label) == (s.arm, s.source, s.label.as_deref())).collect::<Vec<_>>()
+    };
+    let mut notes = Vec::new();
+    let mut arms = Vec::new();
+    for s in &c.sides {
+        let own = of(s);
+        let lives: Vec<Lives> = own.iter().filter_map(|i| i.lives()).collect();
+        notes.push((s.name(), lives));
+        let measured = s.source == Source::Measured;
+        let single = own.first().zip(s.runs.first()).filter(|_| measured && s.runs.len() == 1);
+        arms.push(judgement::Side {
+            name: s.name(),
+            gpus_per_replica: own.first().map_or(1.0, |i| i.gpus_per_replica),
+            measured,
+            runs: s.runs.iter().map(judgement::Tally::of_card).collect(),
+            requests: single.map(|(i, card)| strata(i.tables, card, &goal.slo, quantities::SERIES[0])),
+        });
+    }
+    let notes = judgement::notes(&notes, c.span_s);
+    Some(judgement::judge(&judgement::Case { goal, span_s: c.span_s, arms, beside, assumptions, notes }))
+}
+
+impl Input<'_> {
+    /// What the run pays for; `None` without a load.
+    pub fn lives(&self) -> Option<Lives> {
+        Lives::of_tables(self.run, self.tables, self.plan.and_then(judgement::rest))
     }
 }
 
-/// Compares runs whatever stands against it; [`Comparison::findings`] tells that. Bounds are left to the caller.
+/// Compares runs whatever stands against it; [`Comparison::findings`] tells that. Bounds and the judgement are left to the caller.
 pub fn compare(inputs: &[Input<'_>], q: &Question) -> Comparison {
-    let span = common_span_s(inputs.iter().map(|i| (i.run, i.tables)));
+    let span = judgement::span_s(&inputs.iter().filter_map(Input::lives).collect::<Vec<_>>());
     let mut groups: Vec<(Side, Vec<Input<'_>>)> = Vec::new();
     for i in inputs {
-        let terms = Terms { slo: q.slo, span_s: span, gpu_hour: q.gpu_hour, gpus_per_replica: i.gpus_per_replica };
+        let rest = i.plan.and_then(judgement::rest);
+        let terms = Terms { slo: q.goal.slo, span_s: span, rest, gpu_hour: q.goal.gpu_hour, gpus_per_replica: i.gpus_per_replica };
         let card = score(i.run, i.tables, i.summary.validity.verdict, &terms);
         match groups.iter_mut().find(|(s, _)| (s.arm, s.source, s.label.as_deref()) == (i.run.arm, i.run.source, i.label)) {
             Some((side, own)) => {
@@ -77,13 +103,13 @@ pub fn compare(inputs: &[Input<'_>], q: &Question) -> Comparison {
     if residual && groups[0].0.source == Source::Predicted {
         groups.swap(0, 1);
     }
-    let differences = (1..groups.len()).flat_map(|to| differences(&groups, to, &q.slo)).collect();
+    let differences = (1..groups.len()).flat_map(|to| differences(&groups, to, &q.goal.slo)).collect();
     let noise = if q.aa { groups.first().map(|(side, _)| noise(side, q.matter)).unwrap_or_default() } else { vec![] };
     let mut c = Comparison {
         schema_version: bench_model::SCHEMA_VERSION,
         bench_version: env!("CARGO_PKG_VERSION").into(),
         kind,
-        slo: q.slo,
+        slo: q.goal.slo,
         span_s: span.unwrap_or(0.0),
         findings: comparability(inputs),
         judgement: None,

@@ -173,9 +173,9 @@ fn scaling(f: &Forecast) -> Vec<Block> {
         ("replica-seconds wanted", |s| Some(s.desired_replica_s)),
     ];
     let first = std::iter::once("first scale-up".to_owned()).chain(f.arms.iter().map(first_scale_up)).collect();
-    let others = numbers.iter().map(|(label, of)| {
-        std::iter::once((*label).to_owned()).chain(f.arms.iter().map(|a| cell(of(&a.scaling), brief))).collect()
-    });
+    let others = numbers
+        .iter()
+        .map(|(label, of)| std::iter::once((*label).to_owned()).chain(f.arms.iter().map(|a| cell(of(&a.scaling), brief))).collect());
     vec![beside(f, &[""], std::iter::once(first).chain(others).collect())]
 }
 

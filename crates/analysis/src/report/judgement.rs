@@ -1,14 +1,124 @@
 //! The answer as sections: which arm, at what price, in a table of all of them, and what it hangs on.
 
-use super::document::{Block, Section};
-use bench_model::judgement::Judgement;
+use super::document::{Block, Section, Table};
+use crate::judgement::share;
+use crate::words::{brief, count, duration};
+use bench_model::judgement::{ArmJudgement, Judgement, Over, Role};
 
-/// The first section of whatever compares arms.
+/// Arms that a reader meets at once; of more, only those that nothing beats.
+const MOST: usize = 12;
+
+/// The first section of whatever holds arms against a goal.
 pub fn section(j: &Judgement) -> Section {
-    Section::new("answer", "Answer", "Answer", vec![Block::Text { text: j.why.clone() }])
+    let mut blocks = vec![Block::text(&j.why)];
+    let shown = shown(j);
+    blocks.push(Block::Table(table(j, &shown)));
+    blocks.push(Block::text(legend(j, shown.len())));
+    if let Some(first) = j.assumptions.first() {
+        blocks.push(Block::text(first));
+    }
+    blocks.extend(j.notes.iter().map(Block::text));
+    Section::new("answer", "Answer", "Answer", blocks)
 }
 
 /// What the answer hangs on.
 pub fn assumptions(j: &Judgement) -> Section {
-    Section::new("assumptions", "What this rests on", "Rests on", vec![Block::Items { items: j.assumptions.clone() }])
+    let blocks = if j.assumptions.is_empty() { vec![] } else { vec![Block::Items { items: j.assumptions.clone() }] };
+    Section::new("assumptions", "What this rests on", "Rests on", blocks)
+}
+
+/// Every arm, for those of which there are too many to be shown at once.
+pub fn all(j: &Judgement) -> Option<Block> {
+    let every: Vec<&ArmJudgement> = j.rows().collect();
+    (j.arms.len() > MOST).then(|| Block::Table(table(j, &every)))
+}
+
+/// What stands in the table at once: all arms, or the cheapest of those that nothing beats.
+fn shown(j: &Judgement) -> Vec<&ArmJudgement> {
+    if j.arms.len() <= MOST {
+        return j.rows().collect();
+    }
+    let mut best: Vec<&ArmJudgement> = j.arms.iter().filter(|a| !a.dominated).collect();
+    best.sort_by(|a, b| a.gpu_seconds.unwrap_or(f64::INFINITY).total_cmp(&b.gpu_seconds.unwrap_or(f64::INFINITY)));
+    best.truncate(MOST);
+    best.into_iter().chain(&j.beside).collect()
+}
+
+fn table(j: &Judgement, rows: &[&ArmJudgement]) -> Table {
+    let money = j.goal.gpu_hour.is_some();
+    let gpus = rows.iter().any(|a| a.gpu_seconds != a.replica_seconds);
+    let mut head = vec!["", "arm", "good %", "replica-s"];
+    head.extend(gpus.then_some("GPU-s"));
+    head.extend(money.then_some(["cost", "per M tokens", "per M good"]).into_iter().flatten());
+    let n = |v: Option<f64>| v.map_or_else(|| "n/a".into(), brief);
+    let row = |a: &&ArmJudgement| {
+        let mut row = vec![mark(j, a).to_owned(), name(j, a), attained(a), paid(a)];
+        row.extend(gpus.then(|| n(a.gpu_seconds)));
+        row.extend(
+            money.then(|| [a.cost, a.cost_per_million_output_tokens, a.cost_per_million_good_output_tokens].map(n)).into_iter().flatten(),
+        );
+        row
+    };
+    Table { caption: String::new(), words: 2, head: head.into_iter().map(String::from).collect(), rows: rows.iter().map(row).collect() }
+}
+
+/// The winner, and what nothing beats.
+fn mark(j: &Judgement, a: &ArmJudgement) -> &'static str {
+    match a.role {
+        Role::Arm if j.winner.as_deref() == Some(a.arm.as_str()) => ">",
+        Role::Arm if !a.dominated && j.arms.len() > 1 => "*",
+        Role::Arm | Role::Static | Role::Foresight => "",
+    }
+}
+
+fn name(j: &Judgement, a: &ArmJudgement) -> String {
+    let simulated = if j.predicted { "" } else { ", predicted" };
+    match a.role {
+        Role::Arm => a.arm.clone(),
+        Role::Static => format!("{} (best fixed fleet{simulated})", a.arm),
+        Role::Foresight => format!("{} (made knowing the load{simulated})", a.arm),
+    }
+}
+
+/// `78.7 (78–79.4)`: an interval that is as narrow as its number is printed is left out.
+fn with_band(value: String, band: Option<(f64, f64)>, show: impl Fn(f64) -> String) -> String {
+    match band.map(|(l, h)| (show(l), show(h))) {
+        Some((l, h)) if l != value || h != value => format!("{value} ({l}–{h})"),
+        _ => value,
+    }
+}
+
+fn attained(a: &ArmJudgement) -> String {
+    let percent = |v: f64| share(v).trim_end_matches(" %").to_owned();
+    a.attainment.map_or_else(|| "n/a".into(), |v| with_band(percent(v), a.band.and_then(|b| b.attainment), percent))
+}
+
+fn paid(a: &ArmJudgement) -> String {
+    a.replica_seconds.map_or_else(|| "n/a".into(), |v| with_band(brief(v), a.band.and_then(|b| b.replica_seconds), brief))
+}
+
+/// What the columns mean.
+fn legend(j: &Judgement, shown: usize) -> String {
+    let mut out = format!("Goal: {}. Replica-seconds are paid, over {} from the load's start.", j.goal, duration(j.span_s));
+    if let Some(price) = j.goal.gpu_hour {
+        out.push_str(&format!(" Cost at {} per GPU-hour.", brief(price)));
+    }
+    if j.arms.len() > 1 {
+        out.push_str(" >: the winner; *: no other one beats it.");
+    }
+    if j.arms.len() > MOST {
+        out.push_str(&format!(
+            " Shown: {} of {}, the cheapest that no other one beats.",
+            shown.saturating_sub(j.beside.len()),
+            count(j.arms.len(), "arm")
+        ));
+    }
+    let over = j.arms.iter().filter_map(|a| a.band).map(|b| b.over).next();
+    out.push_str(match over {
+        Some(Over::Seeds) => " In parentheses: 5th to 95th percentile over seeds.",
+        Some(Over::Runs) => " In parentheses: 95 % confidence over runs.",
+        Some(Over::Requests) => " In parentheses: 95 % confidence over the requests of one run; another run may differ by more.",
+        None => "",
+    });
+    out
 }

@@ -56,6 +56,8 @@ fn count(tables: &Tables, own: &[&Judged], position: Option<usize>) -> Card {
         e2e_sent_ms: stats(successes().filter_map(|r| Some(1000.0 * r.latency_s?))),
         #[allow(clippy::cast_precision_loss)]
         output_tokens_per_s: tokens as f64,
+        output_tokens: tokens,
+        good_output_tokens: own.iter().filter(|j| j.mark == Mark::Good).map(|j| j.output_tokens).fold(0, u64::saturating_add),
     }
 }
 

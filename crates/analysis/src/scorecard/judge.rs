@@ -27,6 +27,7 @@ pub struct Judged {
     pub itl_ms: Option<f64>,
     /// From due to the last token, of a success.
     pub e2e_ms: Option<f64>,
+    pub output_tokens: u64,
 }
 
 /// Every request that was sent, in the order of the tables. `None` in the place of one that was not: it is known from the
@@ -68,6 +69,7 @@ pub fn judge(r: &Request, rate_end: f64, slo: &Slo) -> Option<Judged> {
         ttft_ms: first,
         itl_ms: r.itl_ms.filter(|_| good),
         e2e_ms: last.filter(|_| good),
+        output_tokens: r.output_tokens.unwrap_or(0),
     })
 }
 

@@ -9,6 +9,7 @@ mod scaling;
 
 pub use judge::{Judged, Mark, judge};
 
+use crate::judgement::Lives;
 use crate::summary::{load_span, recording};
 use bench_model::run::RunRecord;
 use bench_model::scorecard::{Scorecard, Slo};
@@ -19,9 +20,11 @@ use bench_model::tables::Tables;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
     pub slo: Slo,
-    /// Seconds from the load's start over which replicas are counted; `None`: as long as the run was recorded. Runs that are
-    /// compared need the same: [`common_span_s`].
+    /// Seconds from the load's start over which replicas are counted; `None`: until the run had settled. Runs that are compared need the
+    /// same: [`crate::judgement::span_s`].
     pub span_s: Option<f64>,
+    /// Replicas at which the arm rests without load: [`crate::judgement::rest`].
+    pub rest: Option<u32>,
     /// Price of an hour of one GPU.
     pub gpu_hour: Option<f64>,
     pub gpus_per_replica: f64,
@@ -29,7 +32,7 @@ pub struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { slo: Slo::default(), span_s: None, gpu_hour: None, gpus_per_replica: 1.0 }
+        Self { slo: Slo::default(), span_s: None, rest: None, gpu_hour: None, gpus_per_replica: 1.0 }
     }
 }
 
@@ -40,11 +43,6 @@ pub fn recorded_s(run: &RunRecord, tables: &Tables) -> Option<f64> {
     Some((end - start).max(0.0))
 }
 
-/// The longest span that every run was recorded for; `None` when none of them was.
-pub fn common_span_s<'a>(runs: impl IntoIterator<Item = (&'a RunRecord, &'a Tables)>) -> Option<f64> {
-    runs.into_iter().filter_map(|(run, tables)| recorded_s(run, tables)).min_by(f64::total_cmp)
-}
-
 /// The scorecard of a run. Whatever its records do not tell is null, and told in its notes.
 pub fn score(run: &RunRecord, tables: &Tables, verdict: Verdict, terms: &Terms) -> Scorecard {
     let judged = judge::all(tables, &terms.slo);
@@ -52,17 +50,19 @@ pub fn score(run: &RunRecord, tables: &Tables, verdict: Verdict, terms: &Terms) 
     let rates: Vec<_> = (0..tables.rates.len()).map(|k| card::of_rate(tables, k, &judged, &mut notes)).collect();
     let overall = card::overall(tables, &judged, &rates);
 
-    let recorded = recorded_s(run, tables);
-    let span_s = terms.span_s.or(recorded).unwrap_or(0.0).max(0.0);
-    if let (Some(asked), Some(recorded)) = (terms.span_s, recorded)
-        && asked > recorded + 1.0
+    let lives = Lives::of_tables(run, tables, terms.rest);
+    let span_s = terms.span_s.or(lives.as_ref().map(Lives::settled_s)).unwrap_or(0.0).max(0.0);
+    if let (Some(asked), Some(l)) = (terms.span_s, &lives)
+        && asked > l.recorded_s() + 1.0
     {
         notes.push(format!(
-            "replicas were recorded for {recorded:.0} s of the {asked:.0} s that are counted; after that their last state counts on"
+            "replicas were recorded for {:.0} s of the {asked:.0} s that are counted; after that their last state counts on",
+            l.recorded_s()
         ));
     }
     let s = scaling::of(tables, span_s, &judged);
-    if s.paid_s.is_none() {
+    let paid_replica_s = lives.and_then(|l| l.paid_s(span_s));
+    if paid_replica_s.is_none() {
         notes.push("there is no record of pods: what was paid is not known".into());
     }
     if s.ready_s.is_none() {
@@ -77,10 +77,10 @@ pub fn score(run: &RunRecord, tables: &Tables, verdict: Verdict, terms: &Terms) 
         span_s,
         overall,
         rates,
-        paid_replica_s: s.paid_s,
+        paid_replica_s,
         ready_replica_s: s.ready_s,
         gpus_per_replica: terms.gpus_per_replica,
-        gpu_cost: terms.gpu_hour.zip(s.paid_s).map(|(price, paid)| price * terms.gpus_per_replica * paid / 3600.0),
+        gpu_cost: terms.gpu_hour.zip(paid_replica_s).map(|(price, paid)| price * terms.gpus_per_replica * paid / 3600.0),
         reactions: s.reactions,
         overshoot: s.overshoot,
         flaps: s.flaps,

@@ -1,4 +1,4 @@
-//! Replicas: what was paid, and how they followed the load.
+//! Replicas: how they followed the load.
 
 use super::{Judged, Mark};
 use crate::summary::load_span;
@@ -14,7 +14,6 @@ const ENOUGH_S: f64 = 120.0;
 const ENOUGH_GOOD: f64 = 0.99;
 
 pub(super) struct Scaling {
-    pub paid_s: Option<f64>,
     pub ready_s: Option<f64>,
     pub reactions: Vec<Reaction>,
     pub overshoot: Option<f64>,
@@ -32,7 +31,6 @@ pub(super) fn of(tables: &Tables, span_s: f64, judged: &[Judged]) -> Scaling {
     let count = |up: bool| u32::try_from(changes.iter().filter(|c| c.up == up).count()).unwrap_or(u32::MAX);
     Scaling {
         // Over no time at all nothing is counted: without a load there is no span.
-        paid_s: (!tables.pods.is_empty() && span_s > 0.0).then(|| paid(tables, start, end)),
         ready_s: (!points.is_empty() && span_s > 0.0)
             .then(|| pieces(points, start, end).iter().fold(0.0, |sum, p| sum + f64::from(p.ready) * (p.to - p.from))),
         reactions: reactions(tables),
@@ -42,16 +40,6 @@ pub(super) fn of(tables: &Tables, span_s: f64, judged: &[Judged]) -> Scaling {
         scale_downs: count(false),
         max_ready: pieces(points, start, end).iter().map(|p| p.ready).max(),
     }
-}
-
-/// Pods from scheduled to gone. One that became ready was scheduled, even where that was not seen.
-fn paid(tables: &Tables, start: f64, end: f64) -> f64 {
-    let seconds = |from: f64, to: f64| (to.min(end) - from.max(start)).max(0.0);
-    let of = |p: &bench_model::tables::PodLife| {
-        let from = p.scheduled.or(p.ready.map(|_| p.created))?;
-        Some(seconds(from, p.deleted.unwrap_or(end)))
-    };
-    tables.pods.iter().filter_map(of).sum()
 }
 
 struct Piece {

@@ -66,6 +66,16 @@ pub fn differences(a: &Strata, b: &Strata, statistics: &[Statistic]) -> Vec<Opti
     (0..statistics.len()).map(of).collect()
 }
 
+/// Interval of 95 % for each of the statistics themselves; `None` of nothing.
+pub fn intervals(values: &Strata, statistics: &[Statistic]) -> Vec<Option<(f64, f64)>> {
+    let drawn = resampled(values, statistics, &mut Stream::new(SEED, "a", 0));
+    let of = |k: usize| {
+        let d = super::sorted(drawn.iter().filter_map(|r| r[k]));
+        Some((percentile(&d, 2.5)?, percentile(&d, 97.5)?))
+    };
+    (0..statistics.len()).map(of).collect()
+}
+
 fn resampled(strata: &Strata, statistics: &[Statistic], draw: &mut Stream) -> Vec<Vec<Option<f64>>> {
     let blocks: Vec<usize> = strata.iter().map(|s| block_length(s)).collect();
     let mut sample: Vec<f64> = Vec::with_capacity(strata.iter().map(Vec::len).sum());

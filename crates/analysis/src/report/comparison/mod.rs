@@ -63,7 +63,9 @@ fn answer(c: &Comparison) -> Section {
             blocks.extend(tables::all_noise(c));
             Section::new("answer", "Answer", "Answer", blocks)
         }
-        (None, Kind::Residual) => Section::new("answer", "How far off the prediction is", "Answer", tables::residuals(c).into_iter().collect()),
+        (None, Kind::Residual) => {
+            Section::new("answer", "How far off the prediction is", "Answer", tables::residuals(c).into_iter().collect())
+        }
         (None, Kind::Arms) => Section::new("answer", "Answer", "Answer", c.conclusions.iter().take(2).map(Block::text).collect()),
     }
 }
@@ -84,10 +86,9 @@ fn doubts(c: &Comparison) -> Section {
             Level::Note => ("note", ""),
         };
         let text = match (f.code.as_str(), more) {
-            ("length", _) => format!(
-                "The recordings are of unequal length. In every run, replicas count over the shortest one, {} s.",
-                brief(c.span_s)
-            ),
+            ("length", _) => {
+                format!("The recordings are of unequal length. In every run, replicas count over the shortest one, {} s.", brief(c.span_s))
+            }
             (_, 0) => f.message.clone(),
             _ => format!("{} (and {more} more like it)", f.message),
         };

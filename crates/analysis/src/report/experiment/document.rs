@@ -65,11 +65,8 @@ fn runs(r: &ExperimentRecord) -> Section {
 /// Its schedule, what it takes, and what to know before GPUs are spent.
 pub fn outlook(o: &Outlook) -> Document {
     let gpus = o.gpu_hours > 0.0;
-    let again = if o.tries_s > 0.0 {
-        format!(", up to {} with every allowed retry", duration(o.total_s + o.tries_s))
-    } else {
-        String::new()
-    };
+    let again =
+        if o.tries_s > 0.0 { format!(", up to {} with every allowed retry", duration(o.total_s + o.tries_s)) } else { String::new() };
     let hours = if gpus {
         format!("{} GPU-hours ({} replica-hours)", brief(o.gpu_hours), brief(o.replica_hours))
     } else {

@@ -1,8 +1,8 @@
 use super::*;
-use crate::report::testing::judgement;
-use crate::report::writer::{markdown, terminal};
 use crate::forecast::testing::{arm, around, facts};
 use crate::forecast::{Facts, warnings};
+use crate::report::testing::judgement;
+use crate::report::writer::{markdown, terminal};
 use crate::validity::testing::{load, point, rate};
 use bench_model::forecast::Coefficients;
 

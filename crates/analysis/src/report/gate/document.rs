@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(d.title, "Gate failed: 1 of 4 rules holds, 1 broken that only warns");
         assert_eq!(d.badges.iter().map(|b| b.word.as_str()).collect::<Vec<_>>(), ["MEASURED", "failed"]);
         assert_eq!(table(&d).rows.iter().map(|r| r[0].as_str()).collect::<Vec<_>>(), ["ok", "FAIL", "warn", "FAIL"]);
-        let text = crate::report::writer::terminal::render(&d, crate::report::writer::terminal::Terminal { width: 80, color: true, full: false });
+        let text =
+            crate::report::writer::terminal::render(&d, crate::report::writer::terminal::Terminal { width: 80, color: true, full: false });
         assert!(text.contains("100%\\u{d}\\u{a}::error::") && !text.contains("\u{1b}[2J"), "{text}");
         let md = crate::report::writer::markdown::render(&d);
         assert!(!md.contains("<script>") && !md.contains('\u{1b}') && !md.contains('\r') && !md.contains(" @here"), "{md}");
