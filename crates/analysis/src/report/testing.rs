@@ -39,6 +39,7 @@ pub(crate) fn judgement() -> Judgement {
         span_s: 6_000.0,
         arms: vec![arm("wva", 382_000, 14_000.0), arm("hpa", 310_000, 9_000.0)],
         beside: vec![],
+        fleets: vec![],
         winner: Some("wva".into()),
         why: "wva is the only arm that keeps the goal.".into(),
         assumptions: vec!["The coefficients were fitted to one run.".into()],
