@@ -1,15 +1,13 @@
 //! `bench compare`.
 
-use super::shared::Global;
+use super::shared::{Global, GoalArgs};
 use super::show;
 use crate::config::coefficients;
 use crate::ops;
 use crate::report::Output;
-use bench_analysis::compare::Question;
 use bench_analysis::report::writer::terminal::render;
 use bench_analysis::report::{json, writer::markdown};
 use bench_model::exit::Exit;
-use bench_model::scorecard::Slo;
 use std::path::PathBuf;
 
 /// Runs against each other: which arm served better, for how much, and what may be concluded of it
@@ -22,12 +20,6 @@ pub struct Args {
     /// Runs: ids, ends of ids, or directories
     #[arg(required = true, num_args = 2.., value_name = "RUN", add = super::complete::runs())]
     runs: Vec<String>,
-    /// What a request must keep to be good: ttft and e2e from when it was due, itl between two tokens
-    #[arg(long, value_name = "LIMITS", default_value = "ttft=500ms,itl=50ms")]
-    slo: Slo,
-    /// Price of an hour of one GPU, in any currency
-    #[arg(long, value_name = "PRICE", value_parser = price, allow_negative_numbers = true)]
-    gpu_hour: Option<f64>,
     /// Runs of one arm: how much they differ by themselves, and how many repeats it takes
     #[arg(long)]
     aa: bool,
@@ -46,6 +38,8 @@ pub struct Args {
     /// Show everything, not only the answer and what it rests on
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    goal: GoalArgs,
     /// Form of it
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
@@ -82,7 +76,9 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         results: &g.results,
         runs: &a.runs,
         labels: &[],
-        question: Question { slo: a.slo, gpu_hour: a.gpu_hour, aa: a.aa, matter: a.matter },
+        terms: a.goal.terms(),
+        aa: a.aa,
+        matter: a.matter,
         force: a.force,
         coefficients: coefficients.as_ref(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -112,10 +108,6 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         None => out!("{text}"),
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn price(s: &str) -> Result<f64, String> {
-    s.parse().ok().filter(|v: &f64| (0.0..=1e6).contains(v)).ok_or_else(|| "a price is a number from 0 to 1000000".into())
 }
 
 fn share(s: &str) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 //! `bench experiment`.
 
-use super::shared::Global;
+use super::shared::{Global, GoalArgs};
 use super::show;
 use crate::config::experiment::ExperimentArgs;
 use crate::failure::{Failure, ends_with, enrich};
@@ -8,7 +8,7 @@ use crate::ops::experiment::conclude::{self, With};
 use crate::ops::experiment::outlook::{Asked, outlook};
 use crate::ops::experiment::state::{self, Kept};
 use crate::ops::experiment::{self, measure, predicted, send};
-use crate::report::{Output, Reporter};
+use crate::report::Output;
 use bench_analysis::report::experiment as told;
 use bench_model::comparison::Comparison;
 use bench_model::exit::Exit;
@@ -61,9 +61,8 @@ pub struct EndArgs {
     /// Show everything, not only the answer and what it rests on
     #[arg(long)]
     full: bool,
-    /// Price of an hour of one GPU, in any currency, instead of the experiment's own
-    #[arg(long, value_name = "PRICE", value_parser = super::compare::price, allow_negative_numbers = true)]
-    gpu_hour: Option<f64>,
+    #[command(flatten)]
+    goal: GoalArgs,
     /// Write JUnit XML there: a test case a run
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -139,7 +138,7 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
     if a.dry_run {
         let g = g.clone();
         return tokio::task::spawn_blocking(move || {
-            let asked = Asked { seeds: a.seeds, threads: cores(), report: &g.reporter(), gpu_hour: a.end.gpu_hour };
+            let asked = Asked { seeds: a.seeds, threads: cores(), report: &g.reporter(), gpu_hour: a.end.goal.terms().gpu_hour };
             let o = outlook(&defined, &asked);
             match g.output {
                 Output::Json => outln!("{}", json!({"event": "outlook", "outlook": o})),
@@ -204,7 +203,7 @@ pub async fn carry_on(
         if kept.record.source == Source::Predicted {
             predicted::play(&mut kept, &g.results, &coefficients, gate.as_ref(), cores(), &report)?;
         }
-        let with = With { results: &g.results, gpu_hour: end.gpu_hour, coefficients: &coefficients, threads: cores(), report: &report };
+        let with = With { results: &g.results, terms: end.goal.terms(), coefficients: &coefficients, threads: cores(), report: &report };
         let comparisons = conclude::conclude(&mut kept, &with)?;
         // What is left of the stack is told with its causes; anything else is tried again when the command is given again.
         let still = left.as_ref().is_err_and(|e| !ends_with(e, Exit::Leftovers));

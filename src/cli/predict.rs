@@ -1,10 +1,10 @@
 //! `bench predict`.
 
-use super::shared::{ArmArgs, Global, LoadArgs, StackArgs, intent};
+use super::shared::{ArmArgs, Global, GoalArgs, LoadArgs, StackArgs, intent};
 use super::show;
 use crate::config::{coefficients, profile};
 use crate::ops::plan::resolve;
-use crate::ops::predict::{Options, Predicted, Request, predict, sweep};
+use crate::ops::predict::{Options, Predicted, Request, With, predict, sweep};
 use crate::report::Output;
 use bench_analysis::report::{forecast, forecast::Stored, sweep as swept_over};
 use bench_model::coefficients::Picker;
@@ -31,7 +31,7 @@ pub struct Args {
     /// The load; without -w it is chatbot_synthetic, that of the published experiment
     #[command(flatten)]
     load: LoadArgs,
-    /// Seeds that each arm is played with; 1 makes every band a point [default: 20; of a sweep 5]
+    /// Seeds that each arm is played with; 1 makes every band a point [default: 20; of a sweep of over 20 points 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     seeds: Option<u32>,
     /// The first of them; the others follow it. Not guidellm's seed, which the profile states
@@ -52,20 +52,19 @@ pub struct Args {
     /// Threads to play on [default: one a core]; changes nothing but the time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Play every combination of values instead: KEY=FROM..TO/COUNT or KEY=A,B,C, again for each KEY; 5 seeds unless said otherwise.
+    /// Play every combination of values instead: KEY=FROM..TO/COUNT or KEY=A,B,C, again for each KEY. Each arm is played over its own keys.
     /// A KEY is one of the scenario, or short: arm.hpa.target.kv, arm.hpa.target.waiting, arm.wva.kv_spare_trigger, arm.wva.interval,
     /// arm.static, stabilization, stabilization.up, stabilization.down, max_replicas, start_replicas, up.pods
     #[arg(long, value_name = "KEY=VALUES", value_parser = sweep::Axis::parse)]
     sweep: Vec<sweep::Axis>,
-    /// What a request must keep to count as good in a sweep: from due to the first token, and the mean between tokens
-    #[arg(long, value_name = "ttft=1s,itl=50ms", value_parser = sweep::slo, requires = "sweep")]
-    slo: Option<bench_sim::score::Slo>,
-    /// Show everything, not only the answer and what it rests on
-    #[arg(long)]
-    full: bool,
+    #[command(flatten)]
+    goal: GoalArgs,
     /// Print the coefficients, to be copied and changed, and predict nothing
     #[arg(long)]
     print_coefficients: bool,
+    /// Show everything, not only the answer and what it rests on
+    #[arg(long)]
+    full: bool,
     /// Keep no run directory
     #[arg(long)]
     no_save: bool,
@@ -94,7 +93,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
     }
     let arms = match a.arm.arm() {
         Some(arm) => vec![arm],
-        None if a.arms.is_empty() => sweep::arms(&a.sweep),
+        None if a.arms.is_empty() => sweep::ARMS.to_vec(),
         None => a.arms.iter().enumerate().filter(|(i, arm)| !a.arms[..*i].contains(arm)).map(|(_, arm)| *arm).collect(),
     };
     let (first, warnings) = resolve(&lookup, &intent(&a.stack, &a.arm, Some(&a.load)), None)?;
@@ -107,7 +106,8 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
         draw_coefficients: a.uncertain,
         stepping: if a.exact { Stepping::Exact } else { Stepping::Coalesced },
     };
-    let threads = a.threads.map_or_else(cores, usize::from);
+    let goal = a.goal.terms().or(first.scenario.goal).goal();
+    let with = With { goal, threads: a.threads.map_or_else(cores, usize::from), report: &report };
     if !a.sweep.is_empty() {
         let swept = sweep::sweep(&sweep::Request {
             plans: &plans,
@@ -115,10 +115,8 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
             coefficients: &coefficients,
             options,
             first_seed: a.seed,
-            seeds: a.seeds.unwrap_or(5),
-            threads,
-            report: &report,
-            slo: a.slo.unwrap_or(sweep::DEFAULT_SLO),
+            seeds: a.seeds,
+            with,
         })?;
         match g.output {
             Output::Json => outln!("{}", json!({"event": "sweep", "sweep": swept})),
@@ -132,8 +130,8 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
         options,
         first_seed: a.seed,
         seeds: a.seeds.unwrap_or(20),
-        threads,
-        report: &report,
+        with,
+        beside: true,
         keep_in: (!a.no_save).then_some(g.results.as_path()),
     };
     let p = predict(&request)?;

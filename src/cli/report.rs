@@ -153,5 +153,5 @@ pub fn terminal(run: &RunRecord, summary: &Summary, tables: &Tables) -> String {
 
 /// Columns of the terminal, as far as the shell tells.
 pub fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(WIDTH)
+    super::shared::width()
 }

@@ -7,8 +7,10 @@ use crate::config::scenario::ScenarioArgs;
 use crate::ops::Session;
 use crate::ops::plan::Intent;
 use crate::report::{Output, Reporter};
+use bench_model::judgement::{GoalTerms, Share};
 use bench_model::plan::Arm;
 use bench_model::scenario::{LoadMode, Method};
+use bench_model::scorecard::Slo;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -161,6 +163,37 @@ pub struct HomeArgs {
     /// Judge the run by a file of rules at its end (`bench gate --help`); exit code 3 when one is broken
     #[arg(long, value_name = "FILE", add = super::complete::yaml_files())]
     pub gate: Option<PathBuf>,
+}
+
+/// By what arms are judged; what is not said is the experiment's or the scenario's, and else the default.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "The goal")]
+pub struct GoalArgs {
+    /// What a request must keep to be good: TTFT and E2E from when it was due, ITL between two tokens [default: ttft=500ms,itl=50ms]
+    #[arg(long, value_name = "LIMITS")]
+    slo: Option<Slo>,
+    /// Least share of the requests that are good [default: 99%]
+    #[arg(long, value_name = "SHARE")]
+    attain: Option<Share>,
+    /// Price of an hour of one GPU, in any currency
+    #[arg(long, value_name = "PRICE", value_parser = price, allow_negative_numbers = true)]
+    gpu_hour: Option<f64>,
+}
+
+impl GoalArgs {
+    pub fn terms(&self) -> GoalTerms {
+        GoalTerms { slo: self.slo, attain: self.attain, gpu_hour: self.gpu_hour }
+    }
+}
+
+pub fn price(s: &str) -> Result<f64, String> {
+    s.parse().ok().filter(|v: &f64| (0.0..=1e6).contains(v)).ok_or_else(|| "a price is a number from 0 to 1000000".into())
+}
+
+/// Columns of this terminal: those that the shell tells, or else its own; 80 where there is none.
+pub fn width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    told.or_else(|| terminal_size::terminal_size().map(|(w, _)| w.0.into())).unwrap_or(80)
 }
 
 /// The intent of a command that begins from a scenario.

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use bench_model::exit::Exit;
 use bench_model::plan::{Accelerator, NodeFact};
+use bench_model::scenario::Scenario;
 use std::collections::BTreeMap;
 
 /// Labels that name a node's GPU, the most telling first: NVIDIA's feature discovery, CoreWeave, GKE, AMD's labeller (old and new).
@@ -16,6 +17,20 @@ pub const LABELS: [&str; 5] = [
 
 /// Resources that are GPUs.
 pub const RESOURCES: [&str; 2] = ["nvidia.com/gpu", "amd.com/gpu"];
+
+/// Beginnings of the names of resources by which a pod holds an accelerator, whoever made it.
+const HELD: [&str; 7] =
+    ["nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu", "gpu.intel.com/", "habana.ai/gaudi", "google.com/tpu", "aws.amazon.com/neuron"];
+
+/// GPUs that a replica holds; 0 where it asks for none.
+pub fn gpus(s: &Scenario) -> f64 {
+    let r = &s.model_server.resources;
+    let held = |all: &BTreeMap<String, String>| -> f64 {
+        all.iter().filter(|(name, _)| HELD.iter().any(|h| name.starts_with(h))).filter_map(|(_, n)| super::values::quantity(n)).sum()
+    };
+    // Kubernetes takes the limit of an extended resource for its request.
+    Some(held(&r.limits)).filter(|n| *n > 0.0).unwrap_or_else(|| held(&r.requests))
+}
 
 /// Short names; one that contains another comes before it.
 const NAMES: [&str; 16] =

@@ -186,7 +186,7 @@ fn check(e: &Experiment, f: &mut Findings<'_>) {
             f.bad(&format!("between.skip_reset[{i}]"), format!("{step:?} is no step of the reset"), remedy);
         }
     }
-    if let Err(why) = e.compare.slo.parse::<Slo>() {
+    if let Some(Err(why)) = e.compare.slo.as_deref().map(str::parse::<Slo>) {
         f.bad("compare.slo", why, "write ttft=500ms,itl=50ms");
     }
     if e.compare.gpu_hour.is_some_and(|p| !(0.0..=1e6).contains(&p)) {

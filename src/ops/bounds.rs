@@ -1,22 +1,16 @@
-//! The bounds of a run's load: what any autoscaler could have saved. From the run directory alone; needs no cluster.
+//! What any autoscaler could have saved under a run's load. From the run directory alone; needs no cluster.
 
 use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;
-use crate::ops::predict::parallel::in_order;
+use crate::ops::predict::judged::{With, Yardstick, yardstick};
 use crate::ops::predict::{Options, experiment};
-use crate::report::Reporter;
-use bench_model::bounds::{Bounds, Fixed, Scheduled};
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use bench_model::run::{RunRecord, Source};
-use bench_model::scorecard;
 use bench_model::tables::Tables;
-use bench_sim::bounds::{Goal, least_replica_s, load_length, perfect, statics};
-use bench_sim::engine::Invalid;
-use bench_sim::input::{Fleet, Stepping};
-use bench_sim::score::{Score, Slo};
-use bench_sim::time::{NEVER, from_ms, from_seconds, seconds};
+use bench_sim::input::{Experiment, Fleet, Stepping};
+use bench_sim::time::{from_seconds, seconds};
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -26,25 +20,19 @@ pub struct Request<'a> {
     /// Of the run: its pods' start times, if it measured them.
     pub tables: &'a Tables,
     pub coefficients: &'a LoadedCoefficients,
-    pub slo: scorecard::Slo,
-    /// Least share of good requests, 0..1; [`bench_sim::bounds::ATTAINMENT`] unless asked otherwise.
-    pub attainment: f64,
-    /// Seconds from the load's start over which replica-seconds are counted; `None`: the load itself.
-    pub span_s: Option<f64>,
-    pub seed: u64,
-    /// The result does not depend on it.
-    pub threads: usize,
-    pub report: &'a Reporter,
+    /// Seeds 1, 2, … of the fixed fleet; the schedule is that of the first.
+    pub seeds: u32,
+    pub with: With<'a>,
 }
 
-/// Plays static fleets and searches the cheapest schedule.
+/// Plays fixed fleets and searches the cheapest schedule.
 ///
 /// The arrivals are those of the profile's own schedule and guidellm's own lengths, which are the same for every arm by design; those
 /// that a measured run recorded differ from them by the generator's lateness alone, and are not read.
 ///
 /// # Errors
 /// Exit code 2 when the plan cannot be simulated (no coefficients for its model, an unknown version of guidellm).
-pub fn bounds(r: &Request<'_>) -> anyhow::Result<Bounds> {
+pub fn bounds(r: &Request<'_>) -> anyhow::Result<Yardstick> {
     let mut basis = vec![
         "computed in the simulator's model of the stack, not measured".to_owned(),
         "the perfect autoscaler is the best found by a clairvoyant search; a cheaper one may exist, but none below least_replica_s".into(),
@@ -54,56 +42,18 @@ pub fn bounds(r: &Request<'_>) -> anyhow::Result<Bounds> {
     let options = Options { router, draw_coefficients: false, stepping: Stepping::Coalesced };
     // What scales is replaced by schedules: an autoscaler that the simulation does not know is no obstacle.
     let plan = Plan { arm: Arm::None, ..r.plan.clone() };
-    let mut e = experiment(&plan, &r.coefficients.coefficients, &options, r.seed)?;
+    let seeds = (1..=u64::from(r.seeds.max(1))).map(|seed| experiment(&plan, &r.coefficients.coefficients, &options, seed));
+    let mut seeds = seeds.collect::<anyhow::Result<Vec<Experiment>>>()?;
     let name = router.map_or("the gateway's own", Picker::name);
-    basis.push(format!("coefficients {}, router {name}, seed {}", r.coefficients.source, r.seed));
-    basis.push(pod_start(&mut e.fleet, r));
-    let load_s = seconds(load_length(&e));
-    if let Some(span) = r.span_s.filter(|s| *s + 1.0 < load_s) {
-        let message = format!("only {span:.0} s of the load's {load_s:.0} s are counted, and bounds are those of the whole load");
-        return Err(Failure::new(Exit::Usage, message).into());
+    basis.push(format!("coefficients {}, router {name}, seed 1", r.coefficients.source));
+    let mut told = String::new();
+    for e in &mut seeds {
+        told = pod_start(&mut e.fleet, r);
     }
-    let goal = Goal {
-        slo: slo(&r.slo),
-        attainment: r.attainment,
-        span: r.span_s.filter(|s| s.is_finite() && *s > 0.0).map_or(load_length(&e), from_seconds),
-    };
-    let refused = |i: Invalid| Failure::new(Exit::Usage, format!("the bounds cannot be computed: {i}"));
-    let spread: bench_sim::bounds::Spread<'_> = &|count, work| in_order(count, r.threads, r.report, work);
-    let fleets = statics(&e, &goal, spread).map_err(refused)?;
-    let found = perfect(&e, &goal, &fleets, spread).map_err(refused)?;
-    let scheduled = Scheduled {
-        paid_replica_s: found.score.replica_s,
-        ready_replica_s: found.score.ready_s,
-        goodput_fraction: fraction(&found.score),
-        replicas: std::iter::once((0.0, found.start_replicas)).chain(found.changes.iter().map(|c| (seconds(c.at), c.replicas))).collect(),
-        max_ready: found.score.max_ready,
-    };
-    Ok(Bounds {
-        slo: r.slo,
-        attainment: r.attainment,
-        span_s: seconds(goal.span),
-        seed: r.seed,
-        least_replica_s: least_replica_s(&e, &goal),
-        perfect: found.meets.then_some(scheduled),
-        settled: found.settled,
-        plays: found.plays + u32::try_from(fleets.len()).unwrap_or(u32::MAX),
-        statics: fleets.iter().map(|f| fixed(f.replicas, &f.tried.score, f.meets)).collect(),
-        basis,
-    })
-}
-
-fn fixed(replicas: u32, s: &Score, meets: bool) -> Fixed {
-    Fixed { replicas, paid_replica_s: s.replica_s, goodput_fraction: fraction(s), failed: s.failed, meets }
-}
-
-fn fraction(s: &Score) -> Option<f64> {
-    Some(s.attainment()).filter(|a| a.is_finite())
-}
-
-fn slo(s: &scorecard::Slo) -> Slo {
-    let limit = |ms: Option<f64>| ms.filter(|v| v.is_finite()).map_or(NEVER, from_ms);
-    Slo { ttft: limit(s.ttft_ms), itl: limit(s.itl_ms), e2e: limit(s.e2e_ms) }
+    basis.push(told);
+    let refused = |i: bench_sim::engine::Invalid| Failure::new(Exit::Usage, format!("the bounds cannot be computed: {i}"));
+    let found = yardstick(&seeds, &plan, 1, basis, &r.with).map_err(refused)?;
+    found.ok_or_else(|| anyhow::anyhow!("there is no seed to play"))
 }
 
 /// The router with which a run was predicted, from its record; a measured one says nothing of it.
@@ -141,11 +91,14 @@ mod tests {
     use super::*;
     use crate::config::{Lookup, coefficients};
     use crate::ops::report;
-    use crate::report::Output;
+    use crate::report::{Output, Reporter};
+    use bench_model::bounds::Bounds;
+    use bench_model::judgement::Goal;
+    use bench_model::scorecard::Slo;
     use bench_model::tables::PodLife;
     use std::path::Path;
 
-    const SLO: scorecard::Slo = scorecard::Slo { ttft_ms: Some(1000.0), itl_ms: Some(50.0), e2e_ms: None };
+    const SLO: Slo = Slo { ttft_ms: Some(1000.0), itl_ms: Some(50.0), e2e_ms: None };
     const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/runs/20261124T031159Z-ramp_small-wva-c97c");
 
     fn of_fixture(change: impl Fn(&mut Tables, &mut RunRecord), threads: usize) -> anyhow::Result<Bounds> {
@@ -156,13 +109,10 @@ mod tests {
             plan: &report::plan(Path::new(RUN)).unwrap(),
             tables: &ingested.tables,
             coefficients: &coefficients::load(&Lookup { config_dir: None, current_dir: "/nowhere".into() }, "").unwrap(),
-            slo: SLO,
-            attainment: 0.99,
-            span_s: None,
-            seed: 1,
-            threads,
-            report: &Reporter::new(Output::Human),
+            seeds: 1,
+            with: With { goal: Goal { slo: SLO, ..Goal::default() }, threads, report: &Reporter::new(Output::Human) },
         })
+        .map(|y| y.bounds)
     }
 
     #[test]

@@ -3,13 +3,17 @@
 use super::{bounds, report, results};
 use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;
+use crate::ops::predict::judged::{With, Yardstick, price};
 use crate::report::Reporter;
-use bench_analysis::compare::{Input, Question, compare as analyse};
+use bench_analysis::compare::{Input, Question, compare as analyse, judged};
+use bench_analysis::judgement::Beside;
 use bench_analysis::report::comparison;
 use bench_analysis::report::document::Document;
 use bench_model::comparison::{Comparison, Level};
 use bench_model::exit::Exit;
+use bench_model::judgement::{Goal, GoalTerms};
 use bench_model::plan::Plan;
+use bench_model::run::Source;
 use std::path::Path;
 
 /// What is asked.
@@ -18,7 +22,12 @@ pub struct Request<'a> {
     pub runs: &'a [String],
     /// What each run is called among runs of its arm, in their order; empty where the arm says enough.
     pub labels: &'a [String],
-    pub question: Question,
+    /// What is said of the goal; the rest is the first run's scenario's.
+    pub terms: GoalTerms,
+    /// Runs of one arm: how much they differ by themselves.
+    pub aa: bool,
+    /// Share of a value that is a difference that matters.
+    pub matter: f64,
     pub force: bool,
     /// For the bounds; `None` leaves them out.
     pub coefficients: Option<&'a LoadedCoefficients>,
@@ -56,7 +65,7 @@ fn inputs<'a>(runs: &'a [(report::Reported, Option<Plan>)], labels: &'a [String]
             plan: plan.as_ref(),
             tables: &read.ingested.tables,
             summary: &read.summary,
-            gpus_per_replica: plan.as_ref().map_or(1.0, gpus),
+            gpus_per_replica: plan.as_ref().map_or(1.0, price),
         })
         .collect()
 }
@@ -72,6 +81,8 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
         all.push((report::read_stored(&dir)?, report::plan(&dir).ok()));
     }
     let inputs = inputs(&all, r.labels);
+    let scenario = inputs.first().and_then(|i| i.plan).map(|p| p.scenario.goal).unwrap_or_default();
+    let question = Question { goal: r.terms.or(scenario).goal(), aa: r.aa, matter: r.matter };
     // Cheap, and before everything that takes long.
     let against = bench_analysis::compare::comparability(&inputs);
     let refused: Vec<_> = against.iter().filter(|f| f.level == Level::Refuse).collect();
@@ -83,7 +94,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
             .into());
     }
     let one_arm = inputs.windows(2).all(|w| (w[0].run.arm, w[0].run.source, w[0].label) == (w[1].run.arm, w[1].run.source, w[1].label));
-    if r.question.aa != one_arm {
+    if question.aa != one_arm {
         let (message, hint) = if one_arm {
             ("all of these runs are of one arm", "--aa tells how much runs of one arm differ by themselves")
         } else {
@@ -91,16 +102,21 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
         };
         return Err(Failure::new(Exit::Usage, message).hint(hint).into());
     }
-    let mut c = analyse(&inputs, &r.question);
+    let mut c = analyse(&inputs, &question);
     let one_load = refused.iter().all(|f| !["load", "load-mode", "model", "gpu"].contains(&f.code.as_str()));
+    let mut beside = Beside::default();
     match (r.coefficients, inputs.first()) {
         (Some(_), _) if !one_load => c.bounds_missing = Some("the runs do not serve one load with one model".into()),
-        (Some(coefficients), Some(first)) => match of_bounds(r, coefficients, first, c.span_s) {
-            Ok(b) => bench_analysis::compare::with_bounds(&mut c, b),
+        (Some(coefficients), Some(first)) => match of_bounds(r, question.goal, coefficients, first, &c) {
+            Ok(y) => {
+                beside = y.beside(c.span_s);
+                c.bounds = Some(y.bounds);
+            }
             Err(e) => c.bounds_missing = Some(format!("{e:#}")),
         },
         _ => c.bounds_missing = Some("they were not asked for".into()),
     }
+    c.judgement = judged(&c, &inputs, question.goal, beside, assumptions(&c, &inputs));
     let problems =
         all.iter().flat_map(|(read, _)| read.ingested.problems.iter().map(|p| format!("{}: {p}", read.ingested.run.id))).collect();
     Ok(Compared { comparison: c, problems, runs: all, labels: r.labels.to_vec() })
@@ -108,31 +124,46 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
 
 fn of_bounds(
     r: &Request<'_>,
+    goal: Goal,
     coefficients: &LoadedCoefficients,
     first: &Input<'_>,
-    span_s: f64,
-) -> anyhow::Result<bench_model::bounds::Bounds> {
+    c: &Comparison,
+) -> anyhow::Result<Yardstick> {
     let plan = first.plan.ok_or_else(|| anyhow::anyhow!("{} has no plan that can be read", first.run.id))?;
+    let most = c.sides.iter().map(|s| s.runs.len()).max().unwrap_or(1);
     bounds::bounds(&bounds::Request {
         run: first.run,
         plan,
         tables: first.tables,
         coefficients,
-        slo: r.question.slo,
-        attainment: bench_sim::bounds::ATTAINMENT,
-        span_s: (span_s > 0.0).then_some(span_s),
-        seed: 1,
-        threads: r.threads,
-        report: r.report,
+        seeds: u32::try_from(most).unwrap_or(u32::MAX),
+        with: With { goal, threads: r.threads, report: r.report },
     })
 }
 
-/// GPUs of a replica; 1 where it asks for none, as a simulated server does.
-fn gpus(plan: &Plan) -> f64 {
-    const GPU: &str = "nvidia.com/gpu";
-    let r = &plan.scenario.model_server.resources;
-    r.limits.get(GPU).or(r.requests.get(GPU)).and_then(|n| n.parse().ok()).filter(|n| *n > 0.0).unwrap_or(1.0)
+/// What the answer hangs on.
+fn assumptions(c: &Comparison, inputs: &[Input<'_>]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    // A prediction says itself what it was played with.
+    for n in inputs.iter().filter(|i| i.run.source == Source::Predicted).flat_map(|i| &i.run.notes) {
+        let text = match n.strip_prefix(PLAYED) {
+            Some(rest) => format!("{}{}.", rest[..1].to_uppercase(), &rest[1..]),
+            None => continue,
+        };
+        if !out.contains(&text) {
+            out.push(text);
+        }
+    }
+    // The router first: the answer hangs on it most.
+    out.sort_by_key(|t| !t.starts_with("Router"));
+    if c.sides.iter().any(|s| s.runs.len() == 1) {
+        out.push("An arm has one run: nothing tells how much another run of it would cost.".into());
+    }
+    out
 }
+
+/// How a predicted run's notes say what it was played with.
+const PLAYED: &str = "predicted with ";
 
 #[cfg(test)]
 mod tests {

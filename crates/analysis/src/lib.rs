@@ -22,7 +22,7 @@ pub mod trend;
 pub mod validity;
 mod words;
 
-pub use words::visible;
+pub use words::{and, visible};
 
 pub use calendar::Calendar;
 pub use ingest::{Ingested, run_dir};

@@ -63,7 +63,7 @@ pub(crate) fn count(n: usize, word: &str) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(crate) fn and(parts: impl IntoIterator<Item = String>) -> String {
+pub fn and(parts: impl IntoIterator<Item = String>) -> String {
     let mut all: Vec<String> = parts.into_iter().collect();
     match all.pop() {
         Some(last) if !all.is_empty() => format!("{} and {last}", all.join(", ")),

@@ -6,23 +6,22 @@ use crate::failure::Failure;
 use crate::ops::compare::{self, Request};
 use crate::ops::results::write_atomic;
 use crate::report::Reporter;
-use bench_analysis::compare::Question;
 use bench_analysis::report::writer::markdown;
 use bench_analysis::report::{experiment, json};
 use bench_model::comparison::Comparison;
 use bench_model::exit::Exit;
 use bench_model::experiment::{Compared, ExperimentRecord, RunIs, Scheduled, State, files};
 use bench_model::gate::GateVerdict;
+use bench_model::judgement::GoalTerms;
 use bench_model::run::{self, Source};
-use bench_model::scorecard::Slo;
 use chrono::Utc;
 use std::path::Path;
 
 /// What the comparisons are made with.
 pub struct With<'a> {
     pub results: &'a Path,
-    /// Instead of the experiment's own.
-    pub gpu_hour: Option<f64>,
+    /// What is said of the goal instead of what the experiment says.
+    pub terms: GoalTerms,
     pub coefficients: &'a LoadedCoefficients,
     pub threads: usize,
     pub report: &'a Reporter,
@@ -117,12 +116,9 @@ fn one(kept: &Kept, load: &str, name: &str, several: bool, w: &With<'_>) -> anyh
         results: w.results,
         runs: &runs,
         labels: &labels,
-        question: Question {
-            slo: c.slo.parse::<Slo>().unwrap_or_default(),
-            gpu_hour: w.gpu_hour.or(c.gpu_hour),
-            aa: sides == 1,
-            matter: 0.1,
-        },
+        terms: w.terms.or(c.terms()),
+        aa: sides == 1,
+        matter: 0.1,
         force: false,
         coefficients: c.bounds.then_some(w.coefficients),
         threads: w.threads,

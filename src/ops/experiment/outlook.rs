@@ -3,6 +3,7 @@
 use super::change::{Change, needed};
 use super::schedule::{Treatment, Treatments};
 use super::{Defined, reckon};
+use crate::config::accelerator::gpus;
 use crate::ops::predict::{self, Options};
 use crate::ops::results;
 use crate::report::Reporter;
@@ -10,6 +11,7 @@ use bench_analysis::report::experiment::says;
 use bench_analysis::scorecard::recorded_s;
 use bench_model::experiment::{AtEnd, Expected, Outlook, OutlookWarning, Scheduled};
 use bench_model::forecast::ArmForecast;
+use bench_model::judgement::Goal;
 use bench_model::plan::{Arm, Plan};
 use bench_model::run::Source;
 use std::collections::BTreeMap;
@@ -77,7 +79,7 @@ pub fn outlook(d: &Defined, a: &Asked<'_>) -> Outlook {
         out.total_s += change_s + rest_s + run_s;
         out.tries_s += f64::from(e.on_invalid.repeat) * run_s;
         out.replica_hours += replica_hours;
-        out.gpu_hours += replica_hours * reckon::gpus(plan);
+        out.gpu_hours += replica_hours * gpus(&plan.scenario);
         out.runs.push(Expected {
             arm: s.arm,
             levels: s.levels.clone(),
@@ -85,7 +87,7 @@ pub fn outlook(d: &Defined, a: &Asked<'_>) -> Outlook {
             change: change.word().into(),
             run_s,
             replica_hours,
-            gpu_hours: replica_hours * reckon::gpus(plan),
+            gpu_hours: replica_hours * gpus(&plan.scenario),
             says: told.map(|t| t.says.clone()).unwrap_or_default(),
             tells_nothing: told.and_then(|t| t.tells_nothing.clone()),
         });
@@ -113,8 +115,8 @@ fn foretell(d: &Defined, a: &Asked<'_>, warnings: &mut Vec<OutlookWarning>, note
             options: Options::default(),
             first_seed: 1,
             seeds: a.seeds,
-            threads: a.threads,
-            report: a.report,
+            with: predict::With { goal: Goal::default(), threads: a.threads, report: a.report },
+            beside: false,
             keep_in: None,
         };
         let predicted = match predict::predict(&request) {

@@ -13,6 +13,7 @@ use crate::report::Reporter;
 use anyhow::Context;
 use bench_model::exit::Exit;
 use bench_model::experiment::{Attempt, RunIs};
+use bench_model::judgement::Goal;
 use bench_model::summary::Verdict;
 use chrono::Utc;
 use std::path::Path;
@@ -50,8 +51,8 @@ pub fn play(
             // The requests are the profile's; a seed draws phases, starts of pods and ties.
             first_seed: u64::from(kept.record.runs[k].repeat),
             seeds: 1,
-            threads,
-            report: &silent,
+            with: predict::With { goal: Goal::default(), threads, report: &silent },
+            beside: false,
             keep_in: Some(results),
         })?;
         let dir = predicted.first.into_iter().next().and_then(|s| s.dir).context("a prediction kept no run")?;

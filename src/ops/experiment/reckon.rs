@@ -2,7 +2,6 @@
 //! tells better (the tail of a run) is taken from there.
 
 use super::change::Change;
-use crate::config::accelerator::RESOURCES;
 use crate::config::coefficients::version;
 use bench_model::coefficients::Coefficients;
 use bench_model::plan::{Arm, Plan};
@@ -79,12 +78,6 @@ pub fn change_s(change: Change, plan: &Plan, c: &Coefficients) -> f64 {
 
 pub fn teardown_s(plan: &Plan) -> f64 {
     TEARDOWN_S + f64::from(plan.scenario.model_server.termination_grace_s)
-}
-
-/// GPUs that a replica holds; 0 where it asks for none.
-pub fn gpus(plan: &Plan) -> f64 {
-    let r = &plan.scenario.model_server.resources;
-    RESOURCES.iter().find_map(|gpu| r.limits.get(*gpu).or(r.requests.get(*gpu))?.parse().ok()).unwrap_or(0.0)
 }
 
 /// Replicas at the start of a run.

@@ -23,6 +23,23 @@ pub struct Assumptions {
     pub cautions: Vec<String>,
 }
 
+impl Assumptions {
+    /// What an answer hangs on, the first of all first.
+    pub fn in_short(&self, first_seed: u64, seeds: u32) -> Vec<String> {
+        let of = match seeds {
+            1 => format!("One seed ({first_seed}): nothing tells how much chance is in it; --seeds 20 does."),
+            n => format!(
+                "Seeds {first_seed} to {}: phases, starts of pods and ties; the requests are the same in all.",
+                first_seed.saturating_add(u64::from(n) - 1)
+            ),
+        };
+        let mut out =
+            vec![format!("Router {}.", self.router), format!("Speed of the model servers: {}, {}.", self.coefficients, self.basis), of];
+        out.extend(self.cautions.iter().cloned());
+        out
+    }
+}
+
 /// The assumptions of a plan; the same in each of its arms.
 ///
 /// # Errors

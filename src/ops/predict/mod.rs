@@ -7,6 +7,7 @@ mod arguments;
 mod assumptions;
 pub(super) mod calibration;
 mod experiment;
+pub(super) mod judged;
 pub(super) mod parallel;
 mod play;
 mod server;
@@ -15,11 +16,11 @@ pub mod sweep;
 
 use crate::config::coefficients::LoadedCoefficients;
 use crate::failure::Failure;
-use crate::report::Reporter;
-use bench_analysis::forecast as judged;
+use bench_analysis::forecast;
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use bench_model::forecast::{ArmForecast, Forecast};
+use bench_model::judgement::Judgement;
 use bench_model::plan::{Arm, Plan};
 use bench_model::scenario::SelectPolicy;
 use bench_model::tables::Tables;
@@ -27,8 +28,9 @@ use bench_sim::input::{Autoscaler, Experiment, Stepping};
 use bench_sim::time::{Ps, seconds};
 use std::path::{Path, PathBuf};
 
-pub use assumptions::assumptions;
+pub use assumptions::{Assumptions, assumptions};
 pub use experiment::experiment;
+pub use judged::With;
 pub use server::kv_tokens;
 
 /// What the command line says about the simulation itself.
@@ -51,9 +53,9 @@ pub struct Request<'a> {
     /// Seeds first_seed, first_seed + 1, …
     pub first_seed: u64,
     pub seeds: u32,
-    /// The result does not depend on it.
-    pub threads: usize,
-    pub report: &'a Reporter,
+    pub with: With<'a>,
+    /// Plays what the arms are held against, and the arms under other routers, too.
+    pub beside: bool,
     /// Directory of all runs; `None` keeps nothing.
     pub keep_in: Option<&'a Path>,
 }
@@ -107,10 +109,14 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
     if let Some(results) = r.keep_in {
         store::try_to_write(results)?;
     }
-    let played = play::all(r, &experiments, &told)?;
+    let mut played = play::all(r, &experiments, &told)?;
+    let runs = played.seeds.iter_mut().map(|a| std::mem::take(&mut a.runs));
+    let judged_arms: Vec<judged::Arm<'_>> =
+        r.plans.iter().zip(runs).map(|(plan, runs)| judged::Arm { name: plan.arm.to_string(), plan, runs }).collect();
+    let judgement = judgement(r, &experiments, &judged_arms, &told)?;
     let mut arms: Vec<ArmForecast> = Vec::new();
     for (plan, of_arm) in r.plans.iter().zip(&played.seeds) {
-        arms.extend(judged::arm(plan.arm, of_arm.first.id.clone(), &of_arm.seeds));
+        arms.extend(forecast::arm(plan.arm, of_arm.first.id.clone(), &of_arm.seeds));
     }
     let facts = facts(&experiments, first, plan, played.knee);
     let forecast = Forecast {
@@ -124,7 +130,8 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
             source: format!("{}, {}", r.coefficients.source, told.basis),
         },
         router: told.router.clone(),
-        warnings: judged::warnings(&arms, &facts),
+        judgement,
+        warnings: forecast::warnings(&arms, &facts),
         arms,
         not_modelled: told.not_modelled.clone(),
     };
@@ -136,8 +143,27 @@ pub fn predict(request: &Request<'_>) -> anyhow::Result<Predicted> {
     Ok(Predicted { forecast, first, cautions: told.cautions })
 }
 
+/// Which arm keeps the goal for the least, and what that hangs on.
+fn judgement(r: &Request<'_>, experiments: &[Vec<Experiment>], arms: &[judged::Arm<'_>], told: &Assumptions) -> anyhow::Result<Judgement> {
+    let mut assumptions = told.in_short(r.first_seed, r.seeds);
+    let (Some(plan), Some(seeds)) = (r.plans.first(), experiments.first().filter(|_| r.beside)) else {
+        return Ok(judged::judge(arms, None, r.with.goal, assumptions));
+    };
+    let yard = judged::yardstick(seeds, plan, r.first_seed, vec![], &r.with).map_err(|e| invalid(&e, plan))?;
+    let mut j = judged::judge(arms, yard.as_ref(), r.with.goal, vec![]);
+    let others = judged::under_others(&j, r.plans, &r.coefficients.coefficients, &r.options, r.first_seed, &r.with)?;
+    // What the answer hangs on most comes right behind the router that was taken.
+    let mut others = others.into_iter();
+    if let (Some(first), Some(turn)) = (assumptions.first_mut(), others.next()) {
+        *first = format!("{first} {turn}");
+    }
+    assumptions.splice(1.min(assumptions.len())..1.min(assumptions.len()), others);
+    j.assumptions = assumptions;
+    Ok(j)
+}
+
 /// What the warnings compare the arms with.
-fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>) -> judged::Facts {
+fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>) -> forecast::Facts {
     let s = &plan.scenario;
     // The slowest of the arms.
     let reaction = |e: &Experiment| match &e.autoscaler {
@@ -146,7 +172,7 @@ fn facts(all: &[Vec<Experiment>], e: &Experiment, plan: &Plan, knee: Option<f64>
         Autoscaler::Wva(a) => a.controller.sync + a.period(),
     };
     let sync: Ps = all.iter().filter_map(|seeds| seeds.first()).map(reaction).max().unwrap_or(0);
-    judged::Facts {
+    forecast::Facts {
         seconds_per_rate: f64::from(e.load.seconds),
         start_replicas: s.reset.start_replicas,
         min_replicas: s.scaling.min_replicas,

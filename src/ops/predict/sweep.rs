@@ -2,18 +2,16 @@
 //! one beats.
 
 use super::experiment::experiment;
+use super::judged::{self, Run};
 use super::parallel::in_order;
-use super::{Options, assumptions, invalid, refused};
+use super::{Options, With, assumptions, invalid, refused};
 use crate::config::coefficients::LoadedCoefficients;
 use crate::config::scenario::override_resolved;
-use crate::report::Reporter;
 use bench_analysis::forecast::band;
-use bench_model::forecast::Band;
 use bench_model::plan::{Arm, Plan};
 use bench_model::sweep::{Sweep, SweepPoint};
 use bench_sim::input::Experiment;
-use bench_sim::score::{Score, Slo, score};
-use bench_sim::time::{Ps, seconds};
+use bench_sim::score::Score;
 
 /// Points that a sweep may have; each is several runs.
 const MAX_POINTS: usize = 100_000;
@@ -110,17 +108,18 @@ fn change(plan: &Plan, key: &str, value: &str) -> anyhow::Result<Change> {
     }
 }
 
-/// Which arms a sweep is about, when no flag says so: those that its keys can change.
-pub fn arms(axes: &[Axis]) -> Vec<Arm> {
-    let about = |prefix: &str| axes.iter().any(|a| a.key.starts_with(prefix));
-    if about("arm.static") {
-        // The axis says how many.
-        return vec![Arm::Static(1)];
-    }
-    match (about("arm.wva.") || about("wva."), about("arm.hpa.") || about("hpa.")) {
-        (true, false) => vec![Arm::Wva],
-        (false, true) => vec![Arm::Hpa],
-        _ => vec![Arm::Wva, Arm::Hpa],
+/// Arms that are played when no flag names them.
+pub const ARMS: [Arm; 2] = [Arm::Wva, Arm::Hpa];
+
+/// Whether a key can change anything of an arm.
+fn concerns(key: &str, arm: Arm) -> bool {
+    const SCALING: [&str; 6] = ["stabilization", "max_replicas", "start_replicas", "up.pods", "scaling.", "reset.start_replicas"];
+    let about = |prefixes: &[&str]| prefixes.iter().any(|p| key.starts_with(p));
+    match arm {
+        Arm::Hpa => !about(&["arm.wva.", "wva.", "arm.static"]),
+        Arm::Wva => !about(&["arm.hpa.", "hpa.", "arm.static"]),
+        // A fixed fleet has its size from the arm, and nothing scales it.
+        _ => !about(&["arm.", "hpa.", "wva."]) && !about(&SCALING),
     }
 }
 
@@ -132,44 +131,66 @@ pub struct Request<'a> {
     pub coefficients: &'a LoadedCoefficients,
     pub options: Options,
     pub first_seed: u64,
-    pub seeds: u32,
-    pub threads: usize,
-    pub report: &'a Reporter,
-    pub slo: Slo,
+    /// `None`: as many as [`SEEDS`] says.
+    pub seeds: Option<u32>,
+    pub with: With<'a>,
 }
 
-/// Every combination, in the order of arms and axes, the last axis fastest.
+/// Seeds of a sweep of at most so many points: as many as of a plain prediction, so that both say the same; and of a larger one.
+pub const SEEDS: (usize, u32, u32) = (20, 20, 5);
+
+/// Every arm over the values of its own keys, and those that have none as they are. In the order of arms and axes, the last axis fastest.
 ///
 /// # Errors
-/// Exit code 2: a key or value that the scenario does not take, or a point that cannot be simulated.
+/// Exit code 2: a key or value that the scenario does not take, that no arm has, or a point that cannot be simulated.
 pub fn sweep(s: &Request<'_>) -> anyhow::Result<Sweep> {
     let points = points(s)?;
-    let seeds = s.seeds as usize;
-    let jobs = points.len() * seeds;
-    let played = in_order(jobs, s.threads, s.report, |job| one(s, &points[job / seeds].plan, (job % seeds) as u64));
-    let scores = played.into_iter().collect::<anyhow::Result<Vec<Score>>>()?;
-    let (Some(first), Some(plan)) = (points.first(), s.plans.first()) else {
+    let n = s.seeds.unwrap_or(if points.len() <= SEEDS.0 { SEEDS.1 } else { SEEDS.2 });
+    let seeds = n as usize;
+    let c = &s.coefficients.coefficients;
+    let slo = judged::slo(&s.with.goal.slo);
+    let one = |plan: &Plan, k: u64| -> anyhow::Result<Run> {
+        let e: Experiment = experiment(plan, c, &s.options, s.first_seed.wrapping_add(k))?;
+        Run::play(&e, slo).map_err(|e| invalid(&e, plan))
+    };
+    let played = in_order(points.len() * seeds, s.with.threads, s.with.report, |job| one(&points[job / seeds].plan, (job % seeds) as u64));
+    let played = played.into_iter().collect::<anyhow::Result<Vec<Run>>>()?;
+    let Some(plan) = s.plans.first().or(points.first().map(|p| &p.plan)) else {
         return Err(refused("there is no arm to sweep", "name one or more: --arms wva,hpa"));
     };
-    let e = experiment(&first.plan, &s.coefficients.coefficients, &s.options, s.first_seed)?;
-    let mut out = Sweep {
+    let told = assumptions(plan, c, &s.options)?;
+    let all_seeds =
+        (0..u64::from(n)).map(|k| experiment(&Plan { arm: Arm::None, ..plan.clone() }, c, &s.options, s.first_seed.wrapping_add(k)));
+    let all_seeds = all_seeds.collect::<anyhow::Result<Vec<Experiment>>>()?;
+    let yard = judged::yardstick(&all_seeds, plan, s.first_seed, vec![], &s.with).map_err(|e| invalid(&e, plan))?;
+    let of_points = points.iter().zip(played.chunks(seeds.max(1)));
+    let arms: Vec<judged::Arm<'_>> =
+        of_points.clone().map(|(p, runs)| judged::Arm { name: p.name(), plan: &p.plan, runs: runs.to_vec() }).collect();
+    Ok(Sweep {
         schema_version: bench_model::SCHEMA_VERSION,
         bench_version: env!("CARGO_PKG_VERSION").into(),
         load: plan.profile.as_ref().map(|p| p.name.clone()).unwrap_or_default(),
         model: plan.scenario.model.clone(),
-        router: assumptions(plan, &s.coefficients.coefficients, &s.options)?.router,
-        seeds: s.seeds,
-        slo: slo_text(&s.slo),
-        span_s: seconds(span(&e)),
-        points: points.iter().zip(scores.chunks(seeds.max(1))).map(|(p, scores)| summary(p, scores)).collect(),
-    };
-    out.mark_front();
-    Ok(out)
+        router: told.router.clone(),
+        seeds: n,
+        points: of_points.map(|(p, runs)| summary(p, runs)).collect(),
+        judgement: judged::judge(&arms, yard.as_ref(), s.with.goal, told.in_short(s.first_seed, n)),
+    })
 }
 
 struct Planned {
     plan: Plan,
     values: Vec<(String, String)>,
+}
+
+impl Planned {
+    /// The arm with the settings that tell it from others: `hpa, kv=0.5`.
+    fn name(&self) -> String {
+        let short =
+            |key: &str| ["arm.hpa.target.", "arm.hpa.", "arm.wva."].iter().find_map(|p| key.strip_prefix(p)).unwrap_or(key).to_owned();
+        let own = self.values.iter().filter(|(k, _)| k != "arm.static").map(|(k, v)| format!("{}={v}", short(k)));
+        std::iter::once(self.plan.arm.to_string()).chain(own).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Two axes that set the same key would show values that were not played.
@@ -194,27 +215,41 @@ fn refuse_overlap(plan: &Plan, axes: &[Axis]) -> anyhow::Result<()> {
 }
 
 fn points(s: &Request<'_>) -> anyhow::Result<Vec<Planned>> {
-    if let Some(plan) = s.plans.first() {
-        refuse_overlap(plan, s.axes)?;
+    let Some(base) = s.plans.first() else { return Ok(vec![]) };
+    refuse_overlap(base, s.axes)?;
+    // Fleets that an axis names are arms like the others; one that is named twice is one.
+    let mut arms: Vec<(Plan, Vec<(String, String)>)> = s.plans.iter().map(|p| (p.clone(), vec![])).collect();
+    for axis in s.axes.iter().filter(|a| a.key == "arm.static") {
+        for value in &axis.values {
+            let values = vec![(axis.key.clone(), value.clone())];
+            let plan = changed(base, &values)?;
+            arms.retain(|(p, _)| p.arm != plan.arm);
+            arms.push((plan, values));
+        }
     }
-    if s.axes.iter().any(|a| a.key == "arm.static") && s.plans.iter().any(|p| !matches!(p.arm, Arm::Static(_))) {
-        return Err(refused("--sweep arm.static names the arms itself", "leave out --wva, --hpa and --arms"));
+    if let Some(axis) = s.axes.iter().find(|a| a.key != "arm.static" && !arms.iter().any(|(p, _)| concerns(&a.key, p.arm))) {
+        let named = bench_analysis::and(arms.iter().map(|(p, _)| p.arm.to_string()));
+        return Err(refused(format!("--sweep {}: it changes nothing of {named}", axis.key), "name an arm that has it: --arms wva,hpa"));
     }
-    let count = s.axes.iter().try_fold(s.plans.len(), |n, a| n.checked_mul(a.values.len()).filter(|n| *n <= MAX_POINTS));
+    let own = |arm: Arm| s.axes.iter().filter(move |a| concerns(&a.key, arm));
+    let count = arms.iter().try_fold(0_usize, |all, (p, _)| {
+        own(p.arm).try_fold(1_usize, |n, a| n.checked_mul(a.values.len()))?.checked_add(all).filter(|n| *n <= MAX_POINTS)
+    });
     let Some(count) = count else {
         return Err(refused(format!("the sweep has over {MAX_POINTS} points"), "fewer values on an axis: KEY=FROM..TO/COUNT"));
     };
     let mut out = Vec::with_capacity(count);
-    for plan in s.plans {
-        for i in 0..count / s.plans.len().max(1) {
+    for (plan, fixed) in &arms {
+        let axes: Vec<&Axis> = own(plan.arm).collect();
+        for i in 0..axes.iter().map(|a| a.values.len()).product::<usize>() {
             let mut rest = i;
             let mut values: Vec<(String, String)> = Vec::new();
-            for axis in s.axes.iter().rev() {
+            for axis in axes.iter().rev() {
                 values.push((axis.key.clone(), axis.values[rest % axis.values.len()].clone()));
                 rest /= axis.values.len();
             }
             values.reverse();
-            out.push(Planned { plan: changed(plan, &values)?, values });
+            out.push(Planned { plan: changed(plan, &values)?, values: [fixed.clone(), values].concat() });
         }
     }
     Ok(out)
@@ -233,76 +268,23 @@ fn changed(plan: &Plan, values: &[(String, String)]) -> anyhow::Result<Plan> {
     Ok(Plan::new(scenario, plan.profile.clone(), arm, plan.facts.clone(), vec![]))
 }
 
-fn one(s: &Request<'_>, plan: &Plan, k: u64) -> anyhow::Result<Score> {
-    let e: Experiment = experiment(plan, &s.coefficients.coefficients, &s.options, s.first_seed.wrapping_add(k))?;
-    let played = bench_sim::run(&e).map_err(|e| invalid(&e, plan))?;
-    Ok(score(&played, &e, s.slo, Some(span(&e))))
-}
-
-/// From the load's start: the load, its gaps, and the longest tail. A fleet that has settled stays as it is.
-fn span(e: &Experiment) -> Ps {
-    let rates = i64::try_from(e.load.rates.len()).unwrap_or(i64::MAX);
-    i64::from(e.load.seconds) * bench_sim::time::PS_PER_S * rates + e.load.gap * (rates - 1).max(0) + e.load.tail_limit
-}
-
-fn summary(p: &Planned, scores: &[Score]) -> SweepPoint {
-    let over = |value: &dyn Fn(&Score) -> f64| band(scores.iter().map(value));
+fn summary(p: &Planned, runs: &[Run]) -> SweepPoint {
+    let over = |value: &dyn Fn(&Score) -> f64| band(runs.iter().map(|r| value(&r.score)));
     let median = |value: &dyn Fn(&Score) -> f64| over(value).map_or(0.0, |b| b.median);
     // What happens in half of the seeds or fewer is not said to happen.
     let mostly = |value: &dyn Fn(&Score) -> f64| {
-        let known = scores.iter().filter(|s| value(s).is_finite()).count();
-        over(value).filter(|_| known * 2 > scores.len()).map(|b| b.median)
+        let known = runs.iter().filter(|r| value(&r.score).is_finite()).count();
+        over(value).filter(|_| known * 2 > runs.len()).map(|b| b.median)
     };
     #[allow(clippy::cast_precision_loss)]
     SweepPoint {
         arm: p.plan.arm,
         values: p.values.clone(),
-        slo_met: over(&Score::attainment),
-        replica_s: over(&|s| s.replica_s).unwrap_or(Band { median: 0.0, p5: 0.0, p95: 0.0 }),
         ttft_p99_s: mostly(&|s| s.ttft_p99_s),
         failed: median(&|s| s.failed as f64),
         max_ready: median(&|s| f64::from(s.max_ready)),
         first_scale_up_s: mostly(&|s| s.first_scale_up_s),
-        on_front: false,
     }
-}
-
-/// `ttft=500ms,itl=50ms`; what is left out stays as it is.
-///
-/// # Errors
-/// A sentence that says how it is written.
-pub fn slo(text: &str) -> Result<Slo, String> {
-    const FORM: &str = "write ttft=1s,itl=50ms";
-    let mut slo = DEFAULT_SLO;
-    for part in text.split(',').filter(|p| !p.is_empty()) {
-        let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` has no `=`: {FORM}"))?;
-        let (number, unit) = value.split_at(value.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(value.len()));
-        let scale = match unit {
-            "s" => 1.0,
-            "ms" => 1e-3,
-            _ => return Err(format!("`{value}` needs a unit, s or ms: {FORM}")),
-        };
-        let value = number
-            .parse::<f64>()
-            .ok()
-            .filter(|v| v.is_finite() && *v > 0.0 && *v < 1e5)
-            .ok_or_else(|| format!("`{number}` is no time: {FORM}"))?;
-        let time = bench_sim::time::from_seconds(value * scale);
-        match name {
-            "ttft" => slo.ttft = time,
-            "itl" => slo.itl = time,
-            _ => return Err(format!("`{name}` is neither ttft nor itl: {FORM}")),
-        }
-    }
-    Ok(slo)
-}
-
-/// What a sweep asks of a request when nothing else is said.
-pub const DEFAULT_SLO: Slo = Slo { ttft: bench_sim::time::PS_PER_S, itl: 50 * bench_sim::time::PS_PER_MS, ..Slo::NONE };
-
-/// `TTFT 1 s, ITL 50 ms`.
-pub fn slo_text(slo: &Slo) -> String {
-    format!("TTFT from due {} s, mean ITL {} ms", seconds(slo.ttft), seconds(slo.itl) * 1000.0)
 }
 
 #[cfg(test)]
@@ -324,15 +306,6 @@ mod tests {
         {
             let message = Axis::parse(bad).unwrap_err();
             assert!(message.contains(said) && message.contains("KEY="), "{bad}: {message}");
-        }
-    }
-
-    #[test]
-    fn an_slo_has_units() {
-        assert_eq!(slo("ttft=500ms").unwrap(), Slo { ttft: 500 * bench_sim::time::PS_PER_MS, ..DEFAULT_SLO });
-        assert_eq!(slo("itl=0.02s,ttft=2s").unwrap().itl, 20 * bench_sim::time::PS_PER_MS);
-        for (bad, said) in [("ttft=5", "unit"), ("e2e=1s", "neither"), ("ttft", "no `=`"), ("ttft=-1s", "no time")] {
-            assert!(slo(bad).unwrap_err().contains(said), "{bad}");
         }
     }
 }

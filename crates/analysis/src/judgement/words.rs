@@ -137,22 +137,20 @@ fn fixed(j: &Judgement) -> Option<String> {
     chars.next().map(|c| c.to_uppercase().chain(chars).collect())
 }
 
-/// What changes in the answer when the arms are played otherwise, `under` says how; `None` where it stays the same.
-pub fn turns(j: &Judgement, other: &Judgement, under: &str) -> Option<String> {
-    let name = |w: &Option<String>| w.clone();
-    if name(&j.winner) == name(&other.winner) && keepers(j) == keepers(other) {
+/// What the answer becomes when the arms are played otherwise; `None` where it stays the same.
+pub fn turns(j: &Judgement, other: &Judgement) -> Option<String> {
+    if j.winner == other.winner && keepers(j) == keepers(other) {
         return None;
     }
     let keep = keepers(other);
-    let said = match (&other.winner, keep.len()) {
+    Some(match (&other.winner, keep.len()) {
         (Some(w), _) => {
             let a = other.arms.iter().find(|a| a.arm == *w)?;
             format!("{w} keeps the goal for the least ({}{})", attained(a), priced(a))
         }
         (None, 0) => "no arm keeps the goal".to_owned(),
         (None, _) => format!("{} keep the goal and cannot be told apart in cost", and(keep.iter().map(|k| (*k).to_owned()))),
-    };
-    Some(format!("Under {under} the answer turns: {said}."))
+    })
 }
 
 fn keepers(j: &Judgement) -> Vec<&str> {

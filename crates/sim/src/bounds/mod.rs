@@ -141,16 +141,41 @@ fn sizes(least: u32, most: u32) -> Vec<u32> {
     all
 }
 
-/// Every static fleet that the arms' limits allow, from the least; large ones in steps of a sixth (see [`perfect`], which closes the
-/// gap before the first that meets the goal).
+/// Static fleets from the least that the arms' limits allow to one more than the first that meets the goal; large ones in steps of a
+/// sixth (see [`perfect`], which closes the gap before the first that meets the goal).
 ///
 /// # Errors
 /// When `e` is not valid.
 pub fn statics(e: &Experiment, goal: &Goal, spread: Spread<'_>) -> Result<Vec<StaticFleet>, Invalid> {
     let (least, most) = allowed(e);
     let sizes = sizes(least, most);
-    let all = spread(sizes.len(), &|i| play(e, goal, sizes[i], &[]));
-    sizes.iter().zip(all).map(|(n, tried)| tried.map(|t| fleet(*n, t, goal))).collect()
+    let mut out: Vec<StaticFleet> = Vec::new();
+    // A few at once, so that threads have work, and few that nobody asks for are played.
+    for some in sizes.chunks(3) {
+        let played = spread(some.len(), &|i| play(e, goal, some[i], &[]));
+        for (n, tried) in some.iter().zip(played) {
+            out.push(fleet(*n, tried?, goal));
+        }
+        if let Some(first) = out.iter().position(|f| f.meets).filter(|i| i + 1 < out.len()) {
+            out.truncate(first + 2);
+            break;
+        }
+    }
+    Ok(out)
+}
+
+/// `e` as a fleet that keeps its size.
+pub fn fixed(e: &Experiment, replicas: u32) -> Experiment {
+    let mut e = e.clone();
+    e.fleet.start_replicas = replicas;
+    e.autoscaler = Autoscaler::Static;
+    unseen(&mut e);
+    e
+}
+
+/// Nobody reads the metrics, and looking at a replica changes nothing of it.
+fn unseen(e: &mut Experiment) {
+    e.monitoring.scrape_interval = 86_400 * PS_PER_S;
 }
 
 fn fleet(replicas: u32, tried: Tried, goal: &Goal) -> StaticFleet {
@@ -168,8 +193,7 @@ fn play(e: &Experiment, goal: &Goal, start_replicas: u32, changes: &[Change]) ->
     } else {
         Autoscaler::Schedule(changes.iter().map(|c| Change { at: start + c.at, ..*c }).collect())
     };
-    // Nobody reads the metrics, and looking at a replica changes nothing of it.
-    e.monitoring.scrape_interval = 86_400 * PS_PER_S;
+    unseen(&mut e);
     let p = crate::run(&e)?;
     let score = score(&p, &e, goal.slo, Some(goal.span));
     let mut missed: Vec<u64> = p.rates.iter().map(|r| requests(e.load.window, r.rate, e.load.seconds).saturating_sub(r.sent)).collect();
