@@ -12,7 +12,7 @@ use crate::report::Output;
 use bench_analysis::report::experiment as told;
 use bench_model::comparison::Comparison;
 use bench_model::exit::Exit;
-use bench_model::experiment::{State, files};
+use bench_model::experiment::{Compared, State, files};
 use bench_model::plan::Arm;
 use bench_model::run::Source;
 use serde_json::json;
@@ -328,7 +328,9 @@ fn status(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         outln!("{}", json!({"event": "experiment", "experiment": r, "directory": kept.dir}));
         return Ok(Exit::Done);
     }
-    show::document(&told::document(r, &[]), a.end.full);
+    let read = |c: &Compared| serde_json::from_slice(&std::fs::read(kept.dir.join(format!("{}.json", c.name))).ok()?).ok();
+    let comparisons: Vec<Option<Comparison>> = r.comparisons.iter().map(read).collect();
+    show::document(&told::document(r, &comparisons), a.end.full);
     let next = if r.state == State::Running { format!("\nbench resume {}   carries on", r.id) } else { String::new() };
     outln!("\n{}{next}", kept.dir.display());
     Ok(Exit::Done)

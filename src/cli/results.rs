@@ -9,7 +9,9 @@ use crate::ops;
 use crate::ops::results::filter::{Filter, all_fit};
 use crate::ops::results::{hold, index, prune};
 use crate::report::Output;
+use bench_analysis::report::document::{Badge, Block, Document, Section};
 use bench_model::exit::Exit;
+use bench_model::run::RunRecord;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -70,7 +72,7 @@ enum Command {
         #[arg(long, value_name = "URL")]
         at: Option<String>,
     },
-    /// What run.json says of one
+    /// What there is to know of one; with --output json, its run.json
     #[command(after_help = SHOW)]
     Show {
         /// Run: its id, the end of its id, its directory, or `last`
@@ -133,7 +135,7 @@ async fn act(g: &Global, a: &Args) -> anyhow::Result<Exit> {
             let (dir, record) = ops::results::find(&g.results, run)?;
             match g.output {
                 Output::Json => outln!("{}", json!({"event": "result", "directory": dir, "run": record})),
-                Output::Human => outln!("{}\n{}", dir.display(), serde_json::to_string_pretty(&record)?),
+                Output::Human => super::show::document(&facts(&dir, &record), true),
             }
         }
         Command::Reindex => reindex(g)?,
@@ -178,20 +180,42 @@ fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
     let listed = index::list(&g.results)?;
     let none = listed.runs.is_empty();
     let runs: Vec<_> = listed.runs.into_iter().filter(|(_, _, e)| all_fit(filters, e)).collect();
+    let widest = runs.iter().map(|(_, r, _)| r.id.chars().count()).max().unwrap_or(0);
     if g.output == Output::Human && !runs.is_empty() {
-        outln!("{:<52} {:<9} {:<10} {:<11} {:<12}  VERDICT", "RUN", "ARM", "SOURCE", "STATE", "PLAN");
+        outln!(
+            "{:<widest$}  {:<9}  {:<9}  {:<11}  {:<17}  {:>6}  {:>8}  {:>9}  PLAN",
+            "RUN",
+            "ARM",
+            "SOURCE",
+            "STATE",
+            "VERDICT",
+            "GOOD %",
+            "TTFT P99",
+            "REPLICA-S"
+        );
     }
     for (dir, r, e) in &runs {
         let verdict = if e.verdict.is_empty() { "-" } else { &e.verdict };
+        let s = e.score.unwrap_or_default();
         match g.output {
             Output::Json => outln!(
                 "{}",
-                json!({"run": r.id, "arm": r.arm, "source": r.source, "state": r.state, "plan": r.hashes.plan, "verdict": verdict,
-                       "model": e.model, "profile": e.profile, "scenario": e.scenario, "stack": e.stack, "load": e.load, "directory": dir})
+                json!({"event": "listing", "run": r.id, "arm": r.arm, "source": r.source, "state": r.state, "plan": r.hashes.plan, "verdict": verdict,
+                       "model": e.model, "profile": e.profile, "scenario": e.scenario, "stack": e.stack, "load": e.load, "directory": dir,
+                       "attainment": s.attainment, "ttft_p99_ms": s.ttft_p99_ms, "replica_seconds": s.replica_seconds})
             ),
             Output::Human => {
                 let (source, state) = (format!("{:?}", r.source).to_lowercase(), format!("{:?}", r.state).to_lowercase());
-                outln!("{:<52} {:<9} {source:<10} {state:<11} {:<12}  {verdict}", r.id, r.arm.to_string(), r.hashes.plan);
+                let or_none = |v: Option<String>| v.unwrap_or_else(|| "-".into());
+                outln!(
+                    "{:<widest$}  {:<9}  {source:<9}  {state:<11}  {verdict:<17}  {:>6}  {:>8}  {:>9}  {}",
+                    r.id,
+                    r.arm.to_string(),
+                    or_none(s.attainment.map(|a| format!("{:.1}", 100.0 * a))),
+                    or_none(s.ttft_p99_ms.map(|t| format!("{t:.0} ms"))),
+                    or_none(s.replica_seconds.map(|p| format!("{p:.0}"))),
+                    r.hashes.plan
+                );
             }
         }
     }
@@ -201,6 +225,38 @@ fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
         if none { outln!("no run in {dir} yet; bench run -w PROFILE makes one") } else { outln!("no run in {dir} fits") }
     }
     Ok(())
+}
+
+/// What there is to know of a run without its report, of one that failed, too.
+fn facts(dir: &Path, r: &RunRecord) -> Document {
+    let mut rows: Vec<Vec<String>> = vec![];
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            rows.push(vec![name.into(), value]);
+        }
+    };
+    add("directory", dir.display().to_string());
+    add("state", format!("{:?}", r.state).to_lowercase());
+    add("failure", r.failure.clone().unwrap_or_default());
+    add("model", r.model.clone());
+    add("deployment", r.deployment.clone());
+    add("namespace", r.namespace.clone());
+    add("created", r.times.created.map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default());
+    for (name, hash) in [("plan", &r.hashes.plan), ("stack", &r.hashes.stack), ("load", &r.hashes.load)] {
+        add(name, hash.clone());
+    }
+    for (name, image) in &r.images {
+        add("image", format!("{name}: {image}"));
+    }
+    r.missing.iter().for_each(|m| add("missing", m.clone()));
+    r.notes.iter().for_each(|n| add("note", n.clone()));
+    Document {
+        title: r.id.clone(),
+        lead: format!("Arm {} under the load {}", r.arm, r.profile),
+        badges: vec![Badge::source(r.source)],
+        axis: None,
+        sections: vec![Section::new("facts", "", "Facts", vec![Block::table(2, &["", ""], rows)])],
+    }
 }
 
 fn reindex(g: &Global) -> anyhow::Result<()> {

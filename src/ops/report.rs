@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
-use bench_analysis::scorecard;
 use bench_analysis::summary::{Settings, summarise};
+use bench_analysis::{judgement, scorecard};
 use bench_model::exit::Exit;
 use bench_model::explanation::Explanation;
 use bench_model::plan::Plan;
@@ -55,6 +55,7 @@ pub fn settings(plan: Option<&Plan>, problems: Vec<String>) -> Settings {
         planned_rates: profile.map(|p| p.rates.clone()).unwrap_or_default(),
         planned_seconds: profile.map_or(0.0, |p| f64::from(p.max_seconds)),
         guidellm_version: plan.map(|p| p.scenario.load.guidellm.version.clone()).unwrap_or_default(),
+        rest: plan.and_then(judgement::rest),
         problems,
     }
 }

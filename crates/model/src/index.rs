@@ -2,6 +2,7 @@
 
 use crate::plan::Arm;
 use crate::run::{RunState, Source};
+use crate::summary::Score;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,9 @@ pub struct Entry {
     /// As its summary says: `valid`, `valid-closed-loop` or `invalid`; empty without one.
     pub verdict: String,
     pub created: Option<DateTime<Utc>>,
+    /// As its summary says, or counted anew for a summary from before it was kept; null where neither was done.
+    #[serde(default)]
+    pub score: Option<Score>,
     /// Hashes.
     pub stack: String,
     pub load: String,

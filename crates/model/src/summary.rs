@@ -1,5 +1,6 @@
 //! `summary.json`: the numbers of a run.
 
+use crate::scorecard::Slo;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,8 +13,25 @@ pub struct Summary {
     pub validity: Validity,
     pub rates: Vec<RateSummary>,
     pub scaling: ScalingSummary,
+    /// As its users and whoever pays for it would count; null in a file from before it was kept.
+    #[serde(default)]
+    pub score: Option<Score>,
     /// Pod → requests it finished during the run, from its own counters.
     pub requests_per_pod: BTreeMap<String, f64>,
+}
+
+/// A run in three numbers: the same as in its scorecard. What its records do not tell is null.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Score {
+    /// By what a request is good: the default, whatever goal the scenario names, so that runs can be held against each other.
+    pub slo: Slo,
+    /// Share of the counted requests that are good, 0..1.
+    pub attainment: Option<f64>,
+    /// From due to the first token, 99th percentile.
+    pub ttft_p99_ms: Option<f64>,
+    /// Paid, from the load's start until the run had settled.
+    pub replica_seconds: Option<f64>,
 }
 
 /// Whether the numbers may be believed.

@@ -8,6 +8,8 @@ use anyhow::Context;
 use bench_model::index::{Entry, FILE, Index, Seen};
 use bench_model::manifest::Manifest;
 use bench_model::run::{RunRecord, files};
+use bench_model::summary::Score;
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -23,9 +25,10 @@ pub struct Listed {
 /// When the directory of all runs cannot be read.
 pub fn list(results: &Path) -> anyhow::Result<Listed> {
     let known = read(results).unwrap_or_default();
-    let found = look(results, &known)?;
+    let kept = results.join(FILE).exists();
+    let found = look(results, &known, kept)?;
     let now = of(&found);
-    if now != known && results.join(FILE).exists() {
+    if now != known && kept {
         let _ = write(results, &now);
     }
     Ok(found)
@@ -36,7 +39,7 @@ pub fn list(results: &Path) -> anyhow::Result<Listed> {
 /// # Errors
 /// When they cannot be read or the file cannot be written.
 pub fn rebuild(results: &Path) -> anyhow::Result<Listed> {
-    let found = look(results, &Index::default())?;
+    let found = look(results, &Index::default(), true)?;
     write(results, &of(&found))?;
     Ok(found)
 }
@@ -45,13 +48,17 @@ fn of(found: &Listed) -> Index {
     Index { schema_version: bench_model::SCHEMA_VERSION, runs: found.runs.iter().map(|(_, _, e)| e.clone()).collect() }
 }
 
-fn look(results: &Path, known: &Index) -> anyhow::Result<Listed> {
+/// `count`: numbers that a summary lacks are counted from the raw data. That takes seconds for each such run, and is only done where the
+/// index keeps them.
+fn look(results: &Path, known: &Index, count: bool) -> anyhow::Result<Listed> {
     let (runs, unreadable) = all(results)?;
     let entry = |(dir, r): (PathBuf, RunRecord)| {
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let now = seen(&dir);
         let before = known.runs.iter().find(|e| e.directory == name && e.seen == now);
-        let (scenario, verdict) = before.map_or_else(|| (scenario(&dir), verdict(&dir)), |e| (e.scenario.clone(), e.verdict.clone()));
+        let (scenario, (verdict, stored)) =
+            before.map_or_else(|| (scenario(&dir), summary(&dir)), |e| (e.scenario.clone(), (e.verdict.clone(), e.score)));
+        let score = stored.or_else(|| count.then(|| counted(&dir)));
         let entry = Entry {
             directory: name,
             run: r.id.clone(),
@@ -63,6 +70,7 @@ fn look(results: &Path, known: &Index) -> anyhow::Result<Listed> {
             scenario,
             verdict,
             created: r.times.created,
+            score,
             stack: r.hashes.stack.clone(),
             load: r.hashes.load.clone(),
             plan: r.hashes.plan.clone(),
@@ -86,6 +94,7 @@ pub fn of_manifest(m: &Manifest) -> Entry {
         scenario: String::new(),
         verdict: String::new(),
         created: m.created,
+        score: None,
         stack: m.hashes.stack.clone(),
         load: m.hashes.load.clone(),
         plan: m.hashes.plan.clone(),
@@ -107,11 +116,17 @@ fn scenario(dir: &Path) -> String {
     report::plan(dir).map(|p| bench_analysis::visible(&p.scenario.name)).unwrap_or_default()
 }
 
-/// As stored in summary.json; reading the raw data anew would take long for many runs.
-fn verdict(dir: &Path) -> String {
+/// Verdict and numbers as stored in summary.json; reading the raw data anew would take long for many runs.
+fn summary(dir: &Path) -> (String, Option<Score>) {
     let text = std::fs::read(dir.join(files::SUMMARY)).unwrap_or_default();
     let v: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    bench_analysis::visible(v.pointer("/validity/verdict").and_then(|v| v.as_str()).unwrap_or_default())
+    let verdict = v.pointer("/validity/verdict").and_then(|v| v.as_str()).unwrap_or_default();
+    (bench_analysis::visible(verdict), v.get("score").and_then(|s| Score::deserialize(s).ok()))
+}
+
+/// From the raw data. One that cannot be read has no numbers, and is not tried again.
+fn counted(dir: &Path) -> Score {
+    report::read(dir).ok().and_then(|r| r.summary.score).unwrap_or_default()
 }
 
 /// A file that cannot be read, or is of another version, is as good as none.

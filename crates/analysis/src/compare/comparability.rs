@@ -96,10 +96,7 @@ pub fn comparability(inputs: &[Input<'_>]) -> Vec<Comparability> {
         if let (Some(x), Some(y)) = (span(first), span(i))
             && (x - y).abs() > 60.0
         {
-            let text = format!(
-                "recordings of unequal length, seconds: {}; the shorter one counts in both",
-                both(&format!("{x:.0}"), &format!("{y:.0}"))
-            );
+            let text = format!("recordings of unequal length, seconds: {}", both(&format!("{x:.0}"), &format!("{y:.0}")));
             add(Level::Note, "length", text);
         }
     }

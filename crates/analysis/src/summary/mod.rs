@@ -11,10 +11,10 @@ mod scaling;
 pub use pods::requests_per_pod;
 pub use scaling::{predicted_recording, recording, scaling};
 
-use crate::{gaps, stats, validity};
+use crate::{gaps, scorecard, stats, validity};
 use bench_model::SCHEMA_VERSION;
 use bench_model::run::RunRecord;
-use bench_model::summary::{RateSummary, Summary};
+use bench_model::summary::{RateSummary, Score, Summary};
 use bench_model::tables::{Gap, Outcome, Request, Tables};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub planned_seconds: f64,
     /// guidellm as planned. Empty: unknown.
     pub guidellm_version: String,
+    /// [`crate::judgement::rest`].
+    pub rest: Option<u32>,
     /// [`crate::Ingested::problems`].
     pub problems: Vec<String>,
 }
@@ -37,11 +39,20 @@ pub struct Settings {
 pub fn summarise(run: &RunRecord, tables: &Tables, guidellm_version: &str, settings: &Settings) -> Summary {
     let between = gaps::between_rates(tables);
     let rates = (0..tables.rates.len()).filter_map(|position| rate(tables, position, &between)).collect();
+    let validity = validity::judge(run, tables, guidellm_version, settings);
+    let card = scorecard::score(run, tables, validity.verdict, &scorecard::Terms { rest: settings.rest, ..scorecard::Terms::default() });
+    let score = Score {
+        slo: card.slo,
+        attainment: card.overall.goodput_fraction,
+        ttft_p99_ms: card.overall.ttft_ms.map(|t| t.p99),
+        replica_seconds: card.paid_replica_s,
+    };
     Summary {
         schema_version: SCHEMA_VERSION,
         run: run.id.clone(),
         guidellm_version: guidellm_version.into(),
-        validity: validity::judge(run, tables, guidellm_version, settings),
+        validity,
+        score: Some(score),
         rates,
         scaling: scaling(run, tables),
         requests_per_pod: requests_per_pod(tables, settings.scrape_interval_s),

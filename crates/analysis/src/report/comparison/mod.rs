@@ -87,7 +87,10 @@ fn doubts(c: &Comparison) -> Section {
         };
         let text = match (f.code.as_str(), more) {
             ("length", _) => {
-                format!("The recordings are of unequal length; in every run, replicas count over {} s from the load's start.", brief(c.span_s))
+                format!(
+                    "The recordings are of unequal length; in every run, replicas count over {} s from the load's start.",
+                    brief(c.span_s)
+                )
             }
             (_, 0) => f.message.clone(),
             _ => format!("{} (and {more} more like it)", f.message),
