@@ -205,10 +205,11 @@ fn a_sweep_plays_every_combination_and_marks_what_nothing_beats() {
     let quoted = |kv: &str, window: &str| format!("\"hpa\" \"{kv}\" \"{window}\"");
     let expected: Vec<String> = ["0.5", "0.7", "0.9"].iter().flat_map(|kv| ["0", "60"].map(|w| quoted(kv, w))).collect();
     assert_eq!(values, expected);
-    assert!(points.iter().any(|p| p["on_front"] == true));
+    let arms = json["sweep"]["judgement"]["arms"].as_array().expect("arms");
+    assert!(arms.len() == points.len() && arms.iter().any(|a| a["dominated"] == false));
     assert_eq!(sweep(&["--output=json", "--threads=2"]), sweep(&["--output=json", "--threads=1"]));
     let table = sweep(&[]);
-    for piece in ["6 points of 2 seeds", "arm.hpa.target.kv  stabilization", "Pareto front"] {
+    for piece in ["6 points with 2 seeds each", "PREDICTED", "\nAnswer\n"] {
         assert!(table.contains(piece), "{piece}:\n{table}");
     }
     // The window decides when the first replica is added; in the published load it is what delays it.
