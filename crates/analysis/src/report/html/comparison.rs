@@ -112,6 +112,7 @@ fn numbers(c: &Comparison) -> Vec<Number> {
         label: label.into(),
         value: runs.iter().map(|r| value(r).unwrap_or_else(|| "n/a".into())).collect::<Vec<_>>().join(" / "),
         note: note.into(),
+        ..Number::default()
     };
     let order = c.sides.iter().map(|s| if c.kind == Asked::Residual { comparison::source(s.source).into() } else { s.name() });
     let order = order.collect::<Vec<_>>().join(" / ");
@@ -127,6 +128,7 @@ fn numbers(c: &Comparison) -> Vec<Number> {
                 label: "Replica-seconds of a perfect autoscaler".into(),
                 value: brief(p.paid_replica_s),
                 note: "best found, in the simulator's model".into(),
+                ..Number::default()
             },
             None => of("Flaps", &|r| Some(r.flaps.to_string()), &order),
         },
