@@ -92,14 +92,14 @@
   const xTitle = s => s.xTitle || (s.kind === 'decision' ? 'cost' : 'time since the load began [h:min:s]');
   const layout = f => {
     const s = f.spec, ink = css('ink'), soft = css('soft'), line = css('line');
-    const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, tickfont: {color: soft}, title: {font: {color: soft}}, automargin: true};
+    const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, tickfont: {color: soft}, automargin: true};
     const out = {
       margin: {l: 56, r: 12, t: 22, b: 46}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false,
       font: {family: getComputedStyle(document.body).fontFamily, size: 12, color: ink}, hovermode: 'closest', dragmode: touch ? false : 'zoom',
       modebar: {bgcolor: 'rgba(0,0,0,0)', color: soft, activecolor: ink},
       hoverlabel: {bgcolor: css('panel'), bordercolor: line, font: {color: ink}, namelength: -1}, shapes: [], annotations: [],
-      xaxis: {...axis, title: {text: plain(xTitle(s)), font: {color: soft}, standoff: 8}},
-      yaxis: {...axis, title: {text: plain(yTitle(s)), font: {color: soft}, standoff: 6}},
+      xaxis: {...axis, title: {text: plain(xTitle(s)), font: {color: soft, size: 12}, standoff: 8}},
+      yaxis: {...axis, title: {text: plain(yTitle(s)), font: {color: soft, size: 12}, standoff: 6}},
     };
     if (s.unit === '0..1') out.yaxis.tickformat = '.3~%';
     else Object.assign(out.yaxis, digits(extent(s.traces)[1]));
@@ -213,7 +213,8 @@
     grid.forEach((t, i) => {
       const v = columns.map(c => c[i]).filter(v => !isNaN(v)).sort((a, b) => a - b);
       x.push(t);
-      if (!v.length) { middle.push(NaN); low.push(NaN); high.push(NaN); close(); return; }
+      // The few runs that last longest say nothing of the arm.
+      if (2 * v.length < runs.length) { middle.push(NaN); low.push(NaN); high.push(NaN); close(); return; }
       const m = v.length >> 1;
       middle.push(v.length % 2 ? v[m] : (v[m - 1] + v[m]) / 2);
       low.push(v[0]);
@@ -267,13 +268,18 @@
     const bars = f.spec.places.flatMap((p, i) => [
       p.xBand && [xaxis.d2p(p.xBand[0]), at[i][1] - 2, xaxis.d2p(p.xBand[1]), at[i][1] + 2],
       p.yBand && [at[i][0] - 2, yaxis.d2p(p.yBand[1]), at[i][0] + 2, yaxis.d2p(p.yBand[0])]]).filter(Boolean);
+    // A slanted line as a chain of small boxes, all of which weigh as one bar.
+    const slanted = f.spec.traces.flatMap(t => Array.from(t.x).slice(1).map((_, i) => {
+      const [x0, y0, x1, y1] = [xaxis.d2p(t.x[i]), yaxis.d2p(t.y[i]), xaxis.d2p(t.x[i + 1]), yaxis.d2p(t.y[i + 1])], n = Math.ceil(Math.hypot(x1 - x0, y1 - y0) / 6) || 1;
+      return Array.from({length: n + 1}, (_, k) => [x0 + (x1 - x0) * k / n - 1, y0 + (y1 - y0) * k / n - 1, x0 + (x1 - x0) * k / n + 1, y0 + (y1 - y0) * k / n + 1]);
+    }));
     const lines = f.spec.limits.map(l => [0, yaxis.d2p(l.value) - 1, width, yaxis.d2p(l.value) + 1]);
     // Upon a bar or a line is better than nowhere, upon a point or a name is not.
     const put = (text, bold, color, spots) => {
       pen.font = (bold ? 'bold ' : '') + '12px ' + font;
       const w = pen.measureText(text).width + 6, h = 16;
       const boxes = spots(w, h).map(([x, y]) => [x, y, x + w, y + h]).filter(b => b[0] >= 0 && b[2] <= width && b[1] >= -18 && b[3] <= height && !taken.some(t => hits(t, b)));
-      const weight = b => bars.filter(t => hits(t, b)).length + 2 * lines.filter(t => hits(t, b)).length;
+      const weight = b => bars.filter(t => hits(t, b)).length + slanted.filter(l => l.some(t => hits(t, b))).length + 2 * lines.filter(t => hits(t, b)).length;
       const box = boxes.map(b => [weight(b), b]).reduce((m, b) => !m || b[0] < m[0] ? b : m, null);
       if (!box) return;
       taken.push(box[1]);
