@@ -18,6 +18,11 @@ const UNTITLED: &str = "[...document.querySelectorAll('figure')].flatMap(f => {
   const l = f.querySelector('.plot')._fullLayout, text = a => (a.title.text || '').trim();
   const ticks = [...f.querySelectorAll('.xtick text, .ytick text')].map(t => t.textContent);
   const bad = ['xaxis', 'yaxis'].filter(a => !text(l[a]) || text(l[a]) === 'Click to enter X axis title').map(a => f.id + ' ' + a);
+  // Of a logarithmic axis every tick is written in full: it rises.
+  for (const [a, c] of [['xaxis', '.xtick'], ['yaxis', '.ytick']]) {
+    const values = [...f.querySelectorAll(c + ' text')].map(t => parseFloat(t.textContent) * ({k: 1e3, M: 1e6}[t.textContent.slice(-1)] || 1));
+    if (l[a].type === 'log' && values.some((v, i) => i && v <= values[i - 1])) bad.push(f.id + ' ' + values.join());
+  }
   if (/milli|\\[ms\\]/.test(text(l.xaxis) + text(l.yaxis)) && ticks.some(t => /k$/.test(t))) bad.push(f.id + ' ' + ticks.join());
   return bad;
 })";
@@ -114,6 +119,9 @@ pub fn hold(b: &mut Browser, page: &Path, name: &str, figures: usize) {
             ("average-kv", "averages"),
             ("ecdf-ttft", "latency"),
             ("requests-ttft", "requests"),
+            ("share", "share"),
+            ("failures", "failures"),
+            ("pod-lives", "lives"),
         ] {
             if b.eval(&format!("!!document.getElementById('{id}')")) == true {
                 b.picture(

@@ -198,6 +198,19 @@ fn a_decision_between_arms_is_a_picture() {
     b.click("document.querySelector('#ready .legend button')");
     b.wait("document.querySelector('#ready .plot').data.filter(d => d.visible === false).length === 7");
     assert_eq!(b.eval("document.querySelector('#kv .legend').lastChild.textContent"), "and 8 more; the data has all");
+    let dir = b.downloads();
+    b.click("document.querySelector('#decision .save')");
+    let file = dir.join("Made_by_hand-decision.csv");
+    let saved = |_| std::fs::read_to_string(&file).ok().filter(|t| t.ends_with('\n'));
+    let text = (0..200)
+        .find_map(|n| {
+            saved(n).or_else(|| {
+                std::thread::sleep(Duration::from_millis(50));
+                None
+            })
+        })
+        .expect("saved");
+    assert!(text.contains("\"hpa\",11800,11422.4,12177.6,0.9715,0.9635,0.9795") && text.contains("\"static 5\",18000,,,1,,"), "{text}");
     // Only what lies beside the page is linked to.
     assert_eq!(b.eval("[...document.querySelectorAll('.links a')].map(a => a.getAttribute('href')).join()"), "runs/wva.html");
     assert_eq!(b.complaints(), Vec::<String>::new());

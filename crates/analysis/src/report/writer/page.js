@@ -79,6 +79,19 @@
     for (let t = Math.ceil(range[0] / step) * step; t <= range[1] && values.length < 60; t += step) values.push(t);
     return {tickvals: values, ticktext: values.map(v => v === 0 ? '0' : clock(v))};
   };
+  // Whole numbers at 1, 2 and 5 of each decade, or at as many decades as there is room for; the library would write `2` for 0.2.
+  const logarithmic = (least, most, places) => {
+    if (!(least > 0) || !(most >= least)) return {type: 'log'};
+    const a = Math.floor(Math.log10(least)), b = Math.ceil(Math.log10(most)), decades = Math.log10(most / least);
+    const parts = decades * 9 < places ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : decades * 3 < places ? [1, 2, 5] : [1], every = Math.max(1, Math.ceil(decades / places));
+    const tickvals = [], ticktext = [];
+    for (let k = a; k <= b; k += every) for (const p of parts) {
+      const v = Number((p * 10 ** k).toPrecision(1)), scale = v >= 1e6 ? [1e6, 'M'] : v >= 1e4 ? [1e3, 'k'] : [1, ''];
+      tickvals.push(v);
+      ticktext.push(String(Number((v / scale[0]).toPrecision(1))) + scale[1]);
+    }
+    return {type: 'log', tickvals, ticktext};
+  };
   // An axis of logarithms cannot be set by the library when there is nothing in it.
   const extent = traces => {
     let least = Infinity, most = -Infinity;
@@ -104,8 +117,7 @@
     if (s.unit === '0..1') out.yaxis.tickformat = '.3~%';
     else Object.assign(out.yaxis, digits(extent(s.traces)[1]));
     if (s.logY) {
-      const [least, most] = extent(s.traces);
-      Object.assign(out.yaxis, {type: 'log', dtick: most / least > 20 ? 1 : undefined});
+      Object.assign(out.yaxis, logarithmic(...extent(s.traces), (f.plot.clientHeight - 70) / 20));
     } else {
       out.yaxis.rangemode = 'tozero';
     }
@@ -125,7 +137,9 @@
       room(s, out);
     } else {
       const most = Math.max(0, ...s.traces.map(t => t.x.reduce((m, v) => v > m ? v : m, 0)));
-      Object.assign(out.xaxis, digits(most), s.logX ? {type: 'log'} : {});
+      let least = Infinity;
+      for (const t of s.traces) for (const v of t.x) if (v > 0 && v < least) least = v;
+      Object.assign(out.xaxis, digits(most), s.logX ? logarithmic(least, most, (f.plot.clientWidth - 70) / 44) : {});
       out.yaxis.tickformat = '.0%';
     }
     for (const l of s.limits) {
@@ -165,8 +179,8 @@
       const trace = {x: t.x, y: t.y, text, name, meta: group, type: 'scatter', mode: 'lines', connectgaps: false, opacity: thin ? 0.45 : 1,
         line: {color: c, width: thin ? 0.7 : t.role === 'desired' || t.role === 'offered' ? 2.5 : 1.75, shape: t.steps ? 'hv' : 'linear', dash: thin ? 'solid' : dash},
         hovertemplate: '%{text}<br>' + value + '<extra>' + name + '</extra>'};
-      // A lone point between two breaks has no line.
-      if (!t.steps && t.x.length < 3) trace.mode = 'lines+markers';
+      // A lone point between two breaks has no line, and few points are seen as what they are.
+      if (!t.steps && !thin && t.x.length <= 30) trace.mode = 'lines+markers';
       // Areas have no dashes: a pattern stands for them, and an edge in the page's colour parts neighbours.
       if (s.stacked) Object.assign(trace, {stackgroup: 'all', fillcolor: c, line: {...trace.line, color: css('bg'), width: 0.8, dash: 'solid'},
         fillpattern: dash === 'solid' ? undefined : {shape: ({dash: '/', dot: '.', dashdot: 'x'})[dash], bgcolor: c, fgcolor: css('bg'), size: 6}});
@@ -184,6 +198,7 @@
     return out;
   };
   const mark = m => data.styles[m.class] || data.styles.held;
+  document.querySelectorAll('.mark').forEach(d => { d.style.borderLeftColor = mark(data.marks[d.dataset.mark]).color; });
 
   // Least, most and median of an arm's runs, on the moments at which any of them has a value; at most some hundred of them.
   const band = (f, g) => {
