@@ -82,8 +82,11 @@
   // Whole numbers at 1, 2 and 5 of each decade, or at as many decades as there is room for; the library would write `2` for 0.2.
   const logarithmic = (least, most, places) => {
     if (!(least > 0) || !(most >= least)) return {type: 'log'};
-    const a = Math.floor(Math.log10(least)), b = Math.ceil(Math.log10(most)), decades = Math.log10(most / least);
-    const parts = decades * 9 < places ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : decades * 3 < places ? [1, 2, 5] : [1], every = Math.max(1, Math.ceil(decades / places));
+    const a = Math.floor(Math.log10(least)), b = Math.ceil(Math.log10(most)), decades = 1.15 * Math.log10(most / least);
+    // Within a decade the library writes numbers in full.
+    if (decades < 0.95) return {type: 'log'};
+    // The closest of each: 9 and 10, 1 and 2.
+    const parts = decades * 22 < places ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : decades * 3.4 < places ? [1, 2, 5] : [1], every = Math.max(1, Math.ceil(decades / places));
     const tickvals = [], ticktext = [];
     for (let k = a; k <= b; k += every) for (const p of parts) {
       const v = Number((p * 10 ** k).toPrecision(1)), scale = v >= 1e6 ? [1e6, 'M'] : v >= 1e4 ? [1e3, 'k'] : [1, ''];
@@ -523,9 +526,20 @@
     before = [...document.querySelectorAll('.mark')].map(d => d.open);
     document.querySelectorAll('.mark').forEach(d => { d.open = true; });
     if (root.classList.contains('dark')) { root.classList.add('was-dark'); themed(false); }
+    // Paper is as wide as it is: a plot shrinks as a picture.
+    for (const f of figures) {
+      const {width, height} = f.plot.getBoundingClientRect();
+      if (!width || !height) continue;
+      f.plot.style.aspectRatio = width + '/' + height;
+      f.plot.querySelectorAll('.main-svg').forEach(e => e.setAttribute('viewBox', '0 0 ' + width + ' ' + height));
+    }
   });
   addEventListener('afterprint', () => {
     document.querySelectorAll('.mark').forEach((d, i) => { d.open = before[i]; });
+    for (const f of figures) {
+      f.plot.style.aspectRatio = '';
+      f.plot.querySelectorAll('.main-svg').forEach(e => e.removeAttribute('viewBox'));
+    }
     if (root.classList.contains('was-dark')) { root.classList.remove('was-dark'); themed(true); }
   });
   let width = innerWidth;
