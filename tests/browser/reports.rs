@@ -233,6 +233,7 @@ fn tables_sort_by_mouse_and_by_keyboard_and_come_back() {
     assert_eq!((b.eval(order), b.eval(sorted)), ("wva,hpa,keda,existing".into(), "-,-,-,-".into()));
     // Milliseconds, seconds and minutes of one column.
     press(&mut b, 2);
+    b.picture("sorted", "document.querySelector('table').getBoundingClientRect().top + scrollY - 60");
     assert_eq!(b.eval(order), "keda,wva,hpa,existing");
     // The next heading by keyboard alone: clocks.
     b.key("Tab", 9, "");

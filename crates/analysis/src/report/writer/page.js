@@ -326,7 +326,7 @@
     const set = (e, values) => Object.entries(values).forEach(([k, v]) => e.setAttribute(k, v));
     set(mark, {width: 26, height: 8, viewBox: '0 0 26 8', 'aria-hidden': 'true'});
     set(line, {x1: 0, y1: 4, x2: 26, y2: 4, stroke: style.color, 'stroke-width': area ? 8 : 3,
-      'stroke-dasharray': area ? 'none' : ({dash: '7 3', dot: '3 3', dashdot: '8 3 3 3'})[style.dash] || 'none'});
+      'stroke-dasharray': area ? ({dash: '3 2', dot: '1 2', dashdot: '4 1'})[style.dash] || 'none' : ({dash: '7 3', dot: '3 3', dashdot: '8 3 3 3'})[style.dash] || 'none'});
     mark.append(line);
     return mark;
   };
@@ -464,6 +464,7 @@
       const b = document.createElement('button');
       b.type = 'button';
       b.append(...th.childNodes);
+      b.title = 'Sort by this column';
       // A heading without words still needs a name.
       if (!b.textContent.trim()) b.setAttribute('aria-label', 'column ' + (c + 1));
       th.append(b);
