@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
-use bench_analysis::summary::{Settings, summarise};
+use bench_analysis::summary::{Settings, short_score, summarise};
 use bench_analysis::{judgement, scorecard};
 use bench_model::exit::Exit;
 use bench_model::explanation::Explanation;
@@ -34,7 +34,8 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
         }
     };
     let settings = settings(plan.as_ref(), ingested.problems.clone());
-    let summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
+    let mut summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
+    summary.score = Some(short_score(&ingested.run, &ingested.tables, plan.as_ref().and_then(judgement::rest)));
     Ok(Reported { ingested, summary, plan })
 }
 
@@ -55,7 +56,6 @@ pub fn settings(plan: Option<&Plan>, problems: Vec<String>) -> Settings {
         planned_rates: profile.map(|p| p.rates.clone()).unwrap_or_default(),
         planned_seconds: profile.map_or(0.0, |p| f64::from(p.max_seconds)),
         guidellm_version: plan.map(|p| p.scenario.load.guidellm.version.clone()).unwrap_or_default(),
-        rest: plan.and_then(judgement::rest),
         problems,
     }
 }

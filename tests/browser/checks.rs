@@ -13,6 +13,24 @@ const UNDRAWN: &str = "[...document.querySelectorAll('figure')].filter(f => {
   return !drawn && !gl;
 }).map(f => f.id)";
 
+/// Axes that do not say what they measure, and thousands of milliseconds.
+const UNTITLED: &str = "[...document.querySelectorAll('figure')].flatMap(f => {
+  const l = f.querySelector('.plot')._fullLayout, text = a => (a.title.text || '').trim();
+  const ticks = [...f.querySelectorAll('.xtick text, .ytick text')].map(t => t.textContent);
+  const bad = ['xaxis', 'yaxis'].filter(a => !text(l[a]) || text(l[a]) === 'Click to enter X axis title').map(a => f.id + ' ' + a);
+  // Of a logarithmic axis every tick is written in full: it rises.
+  for (const [a, c] of [['xaxis', '.xtick'], ['yaxis', '.ytick']]) {
+    const values = [...f.querySelectorAll(c + ' text')].map(t => parseFloat(t.textContent) * ({k: 1e3, M: 1e6}[t.textContent.slice(-1)] || 1));
+    if (l[a].type === 'log' && values.some((v, i) => i && v <= values[i - 1])) bad.push(f.id + ' ' + values.join());
+  }
+  if (/milli|\\[ms\\]/.test(text(l.xaxis) + text(l.yaxis)) && ticks.some(t => /k$/.test(t))) bad.push(f.id + ' ' + ticks.join());
+  return bad;
+})";
+
+/// More entries than a legend holds.
+const CROWDED: &str =
+    "[...document.querySelectorAll('.legend')].filter(l => l.querySelectorAll('button').length > 12).map(l => l.parentElement.id)";
+
 /// Elements beyond the edge of the screen, and texts wider than their boxes.
 const OVERFLOWING: &str = "(() => {
   const bad = [], width = document.documentElement.clientWidth;
@@ -85,14 +103,26 @@ pub fn hold(b: &mut Browser, page: &Path, name: &str, figures: usize) {
         assert!(shown.as_u64() >= Some(figures as u64), "{what}: only {shown} figures");
         assert_eq!(b.eval("document.documentElement.classList.contains('dark')"), screen.dark, "{what}");
         none(&b.eval(UNDRAWN), "not drawn");
+        none(&b.eval(UNTITLED), "axes without titles");
+        none(&b.eval(CROWDED), "too long a legend");
         none(&b.eval(OVERFLOWING), "beyond the edge");
         none(&b.eval(OVERLAPPING), "upon each other");
         none(&b.eval(UNREADABLE), "not to be read");
         assert_eq!(b.complaints(), Vec::<String>::new(), "{what}");
         b.picture(&format!("{name}-{}-top", screen.name()), "0");
-        for (id, part) in
-            [("load", "time"), ("kv", "kv"), ("average-kv", "averages"), ("ecdf-ttft", "latency"), ("requests-ttft", "requests")]
-        {
+        for (id, part) in [
+            ("decision", "decision"),
+            ("ready", "ready"),
+            ("ecdf", "ecdf"),
+            ("load", "time"),
+            ("kv", "kv"),
+            ("average-kv", "averages"),
+            ("ecdf-ttft", "latency"),
+            ("requests-ttft", "requests"),
+            ("share", "share"),
+            ("failures", "failures"),
+            ("pod-lives", "lives"),
+        ] {
             if b.eval(&format!("!!document.getElementById('{id}')")) == true {
                 b.picture(
                     &format!("{name}-{}-{part}", screen.name()),

@@ -124,6 +124,14 @@ impl Browser {
 
     /// Opens a page on a screen and waits until every plot is drawn.
     pub fn open(&mut self, page: &Path, screen: Screen) {
+        self.open_at(page, "", screen);
+    }
+
+    /// The same, at an address within the page: `#id&t=FROM-TO`.
+    pub fn open_at(&mut self, page: &Path, hash: &str, screen: Screen) {
+        // Another fragment alone would load nothing.
+        self.call("Page.navigate", &json!({"url": "about:blank"}));
+        self.wait("location.protocol === 'about:'");
         self.events.clear();
         let (width, height, phone) = (screen.width, screen.height, screen.phone);
         self.call(
@@ -133,7 +141,7 @@ impl Browser {
         self.call("Emulation.setTouchEmulationEnabled", &json!({"enabled": phone}));
         let scheme = if screen.dark { "dark" } else { "light" };
         self.call("Emulation.setEmulatedMedia", &json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}));
-        self.call("Page.navigate", &json!({"url": format!("file://{}", page.display())}));
+        self.call("Page.navigate", &json!({"url": format!("file://{}{hash}", page.display())}));
         self.wait(
             "document.readyState === 'complete' && location.protocol === 'file:' && document.documentElement.dataset.drawn !== undefined",
         );

@@ -128,10 +128,9 @@ fn zooming_one_zooms_all_and_the_theme_can_be_chosen() {
     b.click("document.querySelector('.zoom [data-band=\"all\"]')");
     b.wait(&format!("new Set({ranges}).size === 1 && !{ranges}[0].startsWith('3000')"));
     let ink = b.eval("document.querySelector('#kv .plot').layout.font.color");
+    assert_eq!(b.eval("document.getElementById('theme').textContent"), "Dark mode");
     b.click("document.getElementById('theme')");
-    b.wait(
-        "document.documentElement.classList.contains('dark') && document.getElementById('theme').getAttribute('aria-pressed') === 'true'",
-    );
+    b.wait("document.documentElement.classList.contains('dark') && document.getElementById('theme').textContent === 'Light mode'");
     b.wait(&format!("document.querySelector('#kv .plot').layout.font.color !== {ink}"));
     // A curve can be taken away and brought back.
     b.click("document.querySelector('#kv .legend button')");
@@ -168,5 +167,113 @@ fn the_data_of_every_plot_can_be_saved_and_the_page_printed() {
     assert!(kv.lines().filter(|l| l.contains("kpt8t")).count() > 60, "{kv}");
     let pdf = b.pdf();
     assert!(pdf.starts_with(b"%PDF") && pdf.len() > 50_000, "{} bytes", pdf.len());
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn a_decision_between_arms_is_a_picture() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    let page = pages.made_by_hand();
+    hold(&mut b, &page, "made-by-hand", 5);
+    b.open(&page, Screen::ALL[0]);
+    // A line of static fleets, and a point for everything that has a cost.
+    assert_eq!(b.eval("document.querySelectorAll('#decision .scatterlayer .points path').length"), 8);
+    assert_eq!(b.eval("document.querySelector('#decision .plot').data.filter(d => d.mode === 'lines').length"), 1);
+    assert_eq!(b.eval("document.querySelectorAll('#decision .errorbar path').length"), 8);
+    let said = b.eval("[...document.querySelectorAll('#decision .annotation-text')].map(t => t.textContent).join('|')");
+    let said = said.as_str().expect("names");
+    for name in ["wva", "hpa", "keda <b>", "static 4", "foresight", "goal 99 %"] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    let caption = b.eval("document.querySelector('#decision figcaption').textContent");
+    assert!(caption.as_str().is_some_and(|c| c.contains("Not drawn: existing")), "{caption}");
+    b.eval("document.getElementById('decision').scrollIntoView()");
+    b.eval("void Plotly.Fx.hover(document.querySelector('#decision .plot'), [{curveNumber: 4, pointNumber: 0}])");
+    let shown = b.eval("document.querySelector('#decision .hoverlayer').textContent");
+    assert!(shown.as_str().is_some_and(|s| s.contains("99.08 % (98.78 % to 99.38 %) of 12000") && s.contains("keda <b>")), "{shown}");
+    // Runs of one arm are a band, and one entry of the legend that hides all of it.
+    assert_eq!(b.eval("[...document.querySelectorAll('#ready .legend button')].map(b => b.title).join()"), "wva (5 runs),hpa (4 runs)");
+    assert_eq!(b.eval("document.querySelector('#ready .plot').data.filter(d => d.fill === 'toself').length"), 2);
+    b.click("document.querySelector('#ready .legend button')");
+    b.wait("document.querySelector('#ready .plot').data.filter(d => d.visible === false).length === 7");
+    assert_eq!(b.eval("document.querySelector('#kv .legend').lastChild.textContent"), "and 8 more; the data has all");
+    let dir = b.downloads();
+    b.click("document.querySelector('#decision .save')");
+    let file = dir.join("Made_by_hand-decision.csv");
+    let saved = |_| std::fs::read_to_string(&file).ok().filter(|t| t.ends_with('\n'));
+    let text = (0..200)
+        .find_map(|n| {
+            saved(n).or_else(|| {
+                std::thread::sleep(Duration::from_millis(50));
+                None
+            })
+        })
+        .expect("saved");
+    assert!(text.contains("\"hpa\",11800,11422.4,12177.6,0.9715,0.9635,0.9795") && text.contains("\"static 5\",18000,,,1,,"), "{text}");
+    // Only what lies beside the page is linked to.
+    assert_eq!(b.eval("[...document.querySelectorAll('.links a')].map(a => a.getAttribute('href')).join()"), "runs/wva.html");
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn tables_sort_by_mouse_and_by_keyboard_and_come_back() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    b.open(&pages.made_by_hand(), Screen::ALL[0]);
+    let order = "[...document.querySelectorAll('table tbody tr')].map(r => r.cells[0].textContent).join()";
+    let sorted = "[...document.querySelectorAll('thead th')].map(h => h.getAttribute('aria-sort') || '-').join()";
+    let press = |b: &mut Browser, n: usize| b.click(&format!("document.querySelectorAll('thead button')[{n}]"));
+    // Paid: what is not known is last either way.
+    press(&mut b, 1);
+    assert_eq!((b.eval(order), b.eval(sorted)), ("keda,wva,existing,hpa".into(), "-,ascending,-,-".into()));
+    press(&mut b, 1);
+    assert_eq!((b.eval(order), b.eval(sorted)), ("existing,wva,keda,hpa".into(), "-,descending,-,-".into()));
+    press(&mut b, 1);
+    assert_eq!((b.eval(order), b.eval(sorted)), ("wva,hpa,keda,existing".into(), "-,-,-,-".into()));
+    // Milliseconds, seconds and minutes of one column.
+    press(&mut b, 2);
+    b.picture("sorted", "document.querySelector('table').getBoundingClientRect().top + scrollY - 60");
+    assert_eq!(b.eval(order), "keda,wva,hpa,existing");
+    // The next heading by keyboard alone: clocks.
+    b.key("Tab", 9, "");
+    b.key("Enter", 13, "\r");
+    assert_eq!((b.eval(order), b.eval(sorted)), ("existing,keda,wva,hpa".into(), "-,-,-,ascending".into()));
+    press(&mut b, 0);
+    assert_eq!(b.eval(order), "existing,hpa,keda,wva");
+    assert_eq!(b.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium"]
+fn an_address_holds_the_span_that_is_seen() {
+    let (pages, mut b) = (Pages::new(), Browser::start());
+    let page = pages.made_by_hand();
+    let range = "document.querySelector('#ready .plot').layout.xaxis.range.map(v => Math.round(v)).join()";
+    b.open_at(&page, "#t=1200-2400", Screen::ALL[0]);
+    assert_eq!(b.eval(range), "1200,2400");
+    // Going to a section keeps it, and shows the section.
+    b.click("document.querySelector('nav a[href=\"#time\"]')");
+    b.wait("location.hash === '#time&t=1200-2400'");
+    assert_eq!(b.eval(range), "1200,2400");
+    // Zooming changes the address in place; going back shows what was there before.
+    b.click("document.querySelector('.zoom [data-band=\"1\"]')");
+    b.wait("location.hash === '#time&t=1800-3600'");
+    b.eval("history.back()");
+    b.wait(&format!("location.hash === '#t=1200-2400' && {range} === '1200,2400'"));
+    b.eval("history.forward()");
+    b.wait(&format!("location.hash === '#time&t=1800-3600' && {range} === '1800,3600'"));
+    b.click("document.querySelector('.zoom [data-band=\"all\"]')");
+    b.wait(&format!("location.hash === '#time' && {range} === '-10,3600'"));
+    // With a section; with nonsense; beyond the ends.
+    b.open_at(&page, "#kv&t=600-900.5", Screen::ALL[0]);
+    assert_eq!(b.eval(range), "600,901");
+    b.wait("Math.abs(document.getElementById('kv').getBoundingClientRect().top) < 120");
+    for nonsense in ["#t=9-3", "#t=x-y", "#t=99999-999999", "#<img src=x>", "#t="] {
+        b.open_at(&page, nonsense, Screen::ALL[0]);
+        assert_eq!(b.eval(range), "-10,3600", "{nonsense}");
+    }
+    b.open_at(&page, "#t=3000-99999", Screen::ALL[0]);
+    assert_eq!(b.eval(range), "3000,3600");
     assert_eq!(b.complaints(), Vec::<String>::new());
 }

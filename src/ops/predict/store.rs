@@ -8,6 +8,8 @@ use crate::failure::Failure;
 use crate::ops::results;
 use anyhow::Context;
 use bench_analysis::ingest::{openmetrics, predicted};
+use bench_analysis::judgement;
+use bench_analysis::summary::short_score;
 use bench_model::exit::Exit;
 use bench_model::forecast::{self, Forecast};
 use bench_model::plan::Plan;
@@ -63,6 +65,7 @@ pub(super) fn finish(
     let Some(seed) = played.seeds.first() else { return Ok(None) };
     let mut summary = seed.summary.clone();
     summary.run.clone_from(id);
+    summary.score = Some(short_score(&record(plan, id, told), &played.first.tables, judgement::rest(plan)));
     results::write_soon(&dir.join(files::SUMMARY), bench_analysis::report::json::render(&summary)?.as_bytes())?;
     results::write_soon(&dir.join(forecast::FILE), bench_analysis::report::json::render(forecast)?.as_bytes())?;
     results::write_soon(&dir.join(files::CHECKSUMS), results::checksums(&dir)?.as_bytes())?;

@@ -20,7 +20,7 @@ fn stored(id: &str, arm: Arm, slow_ms: f64) -> (RunRecord, Tables, Summary) {
 fn of(all: &[(RunRecord, Tables, Summary)], aa: bool) -> Comparison {
     let inputs: Vec<Input<'_>> =
         all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 1.0 }).collect();
-    compare(&inputs, &Question { slo: Slo::default(), gpu_hour: Some(2.5), aa, matter: 0.1 })
+    compare(&inputs, &Question { goal: Goal { gpu_hour: Some(2.5), ..Goal::default() }, aa, matter: 0.1 })
 }
 
 fn difference<'a>(c: &'a Comparison, name: &str) -> &'a Difference {
@@ -36,13 +36,13 @@ fn one_run_each_has_intervals_over_requests_and_says_so() {
     assert_eq!((d.basis, difference(&c, "good requests").basis), (Basis::Requests, Basis::None));
     assert!(!difference(&c, "goodput").told_apart());
     assert!(c.conclusions[0].starts_with("One run each"), "{:?}", c.conclusions);
-    assert_eq!((c.kind, c.span_s), (Kind::Arms, 500.0));
+    assert_eq!((c.kind, c.span_s), (Kind::Arms, 400.0));
     let json = serde_json::to_string(&c).unwrap();
     assert_eq!(serde_json::from_str::<Comparison>(&json).unwrap().differences.len(), c.differences.len());
 }
 
 #[test]
-fn what_was_paid_for_what_was_served_comes_first() {
+fn arms_are_judged_over_one_span() {
     let paid = |id: &str, arm: Arm, pods: usize| {
         let (r, mut t, s) = stored(id, arm, 0.0);
         let pod = |n: usize| bench_model::tables::PodLife {
@@ -56,36 +56,19 @@ fn what_was_paid_for_what_was_served_comes_first() {
         t.pods = (0..pods).map(pod).collect();
         (r, t, s)
     };
-    let mut c = of(&[paid("a", Arm::Wva, 1), paid("b", Arm::Hpa, 3)], false);
-    assert_eq!(
-        c.conclusions[0],
-        "hpa paid 200 % more replica-seconds than wva (1500 against 500), and goodput cannot be told apart (99.8 % against 99.8 %)."
-    );
-    let best = bench_model::bounds::Scheduled {
-        paid_replica_s: 400.0,
-        ready_replica_s: 390.0,
-        goodput_fraction: Some(0.99),
-        replicas: vec![(0.0, 1)],
-        max_ready: 1,
-    };
-    let bounds = Bounds {
-        slo: Slo::default(),
-        attainment: 0.99,
-        span_s: 500.0,
-        seed: 1,
-        least_replica_s: 300.0,
-        perfect: Some(best),
-        settled: true,
-        plays: 1,
-        statics: vec![],
-        basis: vec![],
-    };
-    with_bounds(&mut c, bounds);
-    assert!(
-        c.conclusions[1].ends_with("99 % within the SLO for 400 replica-seconds; paid was, by wva 1.25 times and hpa 3.75 times."),
-        "{:?}",
-        c.conclusions
-    );
+    let all = [paid("a", Arm::Wva, 1), paid("b", Arm::Hpa, 3)];
+    let inputs: Vec<Input<'_>> =
+        all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 2.0 }).collect();
+    let goal = Goal { attain: 0.9, gpu_hour: Some(3.6), ..Goal::default() };
+    let c = compare(&inputs, &Question { goal, aa: false, matter: 0.1 });
+    // To the end of the load: nothing changed after it.
+    assert_eq!(c.span_s, 400.0);
+    let j = judged(&c, &inputs, goal, judgement::Beside::default(), vec![]).unwrap();
+    assert_eq!((j.winner.as_deref(), j.predicted), (Some("wva"), false));
+    let told: Vec<_> = j.arms.iter().map(|a| (a.replica_seconds, a.gpu_seconds, a.cost, a.dominated)).collect();
+    assert_eq!(told, [(Some(400.0), Some(800.0), Some(0.8), false), (Some(1200.0), Some(2400.0), Some(2.4), true)]);
+    // Runs of one arm and a prediction of it have no winner.
+    assert_eq!(judged(&of(&all[..1], true), &inputs[..1], goal, judgement::Beside::default(), vec![]), None);
 }
 
 #[test]

@@ -93,13 +93,40 @@ pub enum Block {
     Marks {
         marks: Vec<Mark>,
     },
+    /// Other documents that lie beside this one.
+    Links {
+        links: Vec<Link>,
+    },
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Number {
     pub label: String,
     pub value: String,
     pub note: String,
+    /// `kept` or `missed` against a goal; empty where there is none.
+    pub class: String,
+}
+
+/// Another document, by its path from this one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Link {
+    pub text: String,
+    /// Serialised only if it is [`beside`] the document: a page links to nothing else.
+    #[serde(serialize_with = "only_beside")]
+    pub href: String,
+}
+
+/// Whether a reference is a relative path: it has no scheme, no host and no root, and nothing in it hides one.
+pub fn beside(href: &str) -> bool {
+    !href.is_empty()
+        && !href.starts_with('/')
+        && !href.contains([':', '\\'])
+        && !href.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
+fn only_beside<S: serde::Serializer>(href: &str, s: S) -> Result<S::Ok, S::Error> {
+    if beside(href) { s.serialize_str(href) } else { s.serialize_none() }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -159,6 +186,8 @@ pub enum Kind {
     Scatter,
     /// Bars between two moments of the shared axis, a row each.
     Spans,
+    /// What was reached (y, 0..1) against what was paid (x): a place an arm. See [`super::decision`].
+    Decision,
 }
 
 /// A plot: what it says in words stands in the page, what it is drawn from in the page's data.
@@ -188,12 +217,32 @@ pub struct Drawn {
     pub rows: Vec<String>,
     /// Whether the page's marks are drawn in it.
     pub marks: bool,
+    /// Points with names, of [`Kind::Decision`].
+    pub places: Vec<Place>,
+}
+
+/// A point with its name beside it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub name: String,
+    pub role: String,
+    pub at: (f64, f64),
+    /// Lower and upper end.
+    pub x_band: Option<(f64, f64)>,
+    pub y_band: Option<(f64, f64)>,
+    /// Another source than the others': predicted among measured.
+    pub hollow: bool,
+    /// The one that is recommended.
+    pub best: bool,
+    /// Its numbers in words, a line each.
+    pub said: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Trace {
     pub name: String,
-    /// Decides the colour, see `writer/page.js`.
+    /// Decides colour, dash and symbol, see [`super::writer::palette`]. Several runs of one arm share its role, `arm-0`: they have one
+    /// entry in the legend, named by what their names begin with, and over time more than two are drawn as a band with a median.
     pub role: String,
     pub steps: bool,
     pub points: Vec<(f64, f64)>,
@@ -229,7 +278,15 @@ impl Default for Drawn {
             limits: vec![],
             rows: vec![],
             marks: false,
+            places: vec![],
         }
+    }
+}
+
+impl Drawn {
+    /// Nothing would be seen.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.traces.iter().all(|t| t.points.is_empty())
     }
 }
 
@@ -240,5 +297,22 @@ impl Document {
 
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         self.blocks().filter_map(|b| if let Block::Figure(f) = b { Some(f) } else { None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_only_to_what_lies_beside() {
+        for good in ["a.html", "runs/a-b_c/report.html", "../x.html", "a.html#t=1-2"] {
+            assert!(beside(good), "{good}");
+        }
+        for bad in ["", "/etc", "//host/x", "https://host", "javascript:alert(1)", "java\nscript:x", " a", "a\\b", "\u{1}x"] {
+            assert!(!beside(bad), "{bad}");
+        }
+        let link = |href: &str| serde_json::to_value(Link { text: "a".into(), href: href.into() }).unwrap()["href"].clone();
+        assert_eq!((link("a.html"), link("data:x")), ("a.html".into(), serde_json::Value::Null));
     }
 }

@@ -1,5 +1,6 @@
 //! The answer as sections: which arm, at what price, in a table of all of them, and what it hangs on.
 
+use super::decision;
 use super::document::{Block, Section, Table};
 use crate::judgement::share;
 use crate::words::{brief, count, duration};
@@ -14,6 +15,10 @@ pub fn section(j: &Judgement) -> Section {
     let shown = shown(j);
     blocks.push(Block::Table(table(j, &shown)));
     blocks.push(Block::text(legend(j, shown.len())));
+    let figure = decision::figure(j);
+    if !figure.drawn.is_empty() {
+        blocks.push(Block::Figure(figure));
+    }
     if let Some(first) = j.assumptions.first() {
         blocks.push(Block::text(first));
     }

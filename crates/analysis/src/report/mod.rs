@@ -3,6 +3,7 @@
 pub mod benchmark_report;
 pub mod comparison;
 pub mod csv;
+pub mod decision;
 pub mod document;
 pub mod experiment;
 pub mod forecast;

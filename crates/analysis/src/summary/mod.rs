@@ -14,7 +14,7 @@ pub use scaling::{predicted_recording, recording, scaling};
 use crate::{gaps, scorecard, stats, validity};
 use bench_model::SCHEMA_VERSION;
 use bench_model::run::RunRecord;
-use bench_model::summary::{RateSummary, Score, Summary};
+use bench_model::summary::{RateSummary, Score, Summary, Verdict};
 use bench_model::tables::{Gap, Outcome, Request, Tables};
 use std::collections::BTreeMap;
 
@@ -29,8 +29,6 @@ pub struct Settings {
     pub planned_seconds: f64,
     /// guidellm as planned. Empty: unknown.
     pub guidellm_version: String,
-    /// [`crate::judgement::rest`].
-    pub rest: Option<u32>,
     /// [`crate::Ingested::problems`].
     pub problems: Vec<String>,
 }
@@ -40,22 +38,26 @@ pub fn summarise(run: &RunRecord, tables: &Tables, guidellm_version: &str, setti
     let between = gaps::between_rates(tables);
     let rates = (0..tables.rates.len()).filter_map(|position| rate(tables, position, &between)).collect();
     let validity = validity::judge(run, tables, guidellm_version, settings);
-    let card = scorecard::score(run, tables, validity.verdict, &scorecard::Terms { rest: settings.rest, ..scorecard::Terms::default() });
-    let score = Score {
-        slo: card.slo,
-        attainment: card.overall.goodput_fraction,
-        ttft_p99_ms: card.overall.ttft_ms.map(|t| t.p99),
-        replica_seconds: card.paid_replica_s,
-    };
     Summary {
         schema_version: SCHEMA_VERSION,
         run: run.id.clone(),
         guidellm_version: guidellm_version.into(),
         validity,
-        score: Some(score),
+        score: None,
         rates,
         scaling: scaling(run, tables),
         requests_per_pod: requests_per_pod(tables, settings.scrape_interval_s),
+    }
+}
+
+/// What a list of runs shows of one, by the default SLO. Not part of [`summarise`]: a forecast summarises hundreds of runs.
+pub fn short_score(run: &RunRecord, tables: &Tables, rest: Option<u32>) -> Score {
+    let card = scorecard::score(run, tables, Verdict::Valid, &scorecard::Terms { rest, ..scorecard::Terms::default() });
+    Score {
+        slo: card.slo,
+        attainment: card.overall.goodput_fraction,
+        ttft_p99_ms: card.overall.ttft_ms.map(|t| t.p99),
+        replica_seconds: card.paid_replica_s,
     }
 }
 

@@ -43,7 +43,14 @@ pub fn page_of(t: &Trend) -> Document {
         heading: t.metric.clone(),
         about: format!("A point a run of plan {}, at the moment the run was made.", t.plan),
         summary,
-        drawn: Drawn { kind: Kind::Time, unit: t.unit.clone(), traces, limits, ..Drawn::default() },
+        drawn: Drawn {
+            kind: Kind::Time,
+            unit: t.unit.clone(),
+            x_title: "time since the first run [h:min:s]".into(),
+            traces,
+            limits,
+            ..Drawn::default()
+        },
     };
     let rows = t.runs.iter().map(|p| {
         let created = p.created.map(|c| c.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();

@@ -109,6 +109,7 @@ fn block(b: &Block, steps: bool) -> String {
         }
         Block::Table(t) => table(t, usize::MAX),
         Block::Marks { marks } => decisions(marks, steps),
+        Block::Links { links } => list(&links.iter().map(|l| format!("{}: {}", l.text, l.href)).collect::<Vec<_>>()),
         Block::Figure(_) | Block::Zoom { .. } => String::new(),
     }
 }
@@ -172,7 +173,7 @@ mod tests {
         let mark = Mark { t: 0.0, until: None, when: e(), title: e(), class: e(), reason: e(), steps: vec![e()], y: None };
         let blocks = vec![
             Block::Text { text: e() },
-            Block::Numbers { numbers: vec![Number { label: e(), value: e(), note: e() }] },
+            Block::Numbers { numbers: vec![Number { label: e(), value: e(), note: e(), class: String::new() }] },
             Block::Findings { findings: vec![Finding { class: e(), word: e(), code: e(), text: e() }] },
             Block::Items { items: vec![e()] },
             Block::Table(Table { caption: e(), words: 1, head: vec![e(), e()], rows: vec![vec![e(), e()]] }),

@@ -3,5 +3,6 @@
 pub(crate) mod chart;
 pub mod html;
 pub mod markdown;
+pub mod palette;
 pub mod terminal;
 pub(crate) mod text;

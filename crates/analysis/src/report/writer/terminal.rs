@@ -142,6 +142,7 @@ impl Out {
             }
             Block::Table(t) => self.table(t),
             Block::Marks { marks } => self.marks(marks),
+            Block::Links { links } => links.iter().for_each(|l| self.item(INDENT, &format!("{}: {}", l.text, l.href))),
             Block::Figure(_) | Block::Zoom { .. } => {}
         }
     }
@@ -332,7 +333,7 @@ mod tests {
         let finding = Finding { class: "bad".into(), word: "invalid".into(), code: l(), text: l() };
         let mut d = of(vec![
             Block::Text { text: l() },
-            Block::Numbers { numbers: vec![Number { label: l(), value: l(), note: l() }] },
+            Block::Numbers { numbers: vec![Number { label: l(), value: l(), note: l(), class: String::new() }] },
             Block::Findings { findings: vec![finding.clone(), Finding { code: "code".into(), ..finding }] },
             Block::Items { items: vec![l(), format!("    {long}")] },
             Block::Picture { lines: vec![l()] },
