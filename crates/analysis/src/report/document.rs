@@ -1,6 +1,7 @@
 //! What is shown of a run, a comparison, a gate or anything else: sections of blocks, made once and written by [`super::writer`] for a
 //! terminal, as Markdown and as a page.
 
+use bench_model::run::Source;
 use serde::Serialize;
 
 /// The whole of it.
@@ -28,6 +29,14 @@ pub struct Badge {
 impl Badge {
     pub fn new(word: &str, class: &str) -> Self {
         Self { word: word.into(), class: class.into() }
+    }
+
+    /// Where numbers are from: the first badge of whatever shows any.
+    pub fn source(source: Source) -> Self {
+        match source {
+            Source::Measured => Self::new("MEASURED", ""),
+            Source::Predicted => Self::new("PREDICTED", "predicted"),
+        }
     }
 }
 
