@@ -45,7 +45,10 @@ fn two_arms_side_by_side() {
     let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--format", "md", "--out", "c.md"]).exits(0);
     assert_eq!(r.stdout.trim(), "c.md");
     let text = std::fs::read_to_string(place.path("c.md")).expect("written");
-    assert!(text.contains("| quantity") && text.starts_with("### Comparison of arms\n\n**MEASURED**") && text.contains("\n#### Answer\n"), "{text}");
+    assert!(
+        text.contains("| quantity") && text.starts_with("### Comparison of arms\n\n**MEASURED**") && text.contains("\n#### Answer\n"),
+        "{text}"
+    );
     assert_eq!(place.run(&["compare", "c97c", "beef", "--no-bounds", "--format", "html"]).exits(0).stdout.trim(), "compare.html");
     let page = std::fs::read_to_string(place.path("compare.html")).expect("written");
     assert!(page.contains("Comparison of arms") && page.contains("Ready replicas"));

@@ -152,7 +152,10 @@ fn in_the_simulator_it_ends_in_the_same_comparison() {
     let junit = read(place.path("junit.xml"));
     assert!(junit.contains("tests=\"4\"") && junit.contains("failures=\"0\""), "{junit}");
     let summary = read(place.path("summary.md"));
-    assert!(summary.starts_with("before\n### Experiment mine\n\n**PREDICTED**: mine-") && summary.contains("is complete: 4 of 4 runs valid"), "{summary}");
+    assert!(
+        summary.starts_with("before\n### Experiment mine\n\n**PREDICTED**: mine-") && summary.contains("is complete: 4 of 4 runs valid"),
+        "{summary}"
+    );
     // As JSON: an event a run, and everything at the end.
     let events = place.run(&["experiment", "mine", "--predicted", "--output=json"]).exits(0).json();
     let kinds: Vec<&str> = events.iter().filter_map(|e| e["event"].as_str()).collect();

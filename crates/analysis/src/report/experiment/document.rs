@@ -87,7 +87,12 @@ pub fn outlook(o: &Outlook) -> Document {
         let cell = |c: &Vec<(String, String)>| c.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", ");
         let more = if w.with.len() > 1 { format!(" and {} more", w.with.len() - 1) } else { String::new() };
         let with = w.with.first().map(cell).filter(|c| !c.is_empty()).map_or_else(String::new, |c| format!("With {c}{more}: "));
-        crate::report::document::Finding::new("fair", "warning", &w.code, format!("{}.", capital(&format!("{with}{}", w.text.trim_end_matches('.')))))
+        crate::report::document::Finding::new(
+            "fair",
+            "warning",
+            &w.code,
+            format!("{}.", capital(&format!("{with}{}", w.text.trim_end_matches('.')))),
+        )
     });
     let findings: Vec<_> = warnings.collect();
     if !findings.is_empty() {
