@@ -255,7 +255,7 @@ fn facts(dir: &Path, r: &RunRecord) -> Document {
         lead: format!("Arm {} under the load {}", r.arm, r.profile),
         badges: vec![Badge::source(r.source)],
         axis: None,
-        sections: vec![Section::new("facts", "", "Facts", vec![Block::table(2, &["", ""], rows)])],
+        sections: vec![Section::new("facts", "", "Facts", vec![Block::table(2, &["fact", "value"], rows)])],
     }
 }
 

@@ -201,7 +201,10 @@ fn a_sweep_plays_every_combination_and_marks_what_nothing_beats() {
     let json: Value = serde_json::from_str(&sweep(&["--output=json", "--threads=1"])).expect("JSON");
     assert_eq!(faults("sweep.schema.json", &json["sweep"]), [""; 0]);
     let points = json["sweep"]["points"].as_array().expect("points");
-    let values: Vec<String> = points.iter().map(|p| format!("{} {} {}", p["arm"], p["values"][0][1], p["values"][1][1])).collect();
+    // Each arm over its own keys: the target of KV usage is the HPA's alone.
+    assert_eq!(points.iter().filter(|p| p["arm"] == "wva").count(), 2);
+    let hpa = points.iter().filter(|p| p["arm"] == "hpa");
+    let values: Vec<String> = hpa.map(|p| format!("{} {} {}", p["arm"], p["values"][0][1], p["values"][1][1])).collect();
     let quoted = |kv: &str, window: &str| format!("\"hpa\" \"{kv}\" \"{window}\"");
     let expected: Vec<String> = ["0.5", "0.7", "0.9"].iter().flat_map(|kv| ["0", "60"].map(|w| quoted(kv, w))).collect();
     assert_eq!(values, expected);
@@ -209,7 +212,7 @@ fn a_sweep_plays_every_combination_and_marks_what_nothing_beats() {
     assert!(arms.len() == points.len() && arms.iter().any(|a| a["dominated"] == false));
     assert_eq!(sweep(&["--output=json", "--threads=2"]), sweep(&["--output=json", "--threads=1"]));
     let table = sweep(&[]);
-    for piece in ["6 points with 2 seeds each", "PREDICTED", "\nAnswer\n"] {
+    for piece in ["8 points with 2 seeds each", "PREDICTED", "\nAnswer\n"] {
         assert!(table.contains(piece), "{piece}:\n{table}");
     }
     // The window decides when the first replica is added; in the published load it is what delays it.
@@ -251,7 +254,7 @@ fn runs_are_listed_with_their_source() {
     let place = Place::new();
     place.run(&short(&["--seeds=1", "--hpa"])).exits(0);
     let r = place.run(&["results", "ls"]).exits(0);
-    assert!(r.stdout.contains("SOURCE") && r.stdout.contains("predicted"), "{}", r.stdout);
+    assert!(r.stdout.contains("SOURCE") && r.stdout.contains("predicted") && r.stdout.contains(" ms  "), "{}", r.stdout);
 }
 
 #[test]

@@ -88,7 +88,8 @@ fn it_is_listed_shown_and_found_by_its_end() {
         assert_eq!(shown[0]["run"]["id"], ID, "{name}");
     }
     let human = place.run(&["results", "show", "c97c", "--results", &results]).exits(0).stdout;
-    assert!(human.contains("\"schema_version\": 1"), "{human}");
+    assert!(human.starts_with(&format!("{ID}  MEASURED\n")) && human.contains("complete") && human.contains("feb043ae85c5"), "{human}");
+    assert!(["GOOD %", "TTFT P99", "REPLICA-S"].iter().all(|c| ls.stdout.contains(c)), "{}", ls.stdout);
 }
 
 fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
