@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::ops::calibrate::{Request, calibrate, text};
 use crate::ops::results::write_atomic;
 use crate::report::Output;
-use bench_analysis::report::terminal::calibrate::render;
+use bench_analysis::report::calibration;
 use bench_model::coefficients::Picker;
 use bench_model::exit::Exit;
 use serde_json::json;
@@ -81,8 +81,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match g.output {
         Output::Json => outln!("{}", json!({"event": "calibration", "calibrated": found.calibrated, "file": file})),
         Output::Human => {
-            let color = super::shared::color(&std::io::stdout());
-            out!("{}", render(&found.calibrated, super::report::width(), color));
+            out!("{}", super::report::terminal(&calibration::document(&found.calibrated), true));
             if let Some(file) = file {
                 let path = if file.contains('/') { file } else { format!("./{file}") };
                 outln!("\n  {path} written; bench predict -C {path} predicts with it");

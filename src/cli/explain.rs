@@ -3,7 +3,7 @@
 use super::shared::Global;
 use crate::ops;
 use crate::report::Output;
-use bench_analysis::report;
+use bench_analysis::report::{explain, writer::markdown};
 use bench_model::exit::Exit;
 
 /// Why each scaling of a run happened, or did not
@@ -20,9 +20,9 @@ pub struct Args {
     /// Everything known at one moment: +45m, +48:30, +1h5m10s or seconds from the load's start; RFC 3339 for a measured run
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
-    /// How each decision came about, step by step
-    #[arg(short = 'v', long)]
-    steps: bool,
+    /// How each decision came about, step by step: inputs, threshold, proposal, windows and policies
+    #[arg(short = 'v', long, alias = "steps")]
+    full: bool,
     /// Form of the explanation
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -31,7 +31,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench explain last                            # what was found, and a reason for each decision
-  bench explain last --steps                    # inputs, threshold, proposal, windows and policies of each
+  bench explain last --full                     # and how each decision came about
   bench explain last --at +2m                   # everything known at one moment
   bench explain last --at 2026-11-24T03:15:00Z  # the same by the clock, of a measured run
   bench explain last --format md                # for a pull request
@@ -60,10 +60,12 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match format {
         Format::Json if a.format.is_none() => outln!("{}", super::show::event("explanation", &e)?),
         Format::Json => outln!("{}", serde_json::to_string(&e)?),
-        Format::Md => out!("{}", report::markdown::explanation(&r.ingested.run, &e)),
+        Format::Md => out!("{}", markdown::render(&explain::document(&r.ingested.run, &e))),
         Format::Terminal => {
-            let color = super::shared::color(&std::io::stdout());
-            out!("{}", report::terminal::explain::render(&r.ingested.run, &e, super::report::width(), color, a.steps));
+            out!("{}", super::report::terminal(&explain::document(&r.ingested.run, &e), a.full));
+            if !a.full && a.at.is_none() && e.moments.iter().any(|m| !m.steps.is_empty()) {
+                outln!("\nbench explain {} --full shows how each came about", super::report::short(&e.run, Some(&a.run)));
+            }
         }
     }
     Ok(Exit::Done)

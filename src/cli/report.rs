@@ -5,21 +5,25 @@ use crate::ops;
 use crate::ops::report::Reported;
 use crate::report::Output;
 use bench_analysis::report::csv;
+use bench_analysis::report::document::Document;
+use bench_analysis::report::writer::terminal::{self, Terminal};
 use bench_model::exit::Exit;
-use bench_model::run::{RunRecord, files};
-use bench_model::summary::Summary;
-use bench_model::tables::Tables;
+use bench_model::run::files;
 use std::path::{Path, PathBuf};
 
 /// The report of a run, from its directory alone
 ///
-/// Prints it, and writes the whole of it, with every plot, as report.html into the run's directory: one file that opens offline.
+/// Prints what matters most, and writes the whole of it, with every plot, as report.html into the run's directory: one file that opens
+/// offline.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run: its id, the end of its id, its directory, or `last`
     #[arg(default_value = "last", add = super::complete::runs())]
     run: String,
+    /// Print all of it: every percentile, failures, pods, decisions, events, provenance
+    #[arg(long)]
+    full: bool,
     /// Only this form of it
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -34,6 +38,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   bench report last                           # print it, and write report.html into the run's directory
+  bench report 7f3a --full                    # every number of it
   bench report 7f3a --format html --out result.html  # the page alone, somewhere else
   bench report last --format md > comment.md  # for a pull request
   bench report last --format csv --table requests --out requests.csv  # a row for each request
@@ -90,25 +95,22 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     }
     match a.format {
         Some(format) => only(&dir, &r, format, a)?,
-        None => everything(g, &dir, &r)?,
+        None => everything(g, &dir, &r, a)?,
     }
     Ok(ops::report::exit_of(&r.summary))
 }
 
-fn everything(g: &Global, dir: &Path, r: &Reported) -> anyhow::Result<()> {
+fn everything(g: &Global, dir: &Path, r: &Reported, a: &Args) -> anyhow::Result<()> {
     let page = ops::report::write_html(dir, r);
     if g.output == Output::Json {
         outln!("{}", super::show::event("report", &r.summary)?);
         return Ok(());
     }
-    out!("{}", terminal(&r.ingested.run, &r.summary, &r.ingested.tables));
-    match page {
-        Ok(path) => outln!("\n{}", path.display()),
-        Err(e) => {
-            errln!("warning: {e:#}");
-            outln!("\n{}", dir.display());
-        }
-    }
+    let place = page.unwrap_or_else(|e| {
+        errln!("warning: {e:#}");
+        dir.to_path_buf()
+    });
+    show(r, a.full, &place, Some(&a.run));
     Ok(())
 }
 
@@ -122,9 +124,9 @@ fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()
         return Ok(());
     }
     let text = match format {
-        Format::Terminal if out.is_none_or(|o| o == Path::new("-")) => terminal(&r.ingested.run, &r.summary, &r.ingested.tables),
-        Format::Terminal => bench_analysis::report::terminal::render(&r.ingested.run, &r.summary, &r.ingested.tables, WIDTH, false),
-        Format::Html => ops::report::html(r),
+        Format::Terminal if out.is_none_or(|o| o == Path::new("-")) => terminal(&ops::report::document(r), a.full),
+        Format::Terminal => terminal::render(&ops::report::document(r), Terminal { width: WIDTH, color: false, full: a.full }),
+        Format::Html => ops::report::document(r).html(),
         Format::Md => ops::formats::markdown(r),
         Format::Json => ops::formats::json(r)?,
         Format::Csv => ops::formats::csv(r, a.table.into())?,
@@ -141,14 +143,26 @@ fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()
     Ok(())
 }
 
-/// Columns of a report that is not for a terminal of known width.
-const WIDTH: usize = 110;
+/// The report of a run, and where the rest of it is. `name`: how the user called the run.
+pub fn show(r: &Reported, full: bool, place: &Path, name: Option<&str>) {
+    out!("{}", terminal(&ops::report::document(r), full));
+    let rest =
+        if full { String::new() } else { format!("bench report {} --full prints all of it; the page: ", short(&r.ingested.run.id, name)) };
+    outln!("\n{rest}{}", place.display());
+}
 
-/// The terminal report at this terminal's width.
-pub fn terminal(run: &RunRecord, summary: &Summary, tables: &Tables) -> String {
-    let out = std::io::stdout();
-    let color = super::shared::color(&out);
-    bench_analysis::report::terminal::render(run, summary, tables, width(), color)
+/// What a user can write for a run: what was written, or the end of its id where that was `last`.
+pub fn short<'a>(id: &'a str, name: Option<&'a str>) -> &'a str {
+    name.filter(|n| *n != "last").unwrap_or_else(|| id.rsplit('-').next().unwrap_or(id))
+}
+
+/// Columns where no terminal tells its width.
+const WIDTH: usize = 80;
+
+/// A document at this terminal's width.
+pub fn terminal(d: &Document, full: bool) -> String {
+    let color = super::shared::color(&std::io::stdout());
+    terminal::render(d, Terminal { width: width(), color, full })
 }
 
 /// Columns of the terminal, as far as the shell tells.

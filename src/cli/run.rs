@@ -13,6 +13,7 @@ use crate::report::Output;
 use crate::steps::record;
 use bench_model::exit::Exit;
 use bench_model::plan::Plan;
+use bench_model::run::files;
 
 /// One run of a load under the arm that is up
 ///
@@ -144,12 +145,12 @@ fn run_level(assignment: &str) -> bool {
 }
 
 pub(super) fn conclude(g: &Global, f: &Finished, gate: Option<&Ready>) -> anyhow::Result<Exit> {
-    let exit = ops::report::exit_of(&f.summary);
+    let exit = ops::report::exit_of(&f.reported.summary);
     if g.output == Output::Json {
-        outln!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.summary}));
+        outln!("{}", serde_json::json!({"event": "run", "run": f.run, "directory": f.dir, "summary": f.reported.summary}));
     } else {
-        out!("{}", super::report::terminal(&f.run, &f.summary, &f.tables));
-        outln!("\n{}", f.dir.display());
+        let page = f.dir.join(files::REPORT);
+        super::report::show(&f.reported, false, if page.exists() { &page } else { &f.dir }, None);
     }
     // Everything is on disk by now: a gate that fails takes nothing away.
     gate.map_or(Ok(exit), |ready| super::gate::conclude(g, &f.dir, ready))

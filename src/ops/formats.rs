@@ -5,7 +5,8 @@ use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::Calendar;
 use bench_analysis::export::openmetrics::{self, Written};
-use bench_analysis::report::{Material, benchmark_report, csv, json, markdown};
+use bench_analysis::report::writer::markdown;
+use bench_analysis::report::{Material, benchmark_report, csv, json};
 use bench_analysis::scorecard::{Terms, score};
 use bench_model::exit::Exit;
 use bench_model::report::Report;
@@ -26,12 +27,12 @@ fn material(r: &Reported) -> Material<'_> {
         problems: &r.ingested.problems,
         explanation: None,
         scorecard: None,
+        judgement: None,
     }
 }
 
 pub fn markdown(r: &Reported) -> String {
-    let explanation = super::report::explanation(r);
-    markdown::render(&Material { explanation: Some(&explanation), ..material(r) })
+    markdown::render(&super::report::document(r))
 }
 
 pub fn json(r: &Reported) -> anyhow::Result<String> {

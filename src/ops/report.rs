@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
+use bench_analysis::report::document::Document;
 use bench_analysis::summary::{Settings, short_score, summarise};
 use bench_analysis::{judgement, scorecard};
 use bench_model::exit::Exit;
@@ -81,11 +82,11 @@ pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
     super::results::write_atomic(&dir.join(files::SUMMARY), format!("{}\n", serde_json::to_string_pretty(summary)?).as_bytes())
 }
 
-/// The HTML report.
-pub fn html(r: &Reported) -> String {
+/// The report, to be written in any form.
+pub fn document(r: &Reported) -> Document {
     // By the limits that a comparison takes when it is given none.
     let card = scorecard::score(&r.ingested.run, &r.ingested.tables, r.summary.validity.verdict, &scorecard::Terms::default());
-    bench_analysis::report::html::render(&bench_analysis::report::html::Input {
+    bench_analysis::report::run::document(&bench_analysis::report::Material {
         run: &r.ingested.run,
         plan: r.plan.as_ref(),
         summary: &r.summary,
@@ -93,6 +94,7 @@ pub fn html(r: &Reported) -> String {
         problems: &r.ingested.problems,
         explanation: Some(&explanation(r)),
         scorecard: (!r.ingested.tables.rates.is_empty()).then_some(&card),
+        judgement: None,
     })
 }
 
@@ -104,7 +106,7 @@ pub fn explanation(r: &Reported) -> Explanation {
 /// Writes `report.html` into the run's directory, and gives its path.
 pub fn write_html(dir: &Path, r: &Reported) -> anyhow::Result<PathBuf> {
     let path = dir.join(files::REPORT);
-    super::results::write_soon(&path, html(r).as_bytes())?;
+    super::results::write_soon(&path, document(r).html().as_bytes())?;
     Ok(path)
 }
 

@@ -16,7 +16,7 @@ use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Hashes, Plan};
 use bench_model::run::{RunRecord, RunState, Source, files};
-use bench_model::summary::Summary;
+
 use chrono::Utc;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,7 @@ use std::path::{Path, PathBuf};
 pub struct Finished {
     pub dir: PathBuf,
     pub run: RunRecord,
-    pub summary: Summary,
-    pub tables: bench_model::tables::Tables,
+    pub reported: report::Reported,
 }
 
 /// How far bench stays with a run.
@@ -439,7 +438,7 @@ async fn conclude(d: &Driver, ctx: &Ctx, dir: &Path, mut record: RunRecord, outc
         Err(e) => ctx.report.warn(format!("no {}: {e:#}", files::REPORT)),
     }
     over(d, ctx, &record).await;
-    Ok(Finished { dir: dir.into(), run: record, summary: reported.summary, tables: reported.ingested.tables })
+    Ok(Finished { dir: dir.into(), run: record, reported })
 }
 
 /// The run's record in the cluster goes last of all: all that can be had of the run is here.

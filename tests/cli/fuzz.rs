@@ -270,7 +270,7 @@ fn read_run(dir: &Path, n: u64, all: bool) {
     let Some(r) = expected("report", n, ops::report::read(dir)) else { return };
     expected("json", n, ops::formats::json(&r));
     if all {
-        assert!(ops::report::html(&r).ends_with("</html>\n"), "case {n}");
+        assert!(ops::report::document(&r).html().ends_with("</html>\n"), "case {n}");
         ops::formats::markdown(&r);
         expected("benchmark reports", n, ops::formats::benchmark_reports(&r));
     }

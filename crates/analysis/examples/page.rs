@@ -1,6 +1,6 @@
 //! Writes the HTML report of a run directory and says what it took: `cargo run --release -p bench-analysis --example page RUN OUT`.
 
-use bench_analysis::report::html::{Input, render};
+use bench_analysis::report::run::{Input, document};
 use std::path::Path;
 use std::time::Instant;
 
@@ -20,8 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         problems: &read.problems,
         explanation: None,
         scorecard: None,
+        judgement: None,
     };
-    let page = render(&input);
+    let page = document(&input).html();
     let rendered = begun.elapsed() - ingested;
     std::fs::write(out, &page)?;
     println!("read {:.0} ms, page {:.0} ms, {:.2} MB", 1e3 * ingested.as_secs_f64(), 1e3 * rendered.as_secs_f64(), page.len() as f64 / 1e6);

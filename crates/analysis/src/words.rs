@@ -51,15 +51,35 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", brief(100.0 * share))
 }
 
-/// With a capital letter at its begin.
-pub(crate) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
-}
-
 /// `1 run`, `2 runs`.
 pub(crate) fn count(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// `never`, `once`, `twice`, `3 times`.
+pub(crate) fn times(n: u32) -> String {
+    match n {
+        0 => "never".into(),
+        1 => "once".into(),
+        2 => "twice".into(),
+        n => format!("{n} times"),
+    }
+}
+
+/// `scaled up twice and down once`, for replicas.
+pub(crate) fn scaled(up: u32, down: u32) -> String {
+    match (up, down) {
+        (0, 0) => "never scaled".into(),
+        (up, 0) => format!("scaled up {} and never down", times(up)),
+        (0, down) => format!("scaled down {} and never up", times(down)),
+        (up, down) => format!("scaled up {} and down {}", times(up), times(down)),
+    }
+}
+
+/// With a capital letter at its beginning.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -114,6 +134,16 @@ mod tests {
     #[test]
     fn nothing_hidden_stays_hidden() {
         assert_eq!(visible("pod-1 \u{1b}[31m\n\u{202e}é"), "pod-1 \\u{1b}[31m\\u{a}\\u{202e}é");
+    }
+
+    #[test]
+    fn counts_read_naturally() {
+        assert_eq!([0, 1, 2, 3].map(times), ["never", "once", "twice", "3 times"]);
+        let got = [(0, 0), (1, 0), (0, 2), (3, 1)].map(|(up, down)| scaled(up, down));
+        assert_eq!(
+            got,
+            ["never scaled", "scaled up once and never down", "scaled down twice and never up", "scaled up 3 times and down once"]
+        );
     }
 
     #[test]

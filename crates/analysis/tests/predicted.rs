@@ -2,7 +2,8 @@
 
 use bench_analysis::forecast;
 use bench_analysis::ingest::{openmetrics, predicted, run_record};
-use bench_analysis::report::terminal;
+use bench_analysis::report::run::{Input, document};
+use bench_analysis::report::writer::terminal::{self, Terminal};
 use bench_analysis::{Ingested, Settings, run_dir, summarise};
 use bench_model::run::{RunRecord, Source};
 use bench_model::summary::{Summary, Verdict};
@@ -142,6 +143,20 @@ fn summary(i: &Ingested) -> Summary {
     summarise(&i.run, &i.tables, &i.guidellm_version, &settings(i))
 }
 
+fn shown(i: &Ingested, s: &Summary) -> String {
+    let of = Input {
+        run: &i.run,
+        plan: None,
+        summary: s,
+        tables: &i.tables,
+        problems: &i.problems,
+        explanation: None,
+        scorecard: None,
+        judgement: None,
+    };
+    terminal::render(&document(&of), Terminal { width: 100, color: false, full: true })
+}
+
 fn codes(s: &Summary) -> Vec<&str> {
     s.validity.findings.iter().map(|f| f.code.as_str()).collect()
 }
@@ -171,7 +186,7 @@ fn a_prediction_is_judged_and_reported_as_one() {
     assert_eq!((s.scaling.start_replicas, s.scaling.first_scale_up_s, s.scaling.end_replicas), (Some(1), Some(5.0), Some(1)));
     // 1 over 212 s, another from 80 to 152 s.
     assert_eq!(s.scaling.ready_replica_s, 284.0);
-    insta::assert_snapshot!(terminal::render(&i.run, &s, &i.tables, 100, false));
+    insta::assert_snapshot!(shown(&i, &s));
 }
 
 #[test]
@@ -191,7 +206,7 @@ fn what_is_torn_or_damaged_is_a_problem_and_no_panic() {
         std::fs::write(dir.tables(), bytes).unwrap();
         let i = run_dir(&dir.0).unwrap();
         let s = summary(&i);
-        terminal::render(&i.run, &s, &i.tables, 80, true);
+        shown(&i, &s);
         assert_eq!(s.validity.verdict, Verdict::Invalid);
         assert_eq!(codes(&s), ["no-report", "unreadable-part"]);
         assert_eq!(i.tables.series.len(), 2, "the metrics are still there");

@@ -2,7 +2,8 @@
 
 use bench_analysis::ingest::Error;
 use bench_analysis::ingest::openmetrics;
-use bench_analysis::report::terminal;
+use bench_analysis::report::run::{Input, document};
+use bench_analysis::report::writer::terminal::{self, Terminal};
 use bench_analysis::{Ingested, Settings, run_dir, summarise};
 use bench_model::run::{RunState, Source};
 use bench_model::summary::{Summary, Verdict};
@@ -199,7 +200,7 @@ fn only_run_json_is_needed() {
 fn the_report_of_a_whole_run() {
     let dir = whole("report");
     let i = run_dir(&dir.0).unwrap();
-    insta::assert_snapshot!(terminal::render(&i.run, &summary(&i), &i.tables, 100, false));
+    insta::assert_snapshot!(shown(&i, &summary(&i), 100, true));
 }
 
 #[test]
@@ -216,27 +217,33 @@ fn the_report_of_a_run_in_which_nothing_succeeded() {
     let mut s = settings(&i);
     s.planned_seconds = 6.0;
     let s = summarise(&i.run, &i.tables, &i.guidellm_version, &s);
-    insta::assert_snapshot!(terminal::render(&i.run, &s, &i.tables, 80, false));
+    insta::assert_snapshot!(shown(&i, &s, 80, false));
 }
 
 #[test]
-fn colours_are_escapes_around_the_same_text() {
+fn a_prediction_has_no_calendar_and_every_width_is_kept() {
     let dir = whole("colour");
     let mut i = run_dir(&dir.0).unwrap();
     i.run.source = Source::Predicted;
     let s = summary(&i);
-    let (plain, coloured) = (terminal::render(&i.run, &s, &i.tables, 100, false), terminal::render(&i.run, &s, &i.tables, 100, true));
-    assert!(!plain.contains('\x1b') && coloured.contains("\x1b[32m"));
-    assert!(!plain.contains("UTC") && plain.contains("predicted"), "a prediction has no calendar");
-    let mut stripped = String::new();
-    let mut rest = coloured.as_str();
-    while let Some((text, after)) = rest.split_once('\x1b') {
-        stripped.push_str(text);
-        rest = after.split_once('m').unwrap().1;
+    assert!(shown(&i, &s, 100, true).lines().next().unwrap().ends_with("  PREDICTED"));
+    for (width, room) in [(0, 60), (60, 60), (61, 61), (79, 79), (10_000, 200)] {
+        let text = shown(&i, &s, width, true);
+        assert!(text.lines().all(|l| l.chars().count() <= room), "{width}\n{text}");
     }
-    assert_eq!(stripped + rest, plain);
-    for width in [0, 60, 61, 79, 10_000] {
-        let text = terminal::render(&i.run, &s, &i.tables, width, false);
-        assert!(text.lines().all(|l| l.chars().count() <= width.max(112)), "{width}\n{text}");
-    }
+}
+
+fn shown(i: &Ingested, s: &Summary, width: usize, full: bool) -> String {
+    let card = bench_analysis::scorecard::score(&i.run, &i.tables, s.validity.verdict, &bench_analysis::scorecard::Terms::default());
+    let of = Input {
+        run: &i.run,
+        plan: None,
+        summary: s,
+        tables: &i.tables,
+        problems: &i.problems,
+        explanation: None,
+        scorecard: Some(&card),
+        judgement: None,
+    };
+    terminal::render(&document(&of), Terminal { width, color: false, full })
 }

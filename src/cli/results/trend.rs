@@ -4,9 +4,9 @@ use super::{Global, Output};
 use crate::cli::gate::{Format, show};
 use crate::failure::Failure;
 use crate::ops;
-use crate::ops::results::trend::{Request, gate, trend};
+use crate::ops::results::trend::{self as of_runs, Request, gate};
 use bench_analysis::gate::slo;
-use bench_analysis::report::{html, terminal};
+use bench_analysis::report::trend;
 use bench_model::exit::Exit;
 use bench_model::trend::Worse;
 use serde_json::json;
@@ -84,9 +84,9 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         tolerance: a.tolerance,
         worse: a.worse.map(|w| if w == Way::Up { Worse::Up } else { Worse::Down }),
     };
-    let found = trend(&request)?;
+    let found = of_runs::trend(&request)?;
     if let Some(path) = &a.html {
-        ops::results::write_soon(path, html::trend::render(&found.trend).as_bytes())?;
+        ops::results::write_soon(path, trend::document(&found.trend).html().as_bytes())?;
     }
     // As of `bench gate`: a form that goes to standard output is alone there.
     let alone = a.format.is_some() && a.out.as_ref().is_none_or(|o| o.as_os_str() == "-");
@@ -94,8 +94,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         _ if alone => {}
         Output::Json => outln!("{}", json!({"event": "trend", "trend": found.trend})),
         Output::Human => {
-            let color = crate::cli::shared::color(&std::io::stdout());
-            out!("{}", terminal::trend::render(&found.trend, crate::cli::report::width(), color));
+            out!("{}", crate::cli::report::terminal(&trend::document(&found.trend), true));
             if let Some(path) = &a.html {
                 outln!("\n  {}", path.display());
             }

@@ -1,6 +1,7 @@
 //! Hand-made runs that show one thing each. Whole predicted runs are explained in `tests/cli/explain.rs`.
 
 use super::*;
+use crate::report::writer;
 use crate::validity::testing::{load, rate, run};
 use bench_model::run::Source;
 use bench_model::tables::{Decision, PodLife, ReplicaPoint, Series};
@@ -290,8 +291,9 @@ fn nothing_recorded_brings_it_down() {
         for arm in [Arm::Hpa, Arm::Wva, Arm::None] {
             for plan in [None, Some(&plan()), Some(&p)] {
                 let e = explain(&record(arm), plan, &t, Some(bad));
-                crate::report::terminal::explain::render(&record(arm), &e, 0, true, true);
-                crate::report::markdown::explanation(&record(arm), &e);
+                let d = crate::report::explain::document(&record(arm), &e);
+                writer::terminal::render(&d, writer::terminal::Terminal { width: 0, color: true, full: true });
+                writer::markdown::render(&d);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A panel in words, for whoever cannot see it or has no picture.
 
 use super::{Line, Panel, Role};
-use crate::words::{and, brief, clock};
+use crate::words::{and, brief, capital, clock};
 
 /// Lines told one by one; of more of them only the extremes are told.
 const TOLD: usize = 4;
@@ -29,9 +29,7 @@ pub fn describe(p: &Panel) -> String {
             format!("{} lies between {} and {}", l.name, at(least, p.unit), at(most, p.unit))
         })
     };
-    let text = and(told.iter().filter_map(one));
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
+    capital(&and(told.iter().filter_map(one))) + "."
 }
 
 /// (moment, value)

@@ -55,10 +55,10 @@ pub(super) fn load(scene: &Scene<'_>, missing: &mut Vec<String>) -> Option<Panel
         return None;
     };
     let requests = &scene.tables.requests;
-    let mut offered = Vec::new();
-    for r in scene.tables.rates.iter().filter(|r| r.start.is_finite() && r.end.is_finite()) {
-        offered.extend([(r.start - scene.zero, r.rate), (r.end - scene.zero, 0.0)]);
-    }
+    // Between two rates nothing is asked for, which is a break and no rate of 0.
+    let rates = || scene.tables.rates.iter().filter(|r| r.start.is_finite() && r.end.is_finite());
+    let offered =
+        rates().flat_map(|r| [(r.start - scene.zero, r.rate), (r.end - scene.zero, r.rate), (r.end - scene.zero, f64::NAN)]).collect();
     let mut lines = vec![Line { name: "offered".into(), role: Role::Offered, steps: true, points: offered }];
     if requests.is_empty() {
         missing.push("Load: no request was recorded by itself, so only the offered rates are shown.".into());

@@ -90,7 +90,15 @@ fn time_counts_from_the_load_and_shares_are_of_the_counters() {
     // The load is over with its 60th bin; what follows is the tail of the last answers.
     near(&begun[..60], 2.0);
     near(&begun[60..], 0.0);
-    assert_eq!(line(panel(&p, "load"), Role::Offered), [(0.0, 2.0), (300.0, 0.0)]);
+}
+
+#[test]
+fn between_two_rates_the_offered_load_has_a_gap_and_no_zero() {
+    let p = panels(&run(), &load(&[rate(0, 2.0, 1000.0, 60.0), rate(1, 4.0, 1072.0, 60.0)]), None);
+    let offered = line(panel(&p, "load"), Role::Offered);
+    assert_eq!(offered[..2], [(0.0, 2.0), (60.0, 2.0)]);
+    assert!(offered[2].0 == 60.0 && offered[2].1.is_nan(), "{offered:?}");
+    assert_eq!(offered[3..5], [(72.0, 4.0), (132.0, 4.0)]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use bench_model::explanation::Explanation;
+use bench_model::judgement::Judgement;
 use bench_model::plan::Plan;
 use bench_model::run::RunRecord;
 use bench_model::scorecard::Scorecard;
@@ -12,8 +13,11 @@ pub struct Material<'a> {
     pub plan: Option<&'a Plan>,
     pub summary: &'a Summary,
     pub tables: &'a Tables,
-    /// Of ingest.
+    /// What could not be read.
     pub problems: &'a [String],
+    /// Reasons of the scalings; without it the recorded conditions stand for them.
     pub explanation: Option<&'a Explanation>,
     pub scorecard: Option<&'a Scorecard>,
+    /// The answer, where the run was held against a goal.
+    pub judgement: Option<&'a Judgement>,
 }

@@ -1,22 +1,23 @@
 //! What a reader sees of a run.
 
 pub mod benchmark_report;
+pub mod calibration;
 pub mod comparison;
 pub mod csv;
 pub mod decision;
 pub mod document;
 pub mod experiment;
+pub mod explain;
 pub mod forecast;
 pub mod gate;
-pub mod html;
 pub mod json;
 pub mod judgement;
-pub mod markdown;
 mod material;
+pub mod run;
 pub mod sweep;
-pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod trend;
 pub mod writer;
 
 pub use material::Material;

@@ -8,7 +8,7 @@ use bench_model::tables::Tables;
 pub(crate) fn material<T>(tables: &Tables, f: impl FnOnce(&Material<'_>) -> T) -> T {
     let run = run();
     let summary = summarise(&run, tables, "0.8.1", &settings(tables));
-    f(&Material { run: &run, plan: None, summary: &summary, tables, problems: &[], explanation: None, scorecard: None })
+    f(&Material { run: &run, plan: None, summary: &summary, tables, problems: &[], explanation: None, scorecard: None, judgement: None })
 }
 
 /// Two arms, one of which keeps the goal; predicted.

@@ -4,7 +4,7 @@ use super::source;
 use crate::compare::Input;
 use crate::panels::{Line, Panel, Panels, Role, describe, panels};
 use crate::report::document::{Axis, Block, Drawn, Figure, Kind, Section, Trace};
-use crate::report::html::{axis, distributions};
+use crate::report::run::{axis, distributions};
 use bench_model::comparison::{Comparison, Kind as Asked};
 
 /// What is drawn of each run: panel, line, and what it is called among those of other runs.

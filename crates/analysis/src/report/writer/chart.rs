@@ -4,9 +4,11 @@ use super::text::Paint;
 use bench_model::tables::{RateWindow, ReplicaPoint};
 
 /// Rows before several replicas share one.
-const MAX_ROWS: u32 = 8;
+const MAX_ROWS: u32 = 5;
 /// A picture is no wider: beyond, the eye loses the line.
 pub(crate) const WIDTH: usize = 110;
+/// Columns of a picture in a document.
+const PICTURE: usize = 80;
 /// Columns of the numbers at the left, with the axis.
 const MARGIN: usize = 7;
 
@@ -58,9 +60,15 @@ pub(crate) fn render(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, 
     out
 }
 
+/// The picture and its legend for a document, whose width is not known yet: it fits a terminal of 80 columns. Empty without points.
+pub(crate) fn picture(points: &[ReplicaPoint], rates: &[RateWindow], span: (f64, f64), zero: f64) -> Vec<String> {
+    let drawn = render(points, rates, span, zero, PICTURE, Paint(false));
+    if drawn.is_empty() { vec![] } else { (drawn + &legend(Paint(false))).lines().map(String::from).collect() }
+}
+
 /// The line below one picture or several.
 pub(crate) fn legend(paint: Paint) -> String {
-    let legend = format!("{BOTH} wanted and ready   {WANTED} wanted, not ready yet   {READY} ready, no longer wanted");
+    let legend = format!("{BOTH} desired and ready  {WANTED} desired, not ready yet  {READY} ready, no longer desired");
     format!("{}{}\n", " ".repeat(MARGIN), paint.dim(&legend))
 }
 
@@ -208,8 +216,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_blank_and_many_replicas_share_rows() {
         let got = draw(&[point(125.0, 30, 30)], (100.0, 150.0), MARGIN + 10);
-        assert_eq!(got[0], "   32 ┤     █████");
-        assert_eq!(got.iter().filter(|l| l.contains('┤')).count(), 8);
+        assert_eq!(got[0], "   30 ┤     █████");
+        assert_eq!(got.iter().filter(|l| l.contains('┤')).count(), 5);
     }
 
     #[test]

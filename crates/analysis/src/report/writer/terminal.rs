@@ -117,10 +117,8 @@ impl Out {
             }
         }
         for (n, b) in s.blocks.iter().filter(shown).enumerate() {
-            // Tables and pictures stand by themselves.
-            let apart = |b: &Block| matches!(b, Block::Table(_) | Block::Picture { .. } | Block::Marks { .. });
-            let before = n.checked_sub(1).and_then(|p| s.blocks.iter().filter(shown).nth(p));
-            if before.is_some_and(|p| apart(p) && apart(b)) {
+            // Tables and pictures stand by themselves; what explains a table stands right below it.
+            if n > 0 && matches!(b, Block::Table(_) | Block::Picture { .. } | Block::Marks { .. }) {
                 self.text.push('\n');
             }
             self.block(b);

@@ -1,7 +1,5 @@
 //! Aligned columns, wrapped lines and colours; numbers in words are [`crate::words`].
 
-pub(crate) use crate::words::{clock, duration};
-
 /// Colours, or none.
 #[derive(Clone, Copy)]
 pub(crate) struct Paint(pub bool);

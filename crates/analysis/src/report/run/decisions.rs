@@ -2,13 +2,44 @@
 
 use super::{Input, moment};
 use crate::panels::{Panels, Role};
-use crate::report::document::Mark;
+use crate::report::document::{Block, Finding, Mark, Section};
+use crate::report::explain;
+use crate::words::{duration, number as digits};
 use bench_model::explanation::{Moment, MomentKind};
 use bench_model::tables::Decision;
 use std::collections::BTreeMap;
 
 /// More marks than this are no help on one page; what is left out is told by the last of them.
 const MOST: usize = 400;
+
+/// What the autoscaler did, in sums; its single decisions are marks.
+pub(super) fn section(input: &Input<'_>) -> Section {
+    let mut blocks = Vec::new();
+    if let Some(e) = input.explanation.filter(|e| !e.moments.is_empty()) {
+        blocks.push(Block::Text { text: explain::tally(e) });
+    }
+    let findings: Vec<Finding> = input.explanation.map(explain::patterns).unwrap_or_default();
+    if !findings.is_empty() {
+        blocks.push(Block::Findings { findings });
+    }
+    let s = &input.summary.scaling;
+    if let (Some(start), Some(desired), Some(ready), Some(end)) = (s.start_replicas, s.max_desired, s.max_ready, s.end_replicas) {
+        let span = crate::summary::recording(input.run, input.tables).map_or(0.0, |(a, b)| b - a);
+        blocks.push(Block::Items {
+            items: vec![
+                format!("Replicas: {start} at the start, at most {desired} desired, at most {ready} ready, {end} at the end."),
+                format!(
+                    "Over {} of recording, ready replicas sum up to {} replica-seconds and desired replicas to {}. Neither is what is paid: \
+                     a pod is paid from scheduled to its end.",
+                    duration(span),
+                    digits(s.ready_replica_s),
+                    digits(s.desired_replica_s)
+                ),
+            ],
+        });
+    }
+    Section::new("autoscaler", "What the autoscaler did", "Autoscaler", blocks)
+}
 
 pub(super) fn marks(input: &Input<'_>, curves: &Panels) -> Vec<Mark> {
     let desired = curves.panels.iter().find(|p| p.id == "replicas").and_then(|p| p.lines.iter().find(|l| l.role == Role::Desired));

@@ -1,10 +1,12 @@
 use super::*;
-use crate::report::document;
+use crate::report::document::{self as shown, Block};
+use crate::report::writer;
 use crate::summarise;
 use crate::validity::testing::{load, rate, run, settings};
-use bench_model::explanation::{Moment, MomentKind, Pattern, Replay};
+use bench_model::explanation::{Explanation, Moment, MomentKind, Pattern, Replay};
 use bench_model::plan::NodeFact;
-use bench_model::tables::{Decision, Event, Gap, Outcome, PodLife, Series};
+use bench_model::run::RunRecord;
+use bench_model::tables::{Decision, Event, Gap, Outcome, PodLife, Series, Tables};
 
 const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}<!--data--><!--script-->\u{2028}";
 
@@ -66,11 +68,24 @@ fn hostile() -> (RunRecord, Tables, Explanation) {
     (r, t, e)
 }
 
+fn html(input: &Input<'_>) -> String {
+    document(input).html()
+}
+
 fn page(r: &RunRecord, t: &Tables, e: Option<&Explanation>) -> String {
     let mut s = settings(t);
     s.problems = vec![HOSTILE.into()];
     let summary = summarise(r, t, HOSTILE, &s);
-    render(&Input { run: r, plan: None, summary: &summary, tables: t, problems: &[HOSTILE.into()], explanation: e, scorecard: None })
+    html(&Input {
+        run: r,
+        plan: None,
+        summary: &summary,
+        tables: t,
+        problems: &[HOSTILE.into()],
+        explanation: e,
+        scorecard: None,
+        judgement: None,
+    })
 }
 
 /// The page without its own style, library and script.
@@ -110,8 +125,17 @@ fn plotly_scripts() -> usize {
 fn every_figure_has_a_heading_an_alternative_and_data() {
     let (r, t, e) = hostile();
     let summary = summarise(&r, &t, "0.8.1", &settings(&t));
-    let input = Input { run: &r, plan: None, summary: &summary, tables: &t, problems: &[], explanation: Some(&e), scorecard: None };
-    let page = page_of(&input);
+    let input = Input {
+        run: &r,
+        plan: None,
+        summary: &summary,
+        tables: &t,
+        problems: &[],
+        explanation: Some(&e),
+        scorecard: None,
+        judgement: None,
+    };
+    let page = document(&input);
     let mut ids = std::collections::BTreeSet::new();
     for f in page.figures() {
         assert!(ids.insert(f.id.clone()), "{} is there twice", f.id);
@@ -127,9 +151,18 @@ fn every_figure_has_a_heading_an_alternative_and_data() {
 fn nothing_at_all_is_still_a_page() {
     let t = Tables::default();
     let summary = summarise(&run(), &t, "", &crate::Settings::default());
-    let html = render(&Input { run: &run(), plan: None, summary: &summary, tables: &t, problems: &[], explanation: None, scorecard: None });
+    let html = html(&Input {
+        run: &run(),
+        plan: None,
+        summary: &summary,
+        tables: &t,
+        problems: &[],
+        explanation: None,
+        scorecard: None,
+        judgement: None,
+    });
     let (head, _) = written(&html);
-    assert!(head.contains("badge bad\">invalid") && head.contains("There is no report of any rate"), "{head}");
+    assert!(head.contains("badge bad\">not valid") && head.contains("There is no report of any rate"), "{head}");
     assert!(head.contains("KV cache usage per pod: there are no samples"), "{head}");
 }
 
@@ -150,21 +183,117 @@ fn the_words_of_a_small_run() {
         })
         .to_vec();
     let summary = summarise(&run(), &t, "0.8.1", &settings(&t));
-    let html = render(&Input { run: &run(), plan: None, summary: &summary, tables: &t, problems: &[], explanation: None, scorecard: None });
+    let html = html(&Input {
+        run: &run(),
+        plan: None,
+        summary: &summary,
+        tables: &t,
+        problems: &[],
+        explanation: None,
+        scorecard: None,
+        judgement: None,
+    });
     let (head, _) = written(&html);
     let (_, body) = head.split_once("<body>").expect("a body");
     insta::assert_snapshot!(body);
 }
 
+/// Eight rates under an autoscaler that goes to ten replicas, with notes.
+fn normal() -> (RunRecord, Tables) {
+    let rates: Vec<_> = (0..8).map(|n| rate(n, f64::from(u32::try_from(n).unwrap() + 1), 1000.0 + 72.0 * n as f64, 60.0)).collect();
+    let mut t = load(&rates);
+    for n in 1..=10 {
+        t.replicas.push(crate::validity::testing::point(1000.0 + 50.0 * f64::from(n), n, n - 1));
+    }
+    t.rates[0].warnings = vec!["a warning".into()];
+    let mut r = run();
+    r.deployment = "qwen-qwe-07df2612-en3-0-6b-decode".into();
+    (r, t)
+}
+
+fn with<T>(r: &RunRecord, t: &Tables, f: impl FnOnce(&Input<'_>) -> T) -> T {
+    let summary = summarise(r, t, "0.8.1", &settings(t));
+    let card = crate::scorecard::score(r, t, summary.validity.verdict, &crate::scorecard::Terms::default());
+    f(&Input {
+        run: r,
+        plan: None,
+        summary: &summary,
+        tables: t,
+        problems: &[],
+        explanation: None,
+        scorecard: Some(&card),
+        judgement: None,
+    })
+}
+
+#[test]
+fn what_is_shown_unasked_fits_a_screen() {
+    let (r, t) = normal();
+    let d = with(&r, &t, document);
+    let text = |full| writer::terminal::render(&d, writer::terminal::Terminal { width: 80, color: false, full });
+    // Three lines more say where the rest is.
+    assert!(text(false).lines().count() <= 37, "{}", text(false));
+    for word in ["MEASURED  measurement valid", "TTFT p50 ms", "8/s", "desired and ready", "Replica-seconds paid"] {
+        assert!(text(false).contains(word), "{word}: {}", text(false));
+    }
+    for word in ["late p99", "What was not measured", "of recording"] {
+        assert!(!text(false).contains(word) && text(true).contains(word), "{word}: {}", text(true));
+    }
+}
+
+#[test]
+fn the_source_is_the_first_badge_and_validity_is_no_praise() {
+    let (mut r, mut t) = normal();
+    let badges = |r: &RunRecord, t: &Tables| -> Vec<(String, String)> {
+        with(r, t, document).badges.into_iter().map(|b| (b.word, b.class)).collect()
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(badges(&r, &t), [pair("MEASURED", ""), pair("measurement valid", "")]);
+    r.source = bench_model::run::Source::Predicted;
+    assert_eq!(badges(&r, &t), [pair("PREDICTED", "predicted")]);
+    t.rates[0].max_concurrency = Some(1);
+    assert_eq!(badges(&r, &t)[1], pair("closed-loop", "fair"));
+    assert_eq!(badges(&r, &Tables::default())[1], pair("not valid", "bad"));
+}
+
+#[test]
+fn an_answer_comes_first_and_what_it_rests_on_is_detail() {
+    let (r, t) = normal();
+    let j = bench_model::judgement::Judgement {
+        schema_version: 1,
+        goal: bench_model::judgement::Goal::default(),
+        predicted: false,
+        span_s: 1.0,
+        arms: vec![],
+        beside: vec![],
+        winner: None,
+        why: "No arm keeps the goal.".into(),
+        assumptions: vec!["The load is open.".into()],
+        notes: vec![],
+    };
+    let d = with(&r, &t, |i| document(&Input { judgement: Some(&j), ..*i }));
+    assert_eq!(d.sections[0].id, "answer");
+    assert!(d.sections.iter().any(|s| s.id == "assumptions" && s.detail));
+}
+
+#[test]
+fn the_markdown_folds_what_is_detail() {
+    let (r, t) = normal();
+    let text = writer::markdown::render(&with(&r, &t, document));
+    let (short, long) = text.split_once("<details>").expect("details");
+    assert!(short.contains("| rate | good | failed |") && short.contains("```text"), "{text}");
+    assert!(long.contains("late p99") && !text.contains('\u{200b}'), "{text}");
+}
+
 #[test]
 fn arrays_are_little_endian_floats() {
-    let f = document::Drawn {
-        traces: vec![document::Trace { name: "a".into(), role: "hpa".into(), steps: false, points: vec![(1.0, f64::NAN)] }],
+    let f = shown::Drawn {
+        traces: vec![shown::Trace { name: "a".into(), role: "hpa".into(), steps: false, points: vec![(1.0, f64::NAN)] }],
         ..Default::default()
     };
-    let p = document::Document {
-        sections: vec![document::Section {
-            blocks: vec![document::Block::Figure(document::Figure {
+    let p = shown::Document {
+        sections: vec![shown::Section {
+            blocks: vec![Block::Figure(shown::Figure {
                 id: "f".into(),
                 heading: "h".into(),
                 about: "a".into(),

@@ -104,7 +104,7 @@ fn curve(sorted: &[f64]) -> Vec<(f64, f64)> {
     out
 }
 
-pub(super) fn in_words(v: f64, unit: &str) -> String {
+pub(crate) fn in_words(v: f64, unit: &str) -> String {
     if unit == "ms" && v >= 1000.0 { format!("{} s", brief(v / 1000.0)) } else { format!("{} {unit}", brief(v)) }
 }
 

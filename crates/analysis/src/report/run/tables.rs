@@ -20,38 +20,66 @@ fn or_na(v: Option<f64>) -> String {
     v.map_or_else(|| "n/a".into(), number)
 }
 
-pub(super) fn rates(input: &Input<'_>, curves: &Panels) -> Section {
+/// The numbers of each rate that matter most.
+pub(super) fn rates(input: &Input<'_>) -> Section {
+    let rates = &input.summary.rates;
+    if rates.is_empty() {
+        let text = "There is no report of any rate.".into();
+        return Section::new("rates", "Each rate", "Rates", vec![Block::Text { text }]);
+    }
+    let card = |r: &RateSummary| input.scorecard.and_then(|c| c.rates.get(r.index));
+    let row = |r: &RateSummary| {
+        let card = card(r);
+        // As a user waits: from due. Without requests by themselves there is only what guidellm counted, from sent.
+        let ttft = card.map_or(r.ttft_ms, |c| c.ttft_ms);
+        let e2e_s = card.map_or(r.e2e_s.map(|s| s.p99), |c| c.e2e_ms.map(|s| s.p99 / 1000.0));
+        let mut row = vec![format!("{}/s", brief(r.rate))];
+        if input.scorecard.is_some() {
+            row.push(card.and_then(|c| c.goodput_fraction).map_or_else(|| "n/a".into(), percent));
+        }
+        row.extend([r.errored.to_string(), or_na(ttft.map(|s| s.p50)), or_na(ttft.map(|s| s.p99))]);
+        row.extend([or_na(r.itl_ms.map(|s| s.p50)), or_na(e2e_s), number(r.output_tokens_per_s)]);
+        row
+    };
+    let mut head = strings(&["rate", "failed", "TTFT p50 ms", "p99 ms", "ITL p50 ms", "E2E p99 s", "tokens/s"]);
+    let about = match input.scorecard {
+        Some(_) => {
+            head.insert(1, "good".into());
+            "Good: within the SLO. TTFT and E2E count from the moment a request was due."
+        }
+        None => "TTFT and E2E count from the moment a request was sent.",
+    };
+    let table = Table { caption: String::new(), words: 0, head, rows: rates.iter().map(row).collect() };
+    Section::new("rates", "Each rate", "Rates", vec![Block::Table(table), Block::Text { text: about.into() }])
+}
+
+/// Everything else that is known of the load.
+pub(super) fn load(input: &Input<'_>, curves: &Panels) -> Section {
     let rates = &input.summary.rates;
     let mut blocks = Vec::new();
-    if rates.is_empty() {
-        blocks.push(Block::Text { text: "There is no report of any rate.".into() });
-    } else {
+    if !rates.is_empty() {
         blocks.push(Block::Table(counts(rates, curves)));
         blocks.push(Block::Text {
             text: "Cut off: in flight when the rate ended, no failure. Late: sent after its time. Gap: without load since the rate before."
                 .into(),
         });
         blocks.push(Block::Table(latencies(rates)));
-        blocks.push(Block::Text {
-            text: "Of successful requests, counted from the moment a request was sent, as guidellm does; the plots count from the moment it was due.".into(),
-        });
-        if let Some(card) = input.scorecard {
-            blocks.push(Block::Table(judged(card)));
-        }
-        let failures: Vec<Vec<String>> = rates
-            .iter()
-            .flat_map(|r| r.errors.iter().map(|(class, n)| vec![class.clone(), format!("{}/s", brief(r.rate)), n.to_string()]))
-            .collect();
-        if !failures.is_empty() {
-            blocks.push(Block::Table(Table {
-                caption: "Why requests failed".into(),
-                words: 1,
-                head: strings(&["failure", "rate", "requests"]),
-                rows: failures,
-            }));
-        }
+        blocks.extend(input.scorecard.map(|card| Block::Table(judged(card))));
+        blocks.extend(failures(rates).map(Block::Table));
     }
-    Section::new("rates", "Per rate", "Per rate", blocks)
+    Section::new("load-numbers", "Load and latency in numbers", "Numbers", blocks)
+}
+
+/// Why requests failed, the most frequent of a rate first.
+fn failures(rates: &[RateSummary]) -> Option<Table> {
+    let of = |r: &RateSummary| {
+        let mut classes: Vec<(&String, &u64)> = r.errors.iter().collect();
+        classes.sort_by(|a, b| b.1.cmp(a.1));
+        classes.into_iter().map(|(class, n)| vec![format!("{}/s", brief(r.rate)), class.clone(), n.to_string()]).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<String>> = rates.iter().flat_map(of).collect();
+    let head = strings(&["rate", "failure", "requests"]);
+    (!rows.is_empty()).then(|| Table { caption: "Why requests failed".into(), words: 2, head, rows })
 }
 
 fn counts(rates: &[RateSummary], curves: &Panels) -> Table {
@@ -95,14 +123,14 @@ fn latencies(rates: &[RateSummary]) -> Table {
             rows.push(row);
         }
     }
-    Table { caption: "Latency".into(), words: 1, head: strings(&["metric", "rate", "mean", "p50", "p90", "p99", "max"]), rows }
+    let caption = "Latency of the successful requests, from sent, as guidellm counts".into();
+    Table { caption, words: 2, head: strings(&["metric", "rate", "mean", "p50", "p90", "p99", "max"]), rows }
 }
 
 /// By the rules of a comparison.
 fn judged(card: &bench_model::scorecard::Scorecard) -> Table {
     let all = std::iter::once(&card.overall).chain(&card.rates);
     let row = |c: &bench_model::scorecard::Card| {
-        let p99 = |s: &Option<Stats>| or_na(s.as_ref().map(|s| s.p99));
         vec![
             c.rate.map_or_else(|| "all".into(), |r| format!("{}/s", brief(r))),
             c.due.to_string(),
@@ -112,14 +140,12 @@ fn judged(card: &bench_model::scorecard::Scorecard) -> Table {
             c.censored.to_string(),
             c.goodput_fraction.map_or_else(|| "n/a".into(), percent),
             number(c.goodput_per_s),
-            p99(&c.ttft_ms),
-            p99(&c.e2e_ms),
         ]
     };
     Table {
         caption: "Goodput: requests within the SLO, counted from due".into(),
         words: 0,
-        head: strings(&["rate", "due", "good", "failed", "unsent", "not counted", "goodput", "good/s", "TTFT p99 ms", "E2E p99 ms"]),
+        head: strings(&["rate", "due", "good", "failed", "unsent", "not counted", "goodput", "good/s"]),
         rows: all.map(row).collect(),
     }
 }
@@ -166,7 +192,7 @@ pub(super) fn pods(input: &Input<'_>, curves: &Panels) -> Section {
     }
     if !rows.is_empty() {
         blocks.push(Block::Table(Table {
-            caption: "Pods: when they came, how long they took to be ready, what they served while the load ran".into(),
+            caption: "When pods came, how long they took to be ready, what they served while the load ran".into(),
             words: 1,
             head: strings(&["pod", "created", "scheduled after", "ready after", "deleted", "requests", "share", "restarts"]),
             rows,

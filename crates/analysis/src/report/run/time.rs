@@ -2,7 +2,7 @@
 
 use crate::panels::{Panel, Panels, describe};
 use crate::report::document::{Axis, Block, Drawn, Figure, Kind, Mark, Section, Trace};
-use crate::words::{brief, clock};
+use crate::words::brief;
 
 /// The shared axis of a run's curves.
 pub fn axis(curves: &Panels) -> Axis {
@@ -39,17 +39,6 @@ pub fn figure(p: &Panel, id: &str, heading: &str, marks: bool) -> Figure {
 pub(super) fn section(curves: &Panels, marks: Vec<Mark>) -> Section {
     let mut blocks = Vec::new();
     if !curves.panels.is_empty() {
-        let rates = match curves.bands.len() {
-            0 => String::new(),
-            _ => " The rates are shaded and named above each plot.".into(),
-        };
-        blocks.push(Block::Text {
-            text: format!(
-                "All plots share one axis: time since the load began, from {} to {}.{rates} Zooming one zooms all.",
-                clock(curves.span.0),
-                clock(curves.span.1)
-            ),
-        });
         blocks.push(Block::Zoom { bands: curves.bands.iter().map(|b| format!("{}/s", brief(b.rate))).collect() });
     }
     let mut marks = Some(marks).filter(|m| !m.is_empty());

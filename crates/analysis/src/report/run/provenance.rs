@@ -113,7 +113,7 @@ pub(super) fn missing(input: &Input<'_>, curves: &Panels) -> Section {
     items.extend(input.scorecard.map(|c| c.notes.clone()).unwrap_or_default());
     items.extend(input.explanation.map(|e| e.missing.clone()).unwrap_or_default());
     if input.explanation.is_none() && !input.tables.decisions.is_empty() {
-        items.push("The reasons of the decisions are the autoscaler's own words: they were not replayed for this page.".into());
+        items.push("The reasons of the decisions are the autoscaler's own words: they were not replayed.".into());
     }
     if let Some(e) = input.explanation.filter(|e| !e.replay.note.is_empty()) {
         items.push(e.replay.note.clone());
@@ -127,10 +127,10 @@ pub(super) fn missing(input: &Input<'_>, curves: &Panels) -> Section {
     gaps.truncate(100);
     let mut blocks = vec![];
     if items.is_empty() {
-        blocks.push(Block::Text { text: "Everything that this page shows was recorded.".into() });
+        blocks.push(Block::Text { text: "Everything shown here was recorded.".into() });
     } else {
         blocks.push(Block::Items { items });
     }
-    blocks.extend(table("Spans in which nothing was sent or nothing was seen", 0, &["from", "lasted", "kind", "detail"], gaps));
+    blocks.extend(table("Spans in which nothing was sent or nothing was seen", 4, &["from", "lasted", "kind", "detail"], gaps));
     Section::new("missing", "What was not measured", "Not measured", blocks)
 }
