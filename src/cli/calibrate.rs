@@ -81,7 +81,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     match g.output {
         Output::Json => outln!("{}", json!({"event": "calibration", "calibrated": found.calibrated, "file": file})),
         Output::Human => {
-            out!("{}", super::report::terminal(&calibration::document(&found.calibrated), true));
+            super::show::print(&calibration::document(&found.calibrated), true);
             if let Some(file) = file {
                 let path = if file.contains('/') { file } else { format!("./{file}") };
                 outln!("\n  {path} written; bench predict -C {path} predicts with it");

@@ -62,7 +62,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         Format::Json => outln!("{}", serde_json::to_string(&e)?),
         Format::Md => out!("{}", markdown::render(&explain::document(&r.ingested.run, &e))),
         Format::Terminal => {
-            out!("{}", super::report::terminal(&explain::document(&r.ingested.run, &e), a.full));
+            super::show::print(&explain::document(&r.ingested.run, &e), a.full);
             if !a.full && a.at.is_none() && e.moments.iter().any(|m| !m.steps.is_empty()) {
                 outln!("\nbench explain {} --full shows how each came about", super::report::short(&e.run, Some(&a.run)));
             }

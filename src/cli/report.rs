@@ -5,7 +5,6 @@ use crate::ops;
 use crate::ops::report::Reported;
 use crate::report::Output;
 use bench_analysis::report::csv;
-use bench_analysis::report::document::Document;
 use bench_analysis::report::writer::terminal::{self, Terminal};
 use bench_model::exit::Exit;
 use bench_model::run::files;
@@ -124,7 +123,9 @@ fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()
         return Ok(());
     }
     let text = match format {
-        Format::Terminal if out.is_none_or(|o| o == Path::new("-")) => terminal(&ops::report::document(r), a.full),
+        Format::Terminal if out.is_none_or(|o| o == Path::new("-")) => {
+            terminal::render(&ops::report::document(r), super::show::terminal(a.full))
+        }
         Format::Terminal => terminal::render(&ops::report::document(r), Terminal { width: WIDTH, color: false, full: a.full }),
         Format::Html => ops::report::document(r).html(),
         Format::Md => ops::formats::markdown(r),
@@ -145,7 +146,7 @@ fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()
 
 /// The report of a run, and where the rest of it is. `name`: how the user called the run.
 pub fn show(r: &Reported, full: bool, place: &Path, name: Option<&str>) {
-    out!("{}", terminal(&ops::report::document(r), full));
+    super::show::print(&ops::report::document(r), full);
     let rest =
         if full { String::new() } else { format!("bench report {} --full prints all of it; the page: ", short(&r.ingested.run.id, name)) };
     outln!("\n{rest}{}", place.display());
@@ -158,14 +159,3 @@ pub fn short<'a>(id: &'a str, name: Option<&'a str>) -> &'a str {
 
 /// Columns where no terminal tells its width.
 const WIDTH: usize = 80;
-
-/// A document at this terminal's width.
-pub fn terminal(d: &Document, full: bool) -> String {
-    let color = super::shared::color(&std::io::stdout());
-    terminal::render(d, Terminal { width: width(), color, full })
-}
-
-/// Columns of the terminal, as far as the shell tells.
-pub fn width() -> usize {
-    super::shared::width()
-}

@@ -7,26 +7,26 @@ use serde_json::{Map, Value};
 
 /// A document as this terminal shows it, and how to see the rest.
 pub fn document(d: &Document, full: bool) {
-    out!("{}", render(d, terminal(full)));
-    more(d, full);
-}
-
-/// What is left out without `--full`, on a line of its own.
-pub fn more(d: &Document, full: bool) {
+    print(d, full);
     let left: Vec<&str> = d.sections.iter().filter(|s| s.detail && !full).map(|s| s.short.as_str()).collect();
     if !left.is_empty() {
         outln!("\n--full adds: {}", left.join(", ").to_lowercase());
     }
 }
 
+/// A document as this terminal shows it.
+pub fn print(d: &Document, full: bool) {
+    out!("{}", render(d, terminal(full)));
+}
+
 /// This terminal.
 pub fn terminal(full: bool) -> Terminal {
-    Terminal { width: super::report::width(), color: super::shared::color(&std::io::stdout()), full }
+    Terminal { width: super::shared::width(), color: super::shared::color(&std::io::stdout()), full }
 }
 
 /// A document as text that goes elsewhere than to a terminal.
 pub fn text(d: &Document, full: bool) -> String {
-    render(d, Terminal { width: super::report::width(), color: false, full })
+    render(d, Terminal { width: super::shared::width(), color: false, full })
 }
 
 /// One line of JSON: the fields of `what`, after the name of the event that it is.

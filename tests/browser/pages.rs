@@ -202,6 +202,7 @@ pub fn judgement() -> Judgement {
             arm("static 5", Role::Static, 1.0, 18_000.0, 0.0),
             arm("foresight", Role::Foresight, 0.9901, 9200.0, 0.0),
         ],
+        fleets: vec![],
         winner: Some("keda <b>%{x}</b>".into()),
         why: "keda is the cheapest arm that keeps the goal.".into(),
         assumptions: vec![],

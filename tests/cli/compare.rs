@@ -33,7 +33,10 @@ fn spoil(place: &Place, what: impl Fn(&Path)) {
 #[test]
 fn two_arms_side_by_side() {
     let place = two(hpa);
-    let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--gpu-hour", "2.5"]).exits(0);
+    let short = place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(0).stdout;
+    assert!(short.lines().count() <= 40 && short.lines().all(|l| l.chars().count() <= 110), "{short}");
+    assert!(short.contains("MEASURED") && short.contains("\nAnswer\n") && short.contains("Arms side by side"), "{short}");
+    let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--gpu-hour", "2.5", "--full"]).exits(0);
     for piece in
         ["One run each", "not told apart: goodput", "paid replicas", "After each step of the load", "No bounds: they were not asked for"]
     {
@@ -42,12 +45,15 @@ fn two_arms_side_by_side() {
     let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--format", "md", "--out", "c.md"]).exits(0);
     assert_eq!(r.stdout.trim(), "c.md");
     let text = std::fs::read_to_string(place.path("c.md")).expect("written");
-    assert!(text.contains("| quantity") && text.contains("### What this says"), "{text}");
+    assert!(
+        text.contains("| quantity") && text.starts_with("### Comparison of arms\n\n**MEASURED**") && text.contains("\n#### Answer\n"),
+        "{text}"
+    );
     assert_eq!(place.run(&["compare", "c97c", "beef", "--no-bounds", "--format", "html"]).exits(0).stdout.trim(), "compare.html");
     let page = std::fs::read_to_string(place.path("compare.html")).expect("written");
     assert!(page.contains("Comparison of arms") && page.contains("Ready replicas"));
     let json = place.run(&["compare", "c97c", "beef", "--no-bounds", "--output", "json"]).exits(0).json();
-    assert_eq!((json.len(), json[0]["kind"].as_str()), (1, Some("arms")));
+    assert_eq!((json.len(), json[0]["event"].as_str(), json[0]["kind"].as_str()), (1, Some("comparison"), Some("arms")));
     assert_eq!(json[0]["sides"][0]["runs"][0]["overall"]["due"], 722);
 }
 
@@ -76,7 +82,7 @@ fn what_is_not_comparable_is_refused_with_both_values() {
     let place = two(|t| hpa(t).replace("\"model\": \"", "\"model\": \"other-"));
     place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(2).says(&["cannot be compared", "not the same model", "--force"]);
     let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--force"]).exits(0);
-    assert!(r.stdout.contains("NOT COMPARABLE (model)") && r.stdout.contains("nothing below says which arm is better"), "{}", r.stdout);
+    assert!(r.stdout.contains("not comparable  model") && r.stdout.contains("nothing below says which arm is better"), "{}", r.stdout);
     place.run(&["compare", "c97c", "c97c", "--no-bounds"]).exits(2).says(&["given twice"]);
 }
 
@@ -92,7 +98,7 @@ fn an_invalid_run_exits_with_its_own_code() {
 fn missing_series_are_told_and_the_rest_is_compared() {
     let place = two(hpa);
     spoil(&place, |dir| std::fs::remove_file(dir.join("events.jsonl")).expect("removed"));
-    let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--force"]).exits(0).says(&["warning: ", "events.jsonl"]);
+    let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--force", "--full"]).exits(0).says(&["warning: ", "events.jsonl"]);
     assert!(r.stdout.contains("what was paid is not known"), "{}", r.stdout);
 }
 

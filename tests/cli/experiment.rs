@@ -124,8 +124,10 @@ fn in_the_simulator_it_ends_in_the_same_comparison() {
     let place = place(SMALL);
     place.write("summary.md", "before\n");
     let r = place.run(&["experiment", "mine", "--predicted", "--junit=junit.xml", "--summary=summary.md"]).exits(0);
-    assert!(r.stdout.contains("complete: 4 of 4 runs valid"), "{}", r.stdout);
-    assert!(r.stdout.contains("Intervals are over runs (2 or more an arm)"), "{}", r.stdout);
+    assert!(r.stdout.contains("is complete: 4 of 4 runs valid"), "{}", r.stdout);
+    let at = |text: &str| r.stdout.find(text).unwrap_or_else(|| panic!("{text}:\n{}", r.stdout));
+    assert!(at("PREDICTED") < at("\nAnswer\n") && at("\nAnswer\n") < at("\nRuns\n"), "the answer comes first:\n{}", r.stdout);
+    assert!(r.stdout.lines().count() <= 45 && r.stdout.contains("--full adds: "), "{}", r.stdout);
     let all = records(&place);
     let (dir, record) = &all[0];
     assert_eq!(faults("experiment-record.schema.json", record), [""; 0]);
@@ -150,7 +152,10 @@ fn in_the_simulator_it_ends_in_the_same_comparison() {
     let junit = read(place.path("junit.xml"));
     assert!(junit.contains("tests=\"4\"") && junit.contains("failures=\"0\""), "{junit}");
     let summary = read(place.path("summary.md"));
-    assert!(summary.starts_with("before\n## Experiment mine: complete"), "{summary}");
+    assert!(
+        summary.starts_with("before\n### Experiment mine\n\n**PREDICTED**: mine-") && summary.contains("is complete: 4 of 4 runs valid"),
+        "{summary}"
+    );
     // As JSON: an event a run, and everything at the end.
     let events = place.run(&["experiment", "mine", "--predicted", "--output=json"]).exits(0).json();
     let kinds: Vec<&str> = events.iter().filter_map(|e| e["event"].as_str()).collect();
@@ -175,7 +180,7 @@ fn it_is_carried_on_and_no_run_is_played_twice() {
     };
     interrupt(&mut record);
     let status = place.run(&["experiment", "mine", "--status"]).exits(0).stdout;
-    assert!(status.contains("not at its end: 3 of 4 runs valid, 1 not made") && status.contains("bench resume mine-"), "{status}");
+    assert!(status.contains("is not at its end: 3 of 4 runs valid, 1 not made") && status.contains("bench resume mine-"), "{status}");
     place.run(&["experiment", "mine", "--predicted"]).exits(0).says(&["carrying on: 3 of 4 runs are over"]);
     let now = records(&place);
     assert_eq!(now.len(), 1, "another one was begun");
@@ -364,5 +369,5 @@ fn it_is_known_by_the_name_in_its_file() {
     place.write("other.yaml", &format!("name: nightly\n{SMALL}"));
     place.run(&["experiment", "./other.yaml", "--predicted", "--repeats=1"]).exits(0);
     let status = place.run(&["experiment", "./other.yaml", "--status"]).exits(0).stdout;
-    assert!(status.starts_with("nightly-"), "{status}");
+    assert!(status.starts_with("Experiment nightly ") && status.contains("nightly-2"), "{status}");
 }

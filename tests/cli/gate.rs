@@ -41,14 +41,14 @@ fn a_gate_that_holds() {
     let r =
         gate(&["p99_ttft_ms < 800", "failed_fraction == 0", "max_ready == 3", "rate[7].p50_e2e_s <= 3s", "rate[#1].achieved_rate > 0.9"])
             .exits(0);
-    assert!(r.stdout.contains("gate passed: 5 of 5 rules hold"), "{}", r.stdout);
+    assert!(r.stdout.contains("Gate passed: 5 of 5 rules hold"), "{}", r.stdout);
     assert_eq!(r.stderr, "");
 }
 
 #[test]
 fn a_broken_rule_exits_with_3_and_says_by_how_much() {
     let r = gate(&["p99_ttft_ms < 10ms", "max_ready <= 4"]).exits(FAILED);
-    assert!(r.stdout.contains("gate FAILED: 1 of 2 rules hold"), "{}", r.stdout);
+    assert!(r.stdout.contains("Gate failed: 1 of 2 rules holds"), "{}", r.stdout);
     let line = r.stdout.lines().find(|l| l.contains("FAIL ")).unwrap_or_else(|| panic!("{}", r.stdout));
     assert!(line.contains("p99_ttft_ms < 10ms") && line.contains("10 ms") && line.contains('-'), "{line}");
 }
@@ -101,9 +101,9 @@ fn a_number_that_was_not_measured_breaks_its_rule() {
 fn an_invalid_run_exits_with_4_before_its_rules() {
     let place = changed(|dir| std::fs::remove_file(dir.join("load/benchmarks.json")).expect("removed"));
     let r = place.run(&["gate", "--rule", "max_ready == 3"]).exits(INVALID);
-    assert!(r.stdout.contains("gate INVALID: not judged: ") && r.stdout.contains("no-report"), "{}", r.stdout);
+    assert!(r.stdout.contains("Gate invalid: not judged: ") && r.stdout.contains("no-report"), "{}", r.stdout);
     let r = place.run(&["gate", "--rule", "max_ready == 3", "--allow-invalid"]).exits(0);
-    assert!(r.stdout.contains("gate passed") && r.stdout.contains("judged although not valid: no-report"), "{}", r.stdout);
+    assert!(r.stdout.contains("Gate passed") && r.stdout.contains("judged although not valid: no-report"), "{}", r.stdout);
     let r = place.run(&["gate", "--rule", "p99_ttft_ms < 1h", "--allow-invalid"]).exits(FAILED);
     assert!(r.stdout.contains("p99_ttft_ms was not measured"), "{}", r.stdout);
     place.run(&["gate", "--write-baseline", "b.json"]).exits(INVALID).says(&["b.json is not written: the run is not valid"]);
@@ -216,13 +216,17 @@ fn every_form_of_the_result() {
     let json = &form("json", &[]).json()[0];
     assert_eq!(faults("gate.schema.json", json), [""; 0]);
     assert_eq!((&json["verdict"], json["rules"].as_array().map(Vec::len)), (&"fail".into(), Some(2)));
-    assert_eq!(place.run(&[&["gate", "--output", "json"], &rules[..]].concat()).exits(FAILED).json()[0], *json);
-    assert!(form("md", &[]).stdout.contains("| **FAIL** | `p99_ttft_ms < 10` |"));
+    // On a line of its own it says which event it is.
+    let mut event = place.run(&[&["gate", "--output", "json"], &rules[..]].concat()).exits(FAILED).json()[0].clone();
+    assert_eq!(event.as_object_mut().and_then(|o| o.remove("event")), Some("gate".into()));
+    assert_eq!(event, *json);
+    let md = form("md", &[]).stdout;
+    assert!(md.starts_with("### Gate failed: 1 of 2 rules holds\n") && md.contains("| FAIL | p99&#95;ttft&#95;ms &#60; 10 |"), "{md}");
     let github = form("github", &[]).stdout;
     assert!(github.starts_with("::error title=bench gate%3A p99_ttft_ms < 10::") && github.lines().count() == 2, "{github}");
     assert!(form("junit", &[]).stdout.starts_with("<?xml"));
     let r = form("junit", &["--out", "deep/gate.xml"]);
-    assert!(r.stdout.contains("gate FAILED"), "{}", r.stdout);
+    assert!(r.stdout.contains("Gate failed"), "{}", r.stdout);
     let xml = std::fs::read_to_string(place.path("deep/gate.xml")).expect("gate.xml");
     assert!(xml.contains("tests=\"3\" skipped=\"0\" failures=\"1\" errors=\"0\"") && xml.matches("<testcase ").count() == 3, "{xml}");
     place.run(&["gate", "--format", "xml", "--rule", "max_ready > 0"]).exits(USAGE).says(&["junit"]);

@@ -94,7 +94,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
         _ if alone => {}
         Output::Json => outln!("{}", json!({"event": "trend", "trend": found.trend})),
         Output::Human => {
-            out!("{}", crate::cli::report::terminal(&trend::document(&found.trend), true));
+            crate::cli::show::print(&trend::document(&found.trend), true);
             if let Some(path) = &a.html {
                 outln!("\n  {}", path.display());
             }

@@ -75,6 +75,7 @@ mod tests {
             profile: "ramp_small".into(),
             scenario: "simulated".into(),
             verdict: "valid".into(),
+            score: None,
             created: None,
             stack: "82139871453e".into(),
             load: "a7a8f57a7ca6".into(),

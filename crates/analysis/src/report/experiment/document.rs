@@ -37,7 +37,7 @@ pub fn document(r: &ExperimentRecord, comparisons: &[Option<Comparison>]) -> Doc
     let description = if r.definition.description.is_empty() { String::new() } else { format!(": {}", r.definition.description) };
     Document {
         title: format!("Experiment {}", r.definition.name),
-        lead: format!("{}{description}", capital(&headline(r))),
+        lead: format!("{} is {}{description}", r.id, headline(r)),
         badges: vec![Badge::source(r.source)],
         axis: None,
         sections,
@@ -87,7 +87,12 @@ pub fn outlook(o: &Outlook) -> Document {
         let cell = |c: &Vec<(String, String)>| c.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", ");
         let more = if w.with.len() > 1 { format!(" and {} more", w.with.len() - 1) } else { String::new() };
         let with = w.with.first().map(cell).filter(|c| !c.is_empty()).map_or_else(String::new, |c| format!("With {c}{more}: "));
-        crate::report::document::Finding::new("fair", "warning", &w.code, format!("{with}{}", w.text))
+        crate::report::document::Finding::new(
+            "fair",
+            "warning",
+            &w.code,
+            format!("{}.", capital(&format!("{with}{}", w.text.trim_end_matches('.')))),
+        )
     });
     let findings: Vec<_> = warnings.collect();
     if !findings.is_empty() {
@@ -96,7 +101,7 @@ pub fn outlook(o: &Outlook) -> Document {
     if !o.notes.is_empty() {
         sections.push(Section::new("notes", "Notes", "Notes", vec![Block::Items { items: o.notes.clone() }]));
     }
-    let description = if o.description.is_empty() { String::new() } else { format!(". {}", o.description) };
+    let description = if o.description.is_empty() { String::new() } else { format!(": {}", o.description) };
     Document {
         title: format!("Experiment {}", o.name),
         lead: format!("Load {}, namespace {}{description}", o.load, o.namespace),
@@ -157,7 +162,7 @@ mod tests {
         assert_eq!(d.sections[0].heading, "Answer with rate=[1, 2]");
         let text = markdown::render(&d);
         assert_eq!(text.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| --")).count(), 1 + 3, "{text}");
-        assert!(text.contains("1 of 3 runs valid, 1 not valid, 1 not made"), "{text}");
+        assert!(text.contains("is not at its end: 1 of 3 runs valid, 1 not valid, 1 not made"), "{text}");
         assert!(!text.contains("<slow>") && !text.contains("<b>") && !text.contains(" @you"), "{text}");
         assert!(text.contains("run 2 &#40;static-2&#41;: late"), "{text}");
     }

@@ -259,18 +259,7 @@ fn the_source_is_the_first_badge_and_validity_is_no_praise() {
 #[test]
 fn an_answer_comes_first_and_what_it_rests_on_is_detail() {
     let (r, t) = normal();
-    let j = bench_model::judgement::Judgement {
-        schema_version: 1,
-        goal: bench_model::judgement::Goal::default(),
-        predicted: false,
-        span_s: 1.0,
-        arms: vec![],
-        beside: vec![],
-        winner: None,
-        why: "No arm keeps the goal.".into(),
-        assumptions: vec!["The load is open.".into()],
-        notes: vec![],
-    };
+    let j = crate::report::testing::judgement();
     let d = with(&r, &t, |i| document(&Input { judgement: Some(&j), ..*i }));
     assert_eq!(d.sections[0].id, "answer");
     assert!(d.sections.iter().any(|s| s.id == "assumptions" && s.detail));

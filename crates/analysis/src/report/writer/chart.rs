@@ -5,8 +5,6 @@ use bench_model::tables::{RateWindow, ReplicaPoint};
 
 /// Rows before several replicas share one.
 const MAX_ROWS: u32 = 5;
-/// A picture is no wider: beyond, the eye loses the line.
-pub(crate) const WIDTH: usize = 110;
 /// Columns of a picture in a document.
 const PICTURE: usize = 80;
 /// Columns of the numbers at the left, with the axis.
