@@ -96,13 +96,17 @@ fn every_table_is_csv_with_as_many_rows_as_there_are() {
 }
 
 #[test]
-fn the_markdown_begins_with_run_and_verdict() {
+fn the_markdown_begins_with_run_source_and_numbers() {
     let (place, dirs) = three_runs();
     for dir in dirs {
         let text = place.run(&["report", &dir.display().to_string(), "--format", "md"]).exits(0).stdout;
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("### Run ") && lines[2].starts_with("**Valid"), "{text}");
-        assert!(text.contains("| failed requests |") && text.contains("</details>"), "{text}");
+        assert!(
+            lines[0].starts_with("### 2")
+                && (lines[2].starts_with("**MEASURED** · **measurement valid**") || lines[2].starts_with("**PREDICTED**")),
+            "{text}"
+        );
+        assert!(text.contains("| Failed requests |") && text.contains("</details>"), "{text}");
         assert!(text.len() < 60_000, "GitHub takes 65,536 characters, and this has {}", text.len());
     }
 }

@@ -163,7 +163,7 @@ fn a_trend_is_shown_and_judged() {
     let newest = slower(&place, 6, 1.01);
     let trend = ["results", "trend", "p99_ttft_ms"];
     let r = place.run(&[&trend[..], &["--html", "trend.html"]].concat()).exits(0);
-    assert!(r.stdout.contains("over 5 runs of plan feb043ae85c5") && r.stdout.contains("earlier runs: 4"), "{}", r.stdout);
+    assert!(r.stdout.contains("5 runs of plan feb043ae85c5") && r.stdout.contains("4 earlier runs have a mean of"), "{}", r.stdout);
     assert!(std::fs::read_to_string(place.path("trend.html")).unwrap().contains("p99_ttft_ms over runs"));
     let said = place.run(&[&trend[..], &["--output=json"]].concat()).exits(0).json();
     assert_eq!(faults("trend.schema.json", &said[0]["trend"]), [""; 0]);

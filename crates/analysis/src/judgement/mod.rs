@@ -143,7 +143,7 @@ fn one(s: &Side, role: Role, goal: &Goal) -> ArmJudgement {
     let attainment = mean(&attainments);
     let paid = costs(s);
     // The mean of what was paid only where every run tells it.
-    let replica_seconds = mean(&paid).filter(|_| paid.len() == s.runs.len());
+    let replica_seconds = mean(&paid).filter(|_| paid.len() == s.runs.len()).map(|s| (s * 1e3).round() / 1e3);
     let gpu_seconds = replica_seconds.map(|r| r * s.gpus_per_replica);
     let cost = goal.gpu_hour.zip(gpu_seconds).map(|(price, s)| price * s / 3600.0);
     #[allow(clippy::cast_precision_loss)]

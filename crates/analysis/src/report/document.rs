@@ -31,7 +31,7 @@ impl Badge {
         Self { word: word.into(), class: class.into() }
     }
 
-    /// Where numbers are from: the first badge of whatever shows any.
+    /// It comes first wherever numbers are shown, so that nobody takes a prediction for a measurement.
     pub fn source(source: Source) -> Self {
         match source {
             Source::Measured => Self::new("MEASURED", ""),

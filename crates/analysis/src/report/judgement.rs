@@ -54,14 +54,12 @@ fn table(j: &Judgement, rows: &[&ArmJudgement]) -> Table {
     let gpus = rows.iter().any(|a| a.gpu_seconds != a.replica_seconds);
     let mut head = vec!["", "arm", "good %", "replica-s"];
     head.extend(gpus.then_some("GPU-s"));
-    head.extend(money.then_some(["cost", "per M tokens", "per M good"]).into_iter().flatten());
+    head.extend(money.then_some(["cost", "per M tokens"]).into_iter().flatten());
     let n = |v: Option<f64>| v.map_or_else(|| "n/a".into(), brief);
     let row = |a: &&ArmJudgement| {
-        let mut row = vec![mark(j, a).to_owned(), name(j, a), attained(a), paid(a)];
+        let mut row = vec![mark(j, a).to_owned(), a.arm.clone(), attained(a), paid(a)];
         row.extend(gpus.then(|| n(a.gpu_seconds)));
-        row.extend(
-            money.then(|| [a.cost, a.cost_per_million_output_tokens, a.cost_per_million_good_output_tokens].map(n)).into_iter().flatten(),
-        );
+        row.extend(money.then(|| [a.cost, a.cost_per_million_output_tokens].map(n)).into_iter().flatten());
         row
     };
     Table { caption: String::new(), words: 2, head: head.into_iter().map(String::from).collect(), rows: rows.iter().map(row).collect() }
@@ -76,13 +74,15 @@ fn mark(j: &Judgement, a: &ArmJudgement) -> &'static str {
     }
 }
 
-fn name(j: &Judgement, a: &ArmJudgement) -> String {
+/// What a row beside the arms is.
+fn beside(j: &Judgement) -> Vec<String> {
     let simulated = if j.predicted { "" } else { ", predicted" };
-    match a.role {
-        Role::Arm => a.arm.clone(),
-        Role::Static => format!("{} (best fixed fleet{simulated})", a.arm),
-        Role::Foresight => format!("{} (made knowing the load{simulated})", a.arm),
-    }
+    let one = |a: &ArmJudgement| match a.role {
+        Role::Arm => None,
+        Role::Static => Some(format!("{}: the best fixed fleet{simulated}", a.arm)),
+        Role::Foresight => Some(format!("{}: a schedule made knowing the load{simulated}", a.arm)),
+    };
+    j.beside.iter().filter_map(one).collect()
 }
 
 /// `78.7 (78–79.4)`: an interval that is as narrow as its number is printed is left out.
@@ -108,8 +108,12 @@ fn legend(j: &Judgement, shown: usize) -> String {
     if let Some(price) = j.goal.gpu_hour {
         out.push_str(&format!(" Cost at {} per GPU-hour.", brief(price)));
     }
+    let mut said = beside(j);
     if j.arms.len() > 1 {
-        out.push_str(" >: the winner; *: no other one beats it.");
+        said.insert(0, if j.winner.is_some() { ">: the winner; *: no other one beats it" } else { "*: no other one beats it" }.into());
+    }
+    if !said.is_empty() {
+        out.push_str(&format!(" {}.", said.join("; ")));
     }
     if j.arms.len() > MOST {
         out.push_str(&format!(

@@ -101,6 +101,7 @@ fn told(input: &Input<'_>) -> String {
 
 fn numbers(input: &Input<'_>) -> Vec<Number> {
     let number = |label: &str, value: Option<String>, note: String| Number {
+        class: String::new(),
         label: label.into(),
         value: value.unwrap_or_else(|| "n/a".into()),
         note,
