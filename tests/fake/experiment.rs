@@ -35,7 +35,8 @@ async fn command(session: &Session, args: &ExperimentArgs) -> anyhow::Result<()>
     measure::measure(session, &mut kept, None, false).await?;
     measure::leave(session, &kept).await?;
     let silent = Reporter::silent();
-    let with = With { results: &session.results, terms: Default::default(), coefficients: &defined.coefficients, threads: 1, report: &silent };
+    let with =
+        With { results: &session.results, terms: Default::default(), coefficients: &defined.coefficients, threads: 1, report: &silent };
     conclude(&mut kept, &with).map(drop)
 }
 

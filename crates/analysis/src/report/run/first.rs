@@ -105,7 +105,6 @@ fn numbers(input: &Input<'_>) -> Vec<Number> {
         label: label.into(),
         value: value.unwrap_or_else(|| "n/a".into()),
         note,
-        ..Number::default()
     };
     let s = input.summary;
     let (all, failed, sent_wanted) = s.rates.iter().fold((0, 0, (0.0, 0.0)), |(a, f, (got, want)), r| {
