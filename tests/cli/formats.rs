@@ -101,7 +101,11 @@ fn the_markdown_begins_with_run_source_and_numbers() {
     for dir in dirs {
         let text = place.run(&["report", &dir.display().to_string(), "--format", "md"]).exits(0).stdout;
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("### 2") && (lines[2].starts_with("**MEASURED** · **measurement valid**") || lines[2].starts_with("**PREDICTED**")), "{text}");
+        assert!(
+            lines[0].starts_with("### 2")
+                && (lines[2].starts_with("**MEASURED** · **measurement valid**") || lines[2].starts_with("**PREDICTED**")),
+            "{text}"
+        );
         assert!(text.contains("| Failed requests |") && text.contains("</details>"), "{text}");
         assert!(text.len() < 60_000, "GitHub takes 65,536 characters, and this has {}", text.len());
     }
