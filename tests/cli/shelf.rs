@@ -292,9 +292,9 @@ fn a_trends_gate_in_a_form_is_alone_on_standard_output() {
         assert_eq!(faults("gate.schema.json", &json), [""; 0]);
     }
     assert!(form(&["--format=junit"]).starts_with("<?xml") && form(&["--format=junit", "--output=json"]).starts_with("<?xml"));
-    assert!(!form(&["--format=md"]).contains("over 4 runs") && !form(&["--format=github"]).contains("over 4 runs"));
-    assert!(form(&["--format=junit", "--out=gate.xml"]).contains("over 4 runs"));
-    assert!(form(&[]).contains("over 4 runs"));
+    assert!(!form(&["--format=md"]).contains("4 runs of plan") && !form(&["--format=github"]).contains("4 runs of plan"));
+    assert!(form(&["--format=junit", "--out=gate.xml"]).contains("4 runs of plan"));
+    assert!(form(&[]).contains("4 runs of plan"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Why a run scaled as it did: what was found, then a reason for each decision.
 
 use super::document::{Badge, Block, Document, Finding, Mark, Section};
-use crate::words::{capital, clock, scaled, times};
+use crate::words::{clock, scaled, times};
 use bench_model::explanation::{Explanation, Moment, MomentKind};
 use bench_model::run::{RunRecord, Source};
 use chrono::DateTime;
@@ -91,7 +91,7 @@ fn change(m: &Moment) -> String {
 /// With what the record says otherwise.
 fn reason(m: &Moment) -> String {
     let differs = m.difference.as_ref().map_or_else(String::new, |d| format!(" Replay and record differ: {d}."));
-    format!("{}{differs}", capital(&m.reason))
+    format!("{}{differs}", m.reason)
 }
 
 fn mark(e: &Explanation, m: &Moment) -> Mark {

@@ -68,7 +68,7 @@ pub fn document(t: &Trend) -> Document {
     let blocks = vec![Block::Figure(figure), picture, Block::Table(table), Block::Text { text: limits_in_words(t) }];
     Document {
         title: format!("{} over runs", t.metric),
-        lead: format!("{} runs of plan {}", t.runs.len(), t.plan),
+        lead: format!("{} {} of plan {}", t.runs.len(), if t.runs.len() == 1 { "run" } else { "runs" }, t.plan),
         badges: vec![],
         axis: Some(Axis { from: 0.0, to: span, zero_ms: (zero > 0.0).then_some(zero * 1000.0), bands: vec![] }),
         sections: vec![Section::new("over-time", "Over time", "Over time", blocks)],
