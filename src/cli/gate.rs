@@ -11,6 +11,7 @@ use bench_analysis::report::gate;
 use bench_analysis::report::writer::{markdown, terminal};
 use bench_model::exit::Exit;
 use bench_model::gate::GateReport;
+use bench_model::judgement::{GoalTerms, Share};
 use std::path::{Path, PathBuf};
 
 /// Judge a run by rules over its numbers; exit code 3 when one is broken
@@ -35,6 +36,12 @@ pub struct Args {
     /// Store the run's numbers as a baseline, if no rule is broken
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
+    /// Least share of the requests that are good [default: 99%]
+    #[arg(long, value_name = "SHARE")]
+    attain: Option<Share>,
+    /// Price of an hour of one GPU, in any currency: the numbers of cost need it
+    #[arg(long, value_name = "PRICE", value_parser = super::shared::price, allow_negative_numbers = true)]
+    gpu_hour: Option<f64>,
     /// Judge the rules of a run that is not valid, too
     #[arg(long)]
     allow_invalid: bool,
@@ -86,6 +93,7 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     for r in &a.rule {
         gate.rule(r)?;
     }
+    gate.terms = GoalTerms { slo: None, attain: a.attain, gpu_hour: a.gpu_hour };
     if let Some(b) = &a.baseline {
         (gate.baseline, gate.beside) = (Some(b.clone()), None);
     }

@@ -1,6 +1,6 @@
 //! `bench report`.
 
-use super::shared::Global;
+use super::shared::{Global, GoalArgs};
 use crate::ops;
 use crate::ops::report::Reported;
 use crate::report::Output;
@@ -29,6 +29,8 @@ pub struct Args {
     /// Which table, for --format csv
     #[arg(long, value_enum, default_value = "rates", requires = "format")]
     table: Table,
+    #[command(flatten)]
+    goal: GoalArgs,
     /// Where that goes: a file, or - for standard output; for benchmark-report also a directory [default: html into the run's directory, else standard output]
     #[arg(long, value_name = "PATH", requires = "format")]
     out: Option<PathBuf>,
@@ -88,7 +90,8 @@ impl From<Table> for csv::Table {
 
 pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let (dir, _) = ops::results::find(&g.results, &a.run)?;
-    let r = ops::report::read_stored(&dir)?;
+    let mut r = ops::report::read_stored(&dir)?;
+    r.terms = a.goal.terms();
     for p in r.ingested.problems.iter().filter(|_| g.output != Output::Json) {
         errln!("warning: {p}");
     }
@@ -102,7 +105,10 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
 fn everything(g: &Global, dir: &Path, r: &Reported, a: &Args) -> anyhow::Result<()> {
     let page = ops::report::write_html(dir, r);
     if g.output == Output::Json {
-        outln!("{}", super::show::event("report", &r.summary)?);
+        // The summary's fields, with the judgement beside them.
+        let mut all = serde_json::to_value(&r.summary)?;
+        all["judgement"] = serde_json::to_value(r.judged().map(|(_, j)| j))?;
+        outln!("{}", super::show::event("report", &all)?);
         return Ok(());
     }
     let place = page.unwrap_or_else(|e| {

@@ -6,6 +6,7 @@ use super::tree::{At, parse};
 use bench_analysis::gate::{Named, Rule, RuleError, names, slo};
 use bench_model::gate::Level;
 use bench_model::gate_file::{Entry, GateFile, Table};
+use bench_model::judgement::GoalTerms;
 use bench_model::scorecard::Slo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub struct Gate {
     pub rules: Vec<Named>,
     pub slo: Slo,
+    /// What is said of the rest of the goal.
+    pub terms: GoalTerms,
     /// A run, a run directory, or a stored baseline, as it was written.
     pub baseline: Option<String>,
     /// Directory of the file that names the baseline; `None` when a flag does.
@@ -23,7 +26,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { rules: vec![], slo: slo::NONE, baseline: None, beside: None }
+        Self { rules: vec![], slo: slo::NONE, terms: GoalTerms::default(), baseline: None, beside: None }
     }
 }
 
@@ -93,22 +96,9 @@ impl Gate {
         self.read(Path::new(text))
     }
 
-    /// What can be said without a run: a rule about goodput needs to know what is good.
-    ///
-    /// # Errors
-    /// The first rule that lacks something.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if self.slo != slo::NONE {
-            return Ok(());
-        }
-        match self.rules.iter().find(|r| r.rule.needs_slo()) {
-            None => Ok(()),
-            Some(r) => Err(ConfigError::Flag {
-                flag: format!("rule `{}`", r.rule.text),
-                message: "it is not said which requests are good".into(),
-                remedy: "add --slo ttft=500ms,itl=50ms, or `slo:` to the gate's file".into(),
-            }),
-        }
+    /// What it says of the goal; the rest is the scenario's.
+    pub fn terms(&self) -> GoalTerms {
+        GoalTerms { slo: Some(self.slo).filter(|s| *s != slo::NONE), ..self.terms }
     }
 }
 

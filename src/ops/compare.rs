@@ -82,7 +82,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
     }
     let inputs = inputs(&all, r.labels);
     let scenario = inputs.first().and_then(|i| i.plan).map(|p| p.scenario.goal).unwrap_or_default();
-    let question = Question { goal: r.terms.or(scenario).goal(), aa: r.aa, matter: r.matter };
+    let question = Question { goal: r.terms.or(scenario).goal(), least_span_s: None, aa: r.aa, matter: r.matter };
     // Cheap, and before everything that takes long.
     let against = bench_analysis::compare::comparability(&inputs);
     let refused: Vec<_> = against.iter().filter(|f| f.level == Level::Refuse).collect();
@@ -142,7 +142,7 @@ fn of_bounds(
 }
 
 /// What the answer hangs on.
-fn assumptions(c: &Comparison, inputs: &[Input<'_>]) -> Vec<String> {
+pub(super) fn assumptions(c: &Comparison, inputs: &[Input<'_>]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     // A prediction says itself what it was played with.
     for n in inputs.iter().filter(|i| i.run.source == Source::Predicted).flat_map(|i| &i.run.notes) {

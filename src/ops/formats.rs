@@ -7,7 +7,6 @@ use bench_analysis::Calendar;
 use bench_analysis::export::openmetrics::{self, Written};
 use bench_analysis::report::writer::markdown;
 use bench_analysis::report::{Material, benchmark_report, csv, json};
-use bench_analysis::scorecard::{Terms, score};
 use bench_model::exit::Exit;
 use bench_model::report::Report;
 use chrono::{DateTime, Utc};
@@ -36,13 +35,13 @@ pub fn markdown(r: &Reported) -> String {
 }
 
 pub fn json(r: &Reported) -> anyhow::Result<String> {
-    let i = &r.ingested;
+    let (scorecard, judgement) = r.judged().unzip();
     let report = Report {
         schema_version: bench_model::SCHEMA_VERSION,
         run: r.ingested.run.clone(),
         summary: r.summary.clone(),
-        // Without an SLO: every success is good.
-        scorecard: Some(score(&i.run, &i.tables, r.summary.validity.verdict, &Terms::default())),
+        scorecard,
+        judgement,
         explanation: Some(super::report::explanation(r)),
         problems: r.ingested.problems.clone(),
     };

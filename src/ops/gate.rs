@@ -4,10 +4,10 @@ use super::{report, results};
 use crate::config::gate::Gate;
 use crate::failure::Failure;
 use bench_analysis::gate::{broken, judge, names, numbers, slo};
-use bench_analysis::scorecard::{Terms, recorded_s, score};
 use bench_model::SCHEMA_VERSION;
 use bench_model::exit::Exit;
 use bench_model::gate::{Baseline, GateReport, GateVerdict, Numbers};
+use bench_model::judgement::GoalTerms;
 use bench_model::run::{RunRecord, files};
 use bench_model::scorecard::Slo;
 use bench_model::summary::{Summary, Verdict};
@@ -52,11 +52,10 @@ pub struct Judged {
 /// # Errors
 /// A rule that lacks its SLO or its baseline, a baseline that cannot be read.
 pub fn prepare(runs: &Path, gate: Gate, allow_invalid: bool) -> anyhow::Result<Ready> {
-    gate.check()?;
     let (baseline, baseline_dir) = match &gate.baseline {
         None => (None, None),
         Some(named) => {
-            let (b, dir) = read_baseline(runs, &beside(gate.beside.as_deref(), named), gate.slo)?;
+            let (b, dir) = read_baseline(runs, &beside(gate.beside.as_deref(), named), gate.terms())?;
             (Some(b), dir)
         }
     };
@@ -81,33 +80,36 @@ fn beside(dir: Option<&Path>, named: &str) -> String {
 /// # Errors
 /// When the run cannot be read.
 pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
-    let read = report::read_stored(dir)?;
+    let mut read = report::read_stored(dir)?;
+    read.terms = ready.gate.terms();
+    let goal = read.goal();
     let (run, summary) = (&read.ingested.run, &read.summary);
     let mut warnings = read.ingested.problems.clone();
     let mut before = ready.baseline.clone();
-    // Who is recorded for longer pays for longer: a comparison needs one span, the shorter one.
-    let recorded = recorded_s(run, &read.ingested.tables);
-    let span_s = before.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied()).zip(recorded).map(|(theirs, own)| theirs.min(own));
-    if let (Some(b), Some(span)) = (before.as_mut(), span_s)
-        && b.numbers.whole.get("span_s").is_some_and(|theirs| *theirs > span + 1.0)
+    // Who is counted for longer pays for longer: both are counted to the later moment at which one of them had settled.
+    let theirs = before.as_ref().and_then(|b| b.numbers.whole.get("span_s").copied());
+    let judged = read.judged_over(theirs);
+    let span_s = judged.as_ref().map(|(card, _)| card.span_s);
+    let own = numbers(summary, &read.ingested.tables, judged.as_ref().map(|(card, _)| card));
+    if let (Some(b), Some(dir)) = (before.as_mut(), &ready.baseline_dir) {
+        // By this run's goal.
+        let mut theirs = report::read(dir)?;
+        theirs.terms = goal.terms();
+        b.numbers = own_numbers(&theirs, span_s);
+        b.slo = goal.slo;
+    } else if let (Some(b), Some(span)) = (before.as_mut(), span_s)
+        && !go_on(&mut b.numbers, span)
     {
-        match &ready.baseline_dir {
-            Some(dir) => b.numbers = own_numbers(&report::read(dir)?, ready.gate.slo, Some(span)),
-            None => {
-                warnings.push(format!(
-                    "the baseline {} counts replicas for longer than the {span:.0} s that this run was recorded for: its replica-seconds are left out; name the run itself as the baseline to have them counted anew",
-                    b.run
-                ));
-                b.numbers.whole.retain(|k, _| !k.contains("replica_seconds") && k != "span_s");
-            }
-        }
+        warnings.push(format!(
+            "the baseline {} was counted for less than the {span:.0} s of this run, and does not say with how many replicas it ended: its replica-seconds are left out",
+            b.run
+        ));
     }
-    let own = own_numbers(&read, ready.gate.slo, span_s);
     let mut invalid = invalid_findings(summary);
     let asked = ready.gate.rules.iter().any(|r| r.rule.needs_baseline());
     if let Some(b) = before.as_mut().filter(|_| asked) {
         warnings.extend(differs(run, b));
-        if b.slo != ready.gate.slo {
+        if b.slo != goal.slo {
             warnings.push(format!(
                 "the goodput of the baseline is of another SLO ({}): it is left out",
                 if b.slo == slo::NONE { "none".into() } else { b.slo.to_string() }
@@ -132,15 +134,13 @@ pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
         verdict,
         validity: summary.validity.verdict,
         invalid_because: invalid,
-        slo: ready.gate.slo,
+        slo: goal.slo,
+        judgement: judged.map(|(_, j)| j),
         baseline: ready.baseline.as_ref().map(|b| b.run.clone()),
         warnings,
         rules,
     };
-    let mut numbers = baseline_of(run, summary, ready.gate.slo, own);
-    if ready.gate.slo == slo::NONE {
-        forget_goodput(&mut numbers.numbers);
-    }
+    let numbers = baseline_of(run, summary, goal.slo, own);
     Ok(Judged { report, numbers })
 }
 
@@ -170,11 +170,28 @@ pub fn write_baseline(path: &Path, judged: &Judged) -> anyhow::Result<()> {
     results::write_atomic(path, format!("{text}\n").as_bytes())
 }
 
-/// Replicas are counted over `span_s` from the load's start, as long as the run was recorded without it.
-fn own_numbers(read: &report::Reported, slo: Slo, span_s: Option<f64>) -> Numbers {
-    let terms = Terms { slo, span_s, ..Terms::default() };
-    let (run, tables) = (&read.ingested.run, &read.ingested.tables);
-    numbers(&read.summary, tables, Some(&score(run, tables, read.summary.validity.verdict, &terms)))
+/// Replicas are counted over `span_s` from the load's start at least.
+fn own_numbers(read: &report::Reported, span_s: Option<f64>) -> Numbers {
+    numbers(&read.summary, &read.ingested.tables, read.judged_over(span_s).as_ref().map(|(card, _)| card))
+}
+
+/// Numbers that were kept go on to a later moment with the replicas that the run ended with; `false` where these are not known.
+fn go_on(n: &mut Numbers, span_s: f64) -> bool {
+    let (Some(was), Some(end)) = (n.whole.get("span_s").copied(), n.whole.get("end_replicas").copied()) else {
+        let counted = n.whole.contains_key("replica_seconds");
+        n.whole.retain(|k, _| !k.contains("replica_seconds") && k != "span_s");
+        return !counted;
+    };
+    let more = (span_s - was).max(0.0);
+    for name in ["replica_seconds", "ready_replica_seconds"] {
+        if let Some(v) = n.whole.get_mut(name) {
+            *v += end * more;
+        }
+    }
+    // They are in proportion to what was paid, and their prices are not kept.
+    n.whole.retain(|k, _| more == 0.0 || !(k.starts_with("cost") || k == "gpu_seconds"));
+    n.whole.insert("span_s".into(), was.max(span_s));
+    true
 }
 
 fn invalid_findings(summary: &Summary) -> Vec<String> {
@@ -198,17 +215,17 @@ fn baseline_of(run: &RunRecord, summary: &Summary, slo: Slo, numbers: Numbers) -
 }
 
 /// A stored baseline, or the numbers of a run read anew.
-fn read_baseline(runs: &Path, named: &str, slo: Slo) -> anyhow::Result<(Baseline, Option<PathBuf>)> {
+fn read_baseline(runs: &Path, named: &str, terms: GoalTerms) -> anyhow::Result<(Baseline, Option<PathBuf>)> {
     let place = place(runs, named)?;
     if place.is_file() {
         // A file of a run stands for the run: its requests tell more than its summary does.
         if let Some(dir) = place.parent().filter(|d| place.file_name().is_some_and(|f| f == files::SUMMARY) && d.join(files::RUN).is_file())
         {
-            return Ok((of_directory(dir, slo)?, Some(dir.into())));
+            return Ok((of_directory(dir, terms)?, Some(dir.into())));
         }
         return Ok((stored(&place)?, None));
     }
-    Ok((of_directory(&place, slo)?, Some(place)))
+    Ok((of_directory(&place, terms)?, Some(place)))
 }
 
 /// The file or the run's directory that a baseline is called by.
@@ -231,10 +248,11 @@ pub fn baseline_place(runs: &Path, gate: &Gate) -> Option<PathBuf> {
     place(runs, &beside(gate.beside.as_deref(), named)).ok()
 }
 
-pub(super) fn of_directory(dir: &Path, slo: Slo) -> anyhow::Result<Baseline> {
-    let read = report::read(dir)?;
-    let numbers = own_numbers(&read, slo, None);
-    Ok(baseline_of(&read.ingested.run, &read.summary, slo, numbers))
+pub(super) fn of_directory(dir: &Path, terms: GoalTerms) -> anyhow::Result<Baseline> {
+    let mut read = report::read(dir)?;
+    read.terms = terms;
+    let numbers = own_numbers(&read, None);
+    Ok(baseline_of(&read.ingested.run, &read.summary, read.goal().slo, numbers))
 }
 
 fn stored(path: &Path) -> anyhow::Result<Baseline> {

@@ -1,15 +1,19 @@
 //! From a run directory to its summary and its report. Needs no cluster.
 
 use crate::failure::Failure;
+use crate::ops::predict::judged::price;
 use anyhow::Context;
 use bench_analysis::ingest::{Ingested, run_dir};
 use bench_analysis::report::document::Document;
 use bench_analysis::summary::{Settings, short_score, summarise};
-use bench_analysis::{judgement, scorecard};
+use bench_analysis::{compare, judgement};
 use bench_model::exit::Exit;
 use bench_model::explanation::Explanation;
+use bench_model::forecast;
+use bench_model::judgement::{Goal, GoalTerms, Judgement};
 use bench_model::plan::Plan;
-use bench_model::run::files;
+use bench_model::run::{Source, files};
+use bench_model::scorecard::Scorecard;
 use bench_model::summary::{Summary, Verdict};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +23,54 @@ pub struct Reported {
     pub summary: Summary,
     /// As it was resolved; `None` where it cannot be read, which is among the problems.
     pub plan: Option<Plan>,
+    /// What the user says of the goal; the rest is the scenario's.
+    pub terms: GoalTerms,
+    /// Of the arms that a predicted run was played with.
+    with: Option<Judgement>,
+}
+
+impl Reported {
+    pub fn goal(&self) -> Goal {
+        self.terms.or(self.plan.as_ref().map(|p| p.scenario.goal).unwrap_or_default()).goal()
+    }
+
+    /// The run as a comparison would judge it, and over the span of the arms that it was played with; `None` without a load.
+    pub fn judged(&self) -> Option<(Scorecard, Judgement)> {
+        self.judged_over(None)
+    }
+
+    /// The same over so many seconds from the load's start at least.
+    pub fn judged_over(&self, span_s: Option<f64>) -> Option<(Scorecard, Judgement)> {
+        let (goal, with) = (self.goal(), self.with.as_ref());
+        let input = compare::Input {
+            run: &self.ingested.run,
+            label: None,
+            plan: self.plan.as_ref(),
+            tables: &self.ingested.tables,
+            summary: &self.summary,
+            gpus_per_replica: self.plan.as_ref().map_or(1.0, price),
+        };
+        let question = compare::Question {
+            goal,
+            least_span_s: with.map(|w| w.span_s).into_iter().chain(span_s).reduce(f64::max),
+            aa: false,
+            matter: 0.1,
+        };
+        let mut c = compare::compare(&[input], &question);
+        // An invalid run is judged with that said beside it.
+        c.findings.clear();
+        let beside = |j: &mut Judgement| {
+            // What stood beside the arms stands beside one of them, where it was held against the same goal.
+            let same = with.filter(|w| (w.goal.slo, w.goal.attain) == (goal.slo, goal.attain) && w.span_s == j.span_s);
+            j.beside = same.map(|w| w.beside.clone()).unwrap_or_default();
+            j.fleets = same.map(|w| w.fleets.clone()).unwrap_or_default();
+        };
+        let said = super::compare::assumptions(&c, &[input]);
+        let mut j = compare::judged(&c, &[input], goal, judgement::Beside::default(), said)?;
+        beside(&mut j);
+        let card = c.sides.into_iter().next()?.runs.into_iter().next()?;
+        (!self.ingested.tables.rates.is_empty()).then_some((card, j))
+    }
 }
 
 /// Reads a run directory anew; raw data is never changed by it.
@@ -37,7 +89,15 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
     let settings = settings(plan.as_ref(), ingested.problems.clone());
     let mut summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
     summary.score = Some(short_score(&ingested.run, &ingested.tables, plan.as_ref().and_then(judgement::rest)));
-    Ok(Reported { ingested, summary, plan })
+    let with = if ingested.run.source == Source::Predicted { forecast(dir) } else { None };
+    Ok(Reported { ingested, summary, plan, terms: GoalTerms::default(), with })
+}
+
+/// What the prediction that a run is of said of its arms; `None` where that was not kept.
+fn forecast(dir: &Path) -> Option<Judgement> {
+    let text = std::fs::read(dir.join(forecast::FILE)).ok()?;
+    let all: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    serde_json::from_value(all.get("judgement")?.clone()).ok().filter(|j: &Judgement| !j.arms.is_empty())
 }
 
 /// The same of a run that was stored: files that are not what `SHA256SUMS` says are among the problems. They change no verdict: a file may
@@ -84,8 +144,7 @@ pub fn write_summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
 
 /// The report, to be written in any form.
 pub fn document(r: &Reported) -> Document {
-    // By the limits that a comparison takes when it is given none.
-    let card = scorecard::score(&r.ingested.run, &r.ingested.tables, r.summary.validity.verdict, &scorecard::Terms::default());
+    let judged = r.judged();
     bench_analysis::report::run::document(&bench_analysis::report::Material {
         run: &r.ingested.run,
         plan: r.plan.as_ref(),
@@ -93,8 +152,8 @@ pub fn document(r: &Reported) -> Document {
         tables: &r.ingested.tables,
         problems: &r.ingested.problems,
         explanation: Some(&explanation(r)),
-        scorecard: (!r.ingested.tables.rates.is_empty()).then_some(&card),
-        judgement: None,
+        scorecard: judged.as_ref().map(|(card, _)| card),
+        judgement: judged.as_ref().map(|(_, j)| j),
     })
 }
 

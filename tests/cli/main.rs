@@ -19,6 +19,7 @@ mod gate;
 mod grafana;
 mod harness;
 mod help;
+mod judgement;
 mod links;
 mod lock;
 mod manifests;

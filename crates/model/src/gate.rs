@@ -1,5 +1,6 @@
 //! A gate: rules over the numbers of a run, what came of them, and the numbers kept to compare later runs with.
 
+use crate::judgement::Judgement;
 use crate::plan::Arm;
 use crate::run::Source;
 use crate::scorecard::Slo;
@@ -116,6 +117,9 @@ pub struct GateReport {
     /// Messages of the findings that make the run, or the baseline, invalid.
     pub invalid_because: Vec<String>,
     pub slo: Slo,
+    /// The run against the goal; null without a load.
+    #[serde(default)]
+    pub judgement: Option<Judgement>,
     /// Run of the baseline; null without one.
     pub baseline: Option<String>,
     /// What makes the comparison with the baseline doubtful, and what could not be read.

@@ -16,6 +16,13 @@ pub struct Goal {
     pub gpu_hour: Option<f64>,
 }
 
+impl Goal {
+    /// Everything that it says.
+    pub fn terms(self) -> GoalTerms {
+        GoalTerms { slo: Some(self.slo), attain: Some(Share(self.attain)), gpu_hour: self.gpu_hour }
+    }
+}
+
 impl Default for Goal {
     fn default() -> Self {
         Self { slo: Slo::default(), attain: Share::default().0, gpu_hour: None }

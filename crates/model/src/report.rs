@@ -1,6 +1,7 @@
 //! `bench report --format json`: a run and everything that was found out about it, in one document.
 
 use crate::explanation::Explanation;
+use crate::judgement::Judgement;
 use crate::run::RunRecord;
 use crate::scorecard::Scorecard;
 use crate::summary::Summary;
@@ -14,6 +15,9 @@ pub struct Report {
     pub summary: Summary,
     /// The run by the rules of a comparison; null when it was not judged by them.
     pub scorecard: Option<Scorecard>,
+    /// The run against the goal; null without a load.
+    #[serde(default)]
+    pub judgement: Option<Judgement>,
     /// Why it was scaled; null when that was not asked.
     pub explanation: Option<Explanation>,
     /// Parts of the run's directory that are missing or unreadable, a sentence each.

@@ -44,9 +44,6 @@ pub fn trend(r: &Request<'_>) -> anyhow::Result<Found> {
     // As a side of a rule it is read, checked and computed like everywhere else.
     let text = format!("{} >= 0", r.metric);
     let rule = Named::new(&text).map_err(|e| no_number(r.metric, &e))?;
-    let mut checked = Gate { slo: r.slo, ..Gate::default() };
-    checked.rule(&text)?;
-    checked.check()?;
     if rule.rule.needs_baseline() || rule.rule.of_each_rate() {
         return Err(Failure::new(Exit::Usage, format!("{} is not one number of a run", r.metric))
             .hint("write rate[5].NAME for one rate; bench gate --names lists what can be asked")
@@ -65,7 +62,7 @@ pub fn trend(r: &Request<'_>) -> anyhow::Result<Found> {
     let mut runs = Vec::new();
     let mut unit = String::new();
     for (dir, run) in &same {
-        let found = of_directory(dir, r.slo)?;
+        let found = of_directory(dir, gate_of(r).terms())?;
         let judged = judge(std::slice::from_ref(&rule), &found.numbers, None).into_iter().next();
         let value = judged.as_ref().and_then(|j| j.left);
         if let Some(j) = judged.as_ref().filter(|j| j.left.is_some()) {
@@ -86,12 +83,16 @@ pub fn trend(r: &Request<'_>) -> anyhow::Result<Found> {
 /// Exit code 4 when there are too few of them: then the gate can neither pass nor fail.
 pub fn gate(r: &Request<'_>, found: &Found) -> anyhow::Result<Judged> {
     let Some(l) = &found.trend.limits else { return Err(too_few(r.metric, &found.trend).into()) };
-    let mut gate = Gate { slo: r.slo, ..Gate::default() };
+    let mut gate = gate_of(r);
     gate.rule(&match l.worse {
         Worse::Up => format!("{} <= {}", r.metric, digits(l.high, 1.0)),
         Worse::Down => format!("{} >= {}", r.metric, digits(l.low, -1.0)),
     })?;
     of_run(&found.dir, &prepare(r.results, gate, false)?)
+}
+
+fn gate_of(r: &Request<'_>) -> Gate {
+    Gate { slo: r.slo, ..Gate::default() }
 }
 
 /// In the words of whoever wrote only the metric.

@@ -34,6 +34,9 @@ pub struct Input<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Question {
     pub goal: Goal,
+    /// Seconds from the load's start over which replicas are counted at least: a run that is shown by itself is paid for over the span
+    /// of those that it was played with. `None`: to the latest moment at which one of the runs had settled.
+    pub least_span_s: Option<f64>,
     /// Runs of one arm: how much they differ by themselves.
     pub aa: bool,
     /// Share of a value that is a difference that matters.
@@ -78,6 +81,7 @@ impl Input<'_> {
 /// Compares runs whatever stands against it; [`Comparison::findings`] tells that. Bounds and the judgement are left to the caller.
 pub fn compare(inputs: &[Input<'_>], q: &Question) -> Comparison {
     let span = judgement::span_s(&inputs.iter().filter_map(Input::lives).collect::<Vec<_>>());
+    let span = span.map(|s| q.least_span_s.map_or(s, |least| s.max(least)));
     let mut groups: Vec<(Side, Vec<Input<'_>>)> = Vec::new();
     for i in inputs {
         let rest = i.plan.and_then(judgement::rest);

@@ -20,7 +20,7 @@ fn stored(id: &str, arm: Arm, slow_ms: f64) -> (RunRecord, Tables, Summary) {
 fn of(all: &[(RunRecord, Tables, Summary)], aa: bool) -> Comparison {
     let inputs: Vec<Input<'_>> =
         all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 1.0 }).collect();
-    compare(&inputs, &Question { goal: Goal { gpu_hour: Some(2.5), ..Goal::default() }, aa, matter: 0.1 })
+    compare(&inputs, &Question { goal: Goal { gpu_hour: Some(2.5), ..Goal::default() }, least_span_s: None, aa, matter: 0.1 })
 }
 
 fn difference<'a>(c: &'a Comparison, name: &str) -> &'a Difference {
@@ -60,7 +60,7 @@ fn arms_are_judged_over_one_span() {
     let inputs: Vec<Input<'_>> =
         all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 2.0 }).collect();
     let goal = Goal { attain: 0.9, gpu_hour: Some(3.6), ..Goal::default() };
-    let c = compare(&inputs, &Question { goal, aa: false, matter: 0.1 });
+    let c = compare(&inputs, &Question { goal, least_span_s: None, aa: false, matter: 0.1 });
     // To the end of the load: nothing changed after it.
     assert_eq!(c.span_s, 400.0);
     let j = judged(&c, &inputs, goal, judgement::Beside::default(), vec![]).unwrap();

@@ -34,6 +34,7 @@ const NO_SUCCESS: &str = "no request succeeded";
 const NO_LOAD: &str = "there is no report of the load";
 const NO_REPLICAS: &str = "there is no record of replicas";
 const NO_CARD: &str = "there is no record of pods";
+const NO_PRICE: &str = "there is no price of a GPU-hour (--gpu-hour), or no record of pods";
 const NO_DUE: &str = "there is no request that counts";
 
 /// Of [`STATS`] each: name, unit, what, absent.
@@ -48,7 +49,7 @@ const LATENCIES: [(&str, Unit, &str, &str); 6] = [
 
 type Row = (&'static str, Unit, Scope, &'static str, &'static str, bool);
 
-const OTHERS: [Row; 32] = [
+const OTHERS: [Row; 36] = [
     ("requests", Unit::Plain, Scope::Both, "requests that were sent", NO_LOAD, false),
     ("successful", Unit::Plain, Scope::Both, "requests that succeeded", NO_LOAD, false),
     ("failed", Unit::Plain, Scope::Both, "requests that failed", NO_LOAD, false),
@@ -67,6 +68,10 @@ const OTHERS: [Row; 32] = [
     ("due", Unit::Plain, Scope::Both, "requests due by the schedule, sent or not", NO_LOAD, false),
     ("unsent", Unit::Plain, Scope::Both, "requests due and never sent", NO_LOAD, false),
     ("replica_seconds", Unit::S, Scope::Whole, "pods from scheduled to terminated: what is paid", NO_CARD, false),
+    ("gpu_seconds", Unit::S, Scope::Whole, "replica_seconds times the GPUs of a replica", NO_CARD, false),
+    ("cost", Unit::Plain, Scope::Whole, "gpu_seconds by the price of a GPU-hour", NO_PRICE, false),
+    ("cost_per_million_output_tokens", Unit::Plain, Scope::Whole, "cost of a million output tokens", NO_PRICE, false),
+    ("cost_per_million_good_output_tokens", Unit::Plain, Scope::Whole, "the same of good requests", NO_PRICE, true),
     ("ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas, over the same span", NO_REPLICAS, false),
     ("span_s", Unit::S, Scope::Whole, "the span of the two above, from the load's start", NO_REPLICAS, false),
     ("recorded_ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas over the whole recording", NO_REPLICAS, false),

@@ -19,6 +19,11 @@ pub fn numbers(summary: &Summary, tables: &Tables, card: Option<&Scorecard>) -> 
             whole.card(&c.overall);
         }
         whole.put("replica_seconds", c.paid_replica_s);
+        whole.put("gpu_seconds", c.paid_replica_s.map(|s| s * c.gpus_per_replica));
+        whole.put("cost", c.gpu_cost);
+        let per_million = |tokens: u64| c.gpu_cost.zip(n(tokens).filter(|t| *t > 0.0)).map(|(cost, t)| 1e6 * cost / t);
+        whole.put("cost_per_million_output_tokens", per_million(c.overall.output_tokens));
+        whole.put("cost_per_million_good_output_tokens", per_million(c.overall.good_output_tokens));
         whole.put("ready_replica_seconds", c.ready_replica_s);
         whole.put("span_s", Some(c.span_s).filter(|s| *s > 0.0));
         whole.put("overshoot", c.overshoot);

@@ -136,11 +136,6 @@ impl Rule {
         self.any(|r| r.baseline)
     }
 
-    /// A number of it depends on the SLO.
-    pub fn needs_slo(&self) -> bool {
-        self.any(|r| r.name.needs_slo)
-    }
-
     /// A rate that it asks about and that these are not.
     pub fn rate_beyond(&self, rates: &[f64]) -> Option<String> {
         let mut beyond = None;

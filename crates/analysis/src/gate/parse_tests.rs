@@ -86,8 +86,7 @@ fn a_plain_baseline_is_the_same_number() {
     let mut refs = vec![];
     rule.right.each(&mut |r| refs.push(r.clone()));
     assert!(refs.len() == 1 && refs[0].baseline && refs[0].rate == Some(Which::Position(2)) && refs[0].factor == 0.001, "{refs:?}");
-    assert!(rule.needs_baseline() && !rule.needs_slo() && !rule.of_each_rate());
-    assert!(Rule::parse("goodput_fraction > 0.9").unwrap().needs_slo());
+    assert!(rule.needs_baseline() && !rule.of_each_rate());
 }
 
 /// xorshift: the texts are the same in every run.

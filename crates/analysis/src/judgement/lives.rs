@@ -112,7 +112,8 @@ impl Lives {
 
 /// The one span over which runs are paid for: to the latest moment at which one of them had settled. `None` without a run.
 pub fn span_s<'a>(all: impl IntoIterator<Item = &'a Lives>) -> Option<f64> {
-    all.into_iter().map(Lives::settled_s).max_by(f64::total_cmp)
+    // A whole millisecond, as it is told: whoever counts over it again comes to the same digits.
+    all.into_iter().map(Lives::settled_s).max_by(f64::total_cmp).map(|s| (s * 1e3).ceil() / 1e3)
 }
 
 /// What a reader must know of the costs of arms: what was continued beyond its recording, and what had not settled.

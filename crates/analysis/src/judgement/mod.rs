@@ -124,7 +124,7 @@ pub fn judge(case: &Case) -> Judgement {
         schema_version: bench_model::SCHEMA_VERSION,
         goal: case.goal,
         predicted,
-        span_s: (case.span_s * 1e3).round() / 1e3,
+        span_s: case.span_s,
         arms,
         beside,
         fleets: b.fleets.iter().map(|s| arm(s, Role::Static)).collect(),

@@ -15,7 +15,7 @@ fn arms_share_an_axis_and_nothing_recorded_is_markup() {
     (b.id, b.arm) = ("b-bbbb".into(), Arm::Hpa);
     let s = summarise(&a, &t, "0.8.1", &settings(&t));
     let inputs = [&a, &b].map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
-    let q = Question { goal: bench_model::judgement::Goal::default(), aa: false, matter: 0.1 };
+    let q = Question { goal: bench_model::judgement::Goal::default(), least_span_s: None, aa: false, matter: 0.1 };
     let c = compare(&inputs, &q);
     let page = document(&c, &inputs);
     let ready = page.figures().find(|f| f.heading == "Ready replicas").unwrap();
@@ -36,7 +36,7 @@ fn nothing_to_draw_is_still_a_page() {
     (b.id, b.arm) = ("b".into(), Arm::Static(2));
     let s = summarise(&a, &t, "", &crate::Settings::default());
     let inputs = [&a, &b].map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
-    let q = Question { goal: bench_model::judgement::Goal::default(), aa: false, matter: 0.1 };
+    let q = Question { goal: bench_model::judgement::Goal::default(), least_span_s: None, aa: false, matter: 0.1 };
     let page = document(&compare(&inputs, &q), &inputs);
     assert_eq!((page.badges[1].word.as_str(), page.figures().count()), ("not comparable", 0));
     assert!(page.html().contains("What is missing"));
@@ -61,7 +61,7 @@ fn repeats_are_averaged_and_fit_one_screen() {
         .collect();
     let inputs: Vec<Input<'_>> =
         all.iter().map(|(run, tables, summary)| Input { run, label: None, plan: None, tables, summary, gpus_per_replica: 1.0 }).collect();
-    let q = Question { goal: bench_model::judgement::Goal::default(), aa: false, matter: 0.1 };
+    let q = Question { goal: bench_model::judgement::Goal::default(), least_span_s: None, aa: false, matter: 0.1 };
     let c = compare(&inputs, &q);
     let d = document(&c, &[]);
     let text = terminal::render(&d, terminal::Terminal { width: 80, color: false, full: false });
