@@ -218,7 +218,8 @@ pub(super) fn judge(arms: &[Arm<'_>], yard: Option<&Yardstick>, goal: Goal, assu
     })
 }
 
-/// What becomes of the answer under the other routers, in sentences: the first says whether it turns.
+/// What becomes of the answer under the routers of the usual paths (a plain Service under kept connections, the endpoint picker, a proxy
+/// that takes turns), in sentences: the first says whether it turns.
 pub(super) fn under_others(
     j: &Judgement,
     plans: &[Plan],
@@ -229,8 +230,9 @@ pub(super) fn under_others(
 ) -> anyhow::Result<Vec<String>> {
     let Some(plan) = plans.first() else { return Ok(vec![]) };
     let (own, keeps) = (picker(&plan.scenario, c, o.router)?, traits(&plan.scenario)?.keeps_connections);
-    let pinned = |p: Picker| matches!(p, Picker::Pinned | Picker::PinnedEpp);
-    let others: Vec<Picker> = Picker::ALL.iter().map(|(p, _)| *p).filter(|p| *p != own && (keeps || !pinned(*p))).collect();
+    let pinned = |p: Picker| p == Picker::Pinned;
+    let others: Vec<Picker> =
+        [Picker::Pinned, Picker::Epp, Picker::RoundRobin].into_iter().filter(|p| *p != own && (keeps || !pinned(*p))).collect();
     let seeds = ROUTER_SEEDS.min(j.arms.first().map_or(1, |a| a.runs as usize)).max(1);
     let mut experiments = Vec::new();
     for router in &others {
@@ -260,10 +262,14 @@ pub(super) fn under_others(
         }
     }
     let of = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
-    let mut out: Vec<String> =
-        turned.iter().map(|(said, routers)| format!("Under router {} the answer turns: {said} ({of}).", routers.join(", "))).collect();
+    let mut out: Vec<String> = turned
+        .iter()
+        .map(|(said, routers)| {
+            format!("Under {} the answer turns: {said} ({of}).", bench_analysis::and(routers.iter().map(|s| (*s).to_owned())))
+        })
+        .collect();
     if out.is_empty() && !same.is_empty() {
-        out.push(format!("The answer is the same under the other routers ({}; {of}).", same.join(", ")));
+        out.push(format!("The answer is the same under {} ({of}).", bench_analysis::and(same.iter().map(|s| (*s).to_owned()))));
     }
     Ok(out)
 }

@@ -91,10 +91,16 @@ pub struct Tried {
 }
 
 /// Calls `work(0)` … `work(count - 1)`, in any order and on any number of threads, and returns the results in the order of the numbers.
-pub type Spread<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) -> Result<Tried, Invalid> + Sync)) -> Vec<Result<Tried, Invalid>>;
+pub type Spread<'a> = &'a dyn Fn(usize, &Work<'_>) -> Vec<Played>;
+
+/// What is played for a number.
+pub type Work<'a> = dyn Fn(usize) -> Played + Sync + 'a;
+
+/// `None`: given up because the goal could not be met any more.
+pub type Played = Result<Option<Tried>, Invalid>;
 
 /// A [`Spread`] without threads.
-pub fn one_by_one(count: usize, work: &(dyn Fn(usize) -> Result<Tried, Invalid> + Sync)) -> Vec<Result<Tried, Invalid>> {
+pub fn one_by_one(count: usize, work: &Work<'_>) -> Vec<Played> {
     (0..count).map(work).collect()
 }
 
@@ -152,9 +158,9 @@ pub fn statics(e: &Experiment, goal: &Goal, spread: Spread<'_>) -> Result<Vec<St
     let mut out: Vec<StaticFleet> = Vec::new();
     // A few at once, so that threads have work, and few that nobody asks for are played.
     for some in sizes.chunks(3) {
-        let played = spread(some.len(), &|i| play(e, goal, some[i], &[]));
+        let played = spread(some.len(), &|i| play(e, goal, some[i], &[]).map(Some));
         for (n, tried) in some.iter().zip(played) {
-            out.push(fleet(*n, tried?, goal));
+            out.extend(tried?.map(|t| fleet(*n, t, goal)));
         }
         if let Some(first) = out.iter().position(|f| f.meets).filter(|i| i + 1 < out.len()) {
             out.truncate(first + 2);
@@ -185,6 +191,12 @@ fn fleet(replicas: u32, tried: Tried, goal: &Goal) -> StaticFleet {
 
 /// Plays one schedule, its changes from the load's start.
 fn play(e: &Experiment, goal: &Goal, start_replicas: u32, changes: &[Change]) -> Result<Tried, Invalid> {
+    let e = scheduled(e, start_replicas, changes);
+    Ok(tried(&e, goal, &crate::run(&e)?))
+}
+
+/// `e` by a schedule, its changes from the load's start.
+fn scheduled(e: &Experiment, start_replicas: u32, changes: &[Change]) -> Experiment {
     let mut e = e.clone();
     let start = crate::world::load_start(&e);
     e.fleet.start_replicas = start_replicas;
@@ -194,13 +206,23 @@ fn play(e: &Experiment, goal: &Goal, start_replicas: u32, changes: &[Change]) ->
         Autoscaler::Schedule(changes.iter().map(|c| Change { at: start + c.at, ..*c }).collect())
     };
     unseen(&mut e);
-    let p = crate::run(&e)?;
-    let score = score(&p, &e, goal.slo, Some(goal.span));
+    e
+}
+
+/// The same, given up as soon as the goal cannot be met any more: `None`.
+fn play_within(e: &Experiment, goal: &Goal, start_replicas: u32, changes: &[Change]) -> Result<Option<Tried>, Invalid> {
+    let e = scheduled(e, start_replicas, changes);
+    let p = crate::world::run_within(&e, goal.slo, goal.spare(due(&e)).saturating_add(1))?;
+    Ok(p.map(|p| tried(&e, goal, &p)).filter(|t| goal.meets(&t.score)))
+}
+
+fn tried(e: &Experiment, goal: &Goal, p: &crate::output::Prediction) -> Tried {
+    let score = score(p, e, goal.slo, Some(goal.span));
     let mut missed: Vec<u64> = p.rates.iter().map(|r| requests(e.load.window, r.rate, e.load.seconds).saturating_sub(r.sent)).collect();
     for r in p.requests.iter().filter(|r| goal.slo.judge(r) == Some(false)) {
         if let Some(n) = missed.get_mut(usize::from(r.rate)) {
             *n += 1;
         }
     }
-    Ok(Tried { score, missed })
+    Tried { score, missed }
 }

@@ -1,22 +1,22 @@
 //! The clairvoyant search: from the fewest replicas that suffice in each rate, step by step to shorter leases, every schedule played.
 
 use super::leases::{Leases, Step};
-use super::{Goal, Perfect, Spread, StaticFleet, Tried, allowed, due, fleet, play, rates};
+use super::{Goal, Perfect, Spread, StaticFleet, Tried, allowed, due, fleet, play, play_within, rates};
 use crate::engine::Invalid;
 use crate::input::{Change, Experiment};
 use crate::time::{PS_PER_S, Ps};
 
 /// Schedules played at most.
 const MAX_PLAYS: u32 = 600;
-/// The shortest step.
-const FINEST: Ps = 2 * PS_PER_S;
+/// The shortest step: this, or this part of a rate. What a finer one would save is less than one in a hundred replica-seconds.
+const FINEST: (Ps, i64) = (2 * PS_PER_S, 120);
 
 /// The cheapest schedule found that meets the goal, within the arms' limits of replicas. Deterministic: neither the number of threads
 /// nor a higher limit of replicas changes it, once a static fleet within the limit meets the goal.
 ///
 /// 1. Each rate gets the fewest replicas such that the static fleets' misses in each add up to what the goal allows.
 /// 2. Replicas are leases. Each is shortened from its beginning, its end, or in its middle, by a rate's length, half of it, and so on
-///    down to 2 s; of the steps that keep the goal those are taken that save most for a miss.
+///    down to 2 s or a 120th of it; of the steps that keep the goal those are taken that save most for a miss.
 /// 3. It ends when no single shortest step keeps the goal, or after 600 plays.
 ///
 /// It never has more replicas than the least static fleet that meets the goal. `statics` are those of [`super::statics`].
@@ -36,15 +36,16 @@ pub fn perfect(e: &Experiment, goal: &Goal, statics: &[StaticFleet], spread: Spr
     };
     let mut best = s.begin(&known, &enough)?;
     let longest = i64::from(e.load.seconds) * PS_PER_S;
+    let finest = (longest / FINEST.1).max(FINEST.0);
     let mut by = longest;
-    while by > FINEST && s.plays < MAX_PLAYS {
+    while by > finest && s.plays < MAX_PLAYS {
         // A replica that is left out for long pays its start again: only long holes can be worth it.
         best = s.shorten(best, by, by > 2 * e.fleet.start_median)?.0;
         by /= 2;
     }
     let mut settled = false;
     while !settled && s.plays < MAX_PLAYS {
-        (best, settled) = s.shorten(best, FINEST.min(longest), false)?;
+        (best, settled) = s.shorten(best, finest.min(longest), false)?;
     }
     let (start_replicas, changes) = best.leases.schedule();
     Ok(Perfect { start_replicas, changes, score: best.tried.score, meets: true, settled, plays: s.plays })
@@ -68,11 +69,8 @@ impl Search<'_> {
     fn play(&mut self, all: Vec<Leases>) -> Result<Vec<Option<Found>>, Invalid> {
         self.plays += u32::try_from(all.len()).unwrap_or(u32::MAX);
         let schedules: Vec<(u32, Vec<Change>)> = all.iter().map(Leases::schedule).collect();
-        let played = (self.spread)(all.len(), &|i| play(self.e, self.goal, schedules[i].0, &schedules[i].1));
-        let kept = all.into_iter().zip(played).map(|(leases, tried)| {
-            let tried = tried?;
-            Ok(self.goal.meets(&tried.score).then_some(Found { leases, tried }))
-        });
+        let played = (self.spread)(all.len(), &|i| play_within(self.e, self.goal, schedules[i].0, &schedules[i].1));
+        let kept = all.into_iter().zip(played).map(|(leases, tried)| Ok(tried?.map(|tried| Found { leases, tried })));
         kept.collect()
     }
 

@@ -232,6 +232,14 @@ impl World<'_> {
         if r.first > now {
             r.first = NEVER;
         }
+        if let Some(l) = &mut self.limit
+            && l.slo.judge(r) == Some(false)
+        {
+            match l.left.checked_sub(1) {
+                Some(left) => l.left = left,
+                None => (l.broken, self.end) = (true, now),
+            }
+        }
         let (place, pod, worker) = (r.open as usize, r.pod, r.worker);
         c.open.swap_remove(place);
         if let Some(moved) = c.open.get(place) {

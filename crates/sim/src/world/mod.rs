@@ -15,6 +15,7 @@ use crate::engine::{Invalid, Told};
 use crate::input::{Autoscaler, Experiment};
 use crate::output::{Prediction, Replicas};
 use crate::rng::Stream;
+use crate::score::Slo;
 use crate::time::{NEVER, Ps};
 use events::{Class, Events};
 
@@ -30,6 +31,15 @@ struct World<'a> {
     told: Vec<Told>,
     out: Prediction,
     end: Ps,
+    /// Ends the play when too many requests have missed.
+    limit: Option<Limit>,
+}
+
+struct Limit {
+    slo: Slo,
+    /// Misses that there may still be.
+    left: u64,
+    broken: bool,
 }
 
 /// Plays one arm.
@@ -38,35 +48,55 @@ struct World<'a> {
 /// When [`Experiment::check`] has one.
 pub fn run(e: &Experiment) -> Result<Prediction, Invalid> {
     e.check()?;
-    let mut w = World {
-        e,
-        now: 0,
-        events: Events::default(),
-        client: client::Client::new(e),
-        fleet: fleet::Fleet::new(e),
-        routing: routing::Routing::new(e),
-        metrics: metrics::Metrics::default(),
-        scaling: scaling::Scaling::new(e),
-        told: Vec::new(),
-        out: Prediction {
-            rates: Vec::new(),
-            requests: Vec::new(),
-            replicas: Vec::new(),
-            pods: Vec::new(),
-            scrapes: Vec::new(),
-            decisions: Vec::new(),
-            desired_gauge: Vec::new(),
-            end: 0,
-            events: 0,
-            steps: 0,
-            preemptions: 0,
-            peak_in_flight: 0,
-        },
-        end: NEVER,
-    };
+    let mut w = World::new(e, None);
     w.begin();
     w.play();
     Ok(w.finish())
+}
+
+/// Plays one arm as [`run`] does, as long as at most `most` requests have missed the SLO; `None` once more have.
+///
+/// # Errors
+/// When [`Experiment::check`] has one.
+pub(crate) fn run_within(e: &Experiment, slo: Slo, most: u64) -> Result<Option<Prediction>, Invalid> {
+    e.check()?;
+    let mut w = World::new(e, Some(Limit { slo, left: most, broken: false }));
+    w.begin();
+    w.play();
+    let broken = w.limit.as_ref().is_some_and(|l| l.broken);
+    Ok((!broken).then(|| w.finish()))
+}
+
+impl<'a> World<'a> {
+    fn new(e: &'a Experiment, limit: Option<Limit>) -> Self {
+        Self {
+            e,
+            now: 0,
+            events: Events::default(),
+            client: client::Client::new(e),
+            fleet: fleet::Fleet::new(e),
+            routing: routing::Routing::new(e),
+            metrics: metrics::Metrics::default(),
+            scaling: scaling::Scaling::new(e),
+            told: Vec::new(),
+            out: Prediction {
+                rates: Vec::new(),
+                requests: Vec::new(),
+                replicas: Vec::new(),
+                pods: Vec::new(),
+                scrapes: Vec::new(),
+                decisions: Vec::new(),
+                desired_gauge: Vec::new(),
+                end: 0,
+                events: 0,
+                steps: 0,
+                preemptions: 0,
+                peak_in_flight: 0,
+            },
+            end: NEVER,
+            limit,
+        }
+    }
 }
 
 /// When the first rate begins: at any moment of all the clocks.
