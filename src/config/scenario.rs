@@ -203,7 +203,7 @@ fn extends_error(e: ConfigError, at: At) -> ConfigError {
         ConfigError::NotFound { name, nearest, known, .. } => ConfigError::Value {
             at: Box::new(at),
             key: "extends".into(),
-            message: format!("there is no scenario `{name}`; known: {}", known.join(", ")),
+            message: format!("there is no scenario `{name}`. Known are: {}.", known.join(", ")),
             nearest,
         },
         other => other,
