@@ -87,18 +87,19 @@ pub fn run(g: &Global, a: &Args) -> anyhow::Result<Exit> {
     let c = &compared.comparison;
     compared.problems.iter().for_each(|p| errln!("warning: {p}"));
     let one_line = g.output == Output::Json;
+    // Megabytes of a page are nothing to read on a terminal.
+    let place = (a.format == Format::Html && !one_line).then(|| PathBuf::from("compare.html"));
+    let place = a.out.as_ref().or(place.as_ref()).filter(|p| p.as_os_str() != "-");
     let text = match a.format {
         _ if one_line && a.out.is_none() => show::event("comparison", c)? + "\n",
         _ if one_line => serde_json::to_string(c)? + "\n",
         Format::Terminal if a.out.is_none() => render(&compared.document(), show::terminal(a.full)),
         Format::Terminal => show::text(&compared.document(), a.full),
         Format::Md => markdown::render(&compared.document()),
-        Format::Html => compared.page().html(),
+        Format::Html => compared.page(place.map(PathBuf::as_path)).html(),
         Format::Json => json::render(c)?,
     };
-    // Megabytes of a page are nothing to read on a terminal.
-    let place = (a.format == Format::Html && !one_line).then(|| PathBuf::from("compare.html"));
-    match a.out.as_ref().or(place.as_ref()).filter(|p| p.as_os_str() != "-") {
+    match place {
         Some(path) => {
             ops::results::write_soon(path, text.as_bytes())?;
             if !one_line {

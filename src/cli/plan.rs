@@ -156,7 +156,7 @@ fn text(plan: &Plan, objects: &[serde_json::Value], releases: &[plan::Release]) 
     writeln!(o, "scenario    {}  (namespace {}, model {})", s.name, s.namespace, s.model)?;
     writeln!(o, "            {}", s.description.trim())?;
     match plan.arm {
-        Arm::Static(n) => writeln!(o, "arm         {}  {n} replicas, no autoscaler", plan.arm)?,
+        Arm::Static(n) => writeln!(o, "arm         {}  {}, no autoscaler", plan.arm, bench_analysis::count(n as usize, "replica"))?,
         Arm::None | Arm::Existing => writeln!(o, "arm         {}", plan.arm)?,
         Arm::Wva | Arm::Hpa => autoscaling(&mut o, plan)?,
     }

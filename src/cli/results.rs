@@ -9,7 +9,9 @@ use crate::ops;
 use crate::ops::results::filter::{Filter, all_fit};
 use crate::ops::results::{hold, index, prune};
 use crate::report::Output;
+use bench_analysis::count;
 use bench_analysis::report::document::{Badge, Block, Document, Section};
+use bench_analysis::report::run::own_notes;
 use bench_model::exit::Exit;
 use bench_model::run::RunRecord;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -249,7 +251,8 @@ fn facts(dir: &Path, r: &RunRecord) -> Document {
         add("image", format!("{name}: {image}"));
     }
     r.missing.iter().for_each(|m| add("missing", m.clone()));
-    r.notes.iter().for_each(|n| add("note", n.clone()));
+    let of_plan = ops::report::plan(dir).map(|p| p.notes).unwrap_or_default();
+    own_notes(r, &of_plan).into_iter().for_each(|n| add("note", n));
     Document {
         title: r.id.clone(),
         lead: format!("Arm {} under the load {}", r.arm, r.profile),
@@ -267,7 +270,7 @@ fn reindex(g: &Global) -> anyhow::Result<()> {
         Output::Json => {
             outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()}))
         }
-        Output::Human => outln!("{}  {} runs", file.display(), listed.runs.len()),
+        Output::Human => outln!("{}  {}", file.display(), count(listed.runs.len(), "run")),
     }
     Ok(())
 }
@@ -287,7 +290,8 @@ fn pruned(g: &Global, keep: u32, filters: &[Filter], dry: bool) -> anyhow::Resul
         outln!("{:<9} {}", "kept", [k.run.as_str(), k.why.as_str()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(": "));
     }
     let bytes = p.gone.iter().map(|x| x.bytes).sum();
-    outln!("{} runs {word}, {}; the newest {} stay", p.gone.len(), size(bytes), p.newest);
+    let stay = if p.newest == 1 { "stays" } else { "stay" };
+    outln!("{} {word}, {}; the newest {} {stay}", count(p.gone.len(), "run"), size(bytes), p.newest);
     Ok(())
 }
 

@@ -39,7 +39,13 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
             outln!("arm         {}", s.arm);
             outln!("{}", s.live.to_string().replacen("now | ", "live        ", 1));
             for h in &s.hpas {
-                outln!("HPA         {} {} -> {} replicas{}", h.name, h.current, h.desired, if h.active { "" } else { " (NOT ACTIVE)" });
+                outln!(
+                    "HPA         {} {} -> {}{}",
+                    h.name,
+                    h.current,
+                    bench_analysis::count(h.desired as usize, "replica"),
+                    if h.active { "" } else { " (NOT ACTIVE)" }
+                );
                 for m in &h.metrics {
                     outln!("            {m}");
                 }

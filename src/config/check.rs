@@ -16,15 +16,26 @@ pub(super) struct Findings<'a> {
 
 impl Findings<'_> {
     pub(super) fn bad(&mut self, key: &str, message: impl Into<String>, remedy: &str) {
-        // A key of a table has no place of its own: the first leaf below it has.
-        let below = |k: &String| k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
-        let at = self.provenance.get(key).or_else(|| self.provenance.iter().find(|(k, _)| below(k)).map(|(_, at)| at));
-        let at = at.cloned().unwrap_or_else(|| At::flag("the scenario"));
+        let at = self.place(key);
         self.problems.push(Problem { at, key: key.into(), message: message.into(), remedy: remedy.into() });
     }
 
     pub(super) fn warn(&mut self, key: &str, message: &str) {
-        self.warnings.push(format!("{key}: {message}"));
+        self.warnings.push(format!("{key}: {message} ({})", self.place(key)));
+    }
+
+    fn place(&self, key: &str) -> At {
+        // A key of a table has no place of its own: the first leaf below it has.
+        let below = |k: &String| k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let at = self.provenance.get(key).or_else(|| self.provenance.iter().find(|(k, _)| below(k)).map(|(_, at)| at));
+        at.cloned().unwrap_or_else(|| At::flag("the scenario"))
+    }
+
+    /// Which of several keys that contradict each other the user set: a flag before a file before what bench brings. The first of equals.
+    pub(super) fn users<'k>(&self, keys: &[&'k str]) -> &'k str {
+        let rank = |key: &str| self.place(key).rank();
+        let best = keys.iter().copied().reduce(|a, b| if rank(b) > rank(a) { b } else { a });
+        best.unwrap_or_default()
     }
 }
 
@@ -39,7 +50,7 @@ pub(crate) fn scenario(s: &Scenario, provenance: &BTreeMap<String, At>) -> (Vec<
     stack(s, &mut f);
     wva(s, &mut f);
     scaling(s, &mut f);
-    hpa(s, &mut f);
+    super::check_hpa::hpa(s, &mut f);
     load(s, &mut f);
     credentials(s, &mut f);
     (f.problems, f.warnings)
@@ -191,13 +202,15 @@ fn stack(s: &Scenario, f: &mut Findings<'_>) {
     }
     if s.scheduler.enabled && !s.gateway.kind.can_schedule() {
         f.bad(
-            "scheduler.enabled",
+            f.users(&["scheduler.enabled", "gateway.kind"]),
             "the scheduler works behind a Gateway API gateway, or as gateway.kind=epponly",
             "set gateway.kind=istio, kgateway or epponly, or scheduler.enabled=false",
         );
     }
     if !s.scheduler.enabled && s.gateway.kind == GatewayKind::Epponly {
-        f.bad("scheduler.enabled", "gateway.kind=epponly is the scheduler and nothing else", "set it, or gateway.kind=none");
+        let key = f.users(&["scheduler.enabled", "gateway.kind"]);
+        let remedy = "set scheduler.enabled=true, or gateway.kind=none";
+        f.bad(key, "gateway.kind=epponly is the scheduler and nothing else, and scheduler.enabled is false", remedy);
     }
     super::check_stack::stack(s, f);
 }
@@ -210,7 +223,10 @@ fn resources(table: &str, r: &Resources, f: &mut Findings<'_>) {
                 None => f.bad(&key, format!("{value:?} is no Kubernetes quantity"), "write it like 500m, 2, 64Gi"),
                 Some(v) => {
                     if side == "requests" && r.limits.get(name).and_then(|l| quantity(l)).is_some_and(|limit| limit < v) {
-                        f.bad(&key, format!("{value} is requested, above the limit of {}", r.limits[name]), "lower it, or raise the limit");
+                        let limit = super::path::join(&format!("{table}.limits"), name);
+                        let key = f.users(&[&key, &limit]).to_owned();
+                        let message = format!("{value} is requested, above the limit of {}", r.limits[name]);
+                        f.bad(&key, message, "lower the request, or raise the limit");
                     }
                 }
             }
@@ -240,11 +256,12 @@ fn wva(s: &Scenario, f: &mut Findings<'_>) {
         }
     }
     if t.kv_cache_threshold < t.kv_spare_trigger {
+        let key = f.users(&["wva.thresholds.kv_spare_trigger", "wva.thresholds.kv_cache_threshold"]);
         let message = format!(
-            "{} is above kv_cache_threshold, {}; WVA would reject the whole entry and use its defaults",
+            "kv_spare_trigger, {}, is above kv_cache_threshold, {}; WVA would reject the whole entry and use its defaults",
             t.kv_spare_trigger, t.kv_cache_threshold
         );
-        f.bad("wva.thresholds.kv_spare_trigger", message, "make kv_spare_trigger ≤ kv_cache_threshold");
+        f.bad(key, message, "set both, with kv_spare_trigger ≤ kv_cache_threshold");
     }
     if s.wva.accelerator.chars().count() < 2 {
         f.bad("wva.accelerator", "an accelerator's name has at least two characters", "write the GPU, e.g. H100");
@@ -280,7 +297,17 @@ fn scaling(s: &Scenario, f: &mut Findings<'_>) {
         f.bad("reset.warmup", "a warm-up sends all its requests at once".to_string(), "at most 1000 requests of 100000 tokens");
     }
     if sc.min_replicas > sc.max_replicas {
-        f.bad("scaling.min_replicas", format!("{} is above max_replicas, {}", sc.min_replicas, sc.max_replicas), "make min ≤ max");
+        let (least, most) = (sc.min_replicas, sc.max_replicas);
+        match f.users(&["scaling.min_replicas", "scaling.max_replicas"]) {
+            key @ "scaling.max_replicas" => {
+                let message = format!("{most} is below scaling.min_replicas, {least} ({})", f.place("scaling.min_replicas"));
+                f.bad(key, message, &format!("set scaling.min_replicas to {most} or less with it"));
+            }
+            key => {
+                let message = format!("{least} is above scaling.max_replicas, {most} ({})", f.place("scaling.max_replicas"));
+                f.bad(key, message, &format!("set scaling.max_replicas to {least} or more with it"));
+            }
+        }
     }
     if sc.min_replicas >= 2 {
         f.warn(
@@ -288,10 +315,24 @@ fn scaling(s: &Scenario, f: &mut Findings<'_>) {
             "with 2 or more the wva arm can freeze: WVA v0.4.2 does not know the minimum, asks for fewer, and waits for ever for the HPA to follow",
         );
     }
-    if s.reset.start_replicas < sc.min_replicas || s.reset.start_replicas > sc.max_replicas {
-        let message =
-            format!("{} is not between min_replicas {} and max_replicas {}", s.reset.start_replicas, sc.min_replicas, sc.max_replicas);
-        f.bad("reset.start_replicas", message, "the published runs start at 1");
+    // Limits that contradict each other are told above; no number lies between them.
+    let start = s.reset.start_replicas;
+    let broken = match start {
+        _ if sc.min_replicas > sc.max_replicas => None,
+        n if n < sc.min_replicas => Some(("scaling.min_replicas", "below", sc.min_replicas)),
+        n if n > sc.max_replicas => Some(("scaling.max_replicas", "above", sc.max_replicas)),
+        _ => None,
+    };
+    if let Some((limit, side, bound)) = broken {
+        let (of_start, of_limit) = (f.place("reset.start_replicas"), f.place(limit));
+        let remedy = format!("set both: reset.start_replicas={bound} starts within the limits");
+        match f.users(&["reset.start_replicas", limit]) {
+            "reset.start_replicas" => f.bad("reset.start_replicas", format!("{start} is {side} {limit}, {bound} ({of_limit})"), &remedy),
+            key => {
+                let other = if side == "below" { "above" } else { "below" };
+                f.bad(key, format!("{bound} is {other} reset.start_replicas, {start} ({of_start})"), &remedy);
+            }
+        }
     }
     behavior("scaling.scale_up", &sc.scale_up, f);
     behavior("scaling.scale_down", &sc.scale_down, f);
@@ -319,33 +360,6 @@ fn behavior(key: &str, b: &Behavior, f: &mut Findings<'_>) {
     }
 }
 
-fn hpa(s: &Scenario, f: &mut Findings<'_>) {
-    if s.hpa.metrics.is_empty() {
-        f.bad(
-            "hpa.metrics",
-            "no metric: the hpa arm would scale by nothing",
-            "add e.g. {name: \"vllm:num_requests_waiting\", average_value: \"3\"}",
-        );
-    }
-    for (i, m) in s.hpa.metrics.iter().enumerate() {
-        let ok = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-        if m.name.is_empty() || !m.name.chars().all(ok) {
-            f.bad(
-                &format!("hpa.metrics[{i}].name"),
-                format!("{:?} is no Prometheus metric", m.name),
-                "write e.g. vllm:num_requests_waiting",
-            );
-        }
-        if quantity(&m.average_value).is_none_or(|v| v <= 0.0) {
-            let message = format!("{:?} is no quantity above 0", m.average_value);
-            f.bad(&format!("hpa.metrics[{i}].average_value"), message, "write it like \"3\" or 600m (0.6)");
-        }
-    }
-    if s.hpa.name == "vllm-deployment-hpa" {
-        f.bad("hpa.name", "WVA's chart gives this name to its own HPA", "use another, e.g. vllm-deployment-hpa-manual");
-    }
-}
-
 fn load(s: &Scenario, f: &mut Findings<'_>) {
     let g = &s.load.guidellm;
     if let Err(why) = guidellm_version(&g.version) {
@@ -355,8 +369,8 @@ fn load(s: &Scenario, f: &mut Findings<'_>) {
         && guidellm_version(tag).is_ok()
     {
         f.bad(
-            "load.guidellm.version",
-            format!("{} is not the version of the image, {}", g.version, g.image.name),
+            f.users(&["load.guidellm.version", "load.guidellm.image.name"]),
+            format!("version {} is not that of the image, {}", g.version, g.image.name),
             "the version decides the format of the file: change load.guidellm.version and load.guidellm.image.name together",
         );
     }

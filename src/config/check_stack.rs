@@ -36,17 +36,17 @@ fn model_server(s: &Scenario, f: &mut Findings<'_>) {
     let ms = &s.model_server;
     if ms.method == Method::Modelservice && ms.sidecar.enabled && ms.port == ms.metrics_port {
         f.bad(
-            "model_server.metrics_port",
+            f.users(&["model_server.metrics_port", "model_server.port"]),
             "the routing sidecar and vLLM cannot listen on one port",
-            "use another, as published 8200, or model_server.sidecar.enabled=false",
+            "use another metrics_port, as published 8200, or model_server.sidecar.enabled=false",
         );
     }
     let bare = ms.method == Method::Standalone || (ms.method == Method::Modelservice && !ms.sidecar.enabled);
     if bare && ms.port != ms.metrics_port {
         f.bad(
-            "model_server.metrics_port",
+            f.users(&["model_server.metrics_port", "model_server.port"]),
             "without a sidecar vLLM has its metrics on its one port",
-            "make it equal to model_server.port (and so for method=standalone)",
+            "make model_server.metrics_port equal to model_server.port (and so for method=standalone)",
         );
     }
     if !ms.shared_memory.is_empty() && quantity(&ms.shared_memory).is_none() {

@@ -5,6 +5,7 @@
 
 pub mod accelerator;
 mod check;
+mod check_hpa;
 mod check_profile;
 mod check_stack;
 pub mod coefficients;

@@ -38,6 +38,8 @@ pub struct LoadedScenario {
     pub files: Vec<String>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<String>,
+    /// What was made to fit what the user set.
+    pub notes: Vec<String>,
 }
 
 /// Scenarios that can be named, with the file that wins.
@@ -47,8 +49,13 @@ pub fn known(lookup: &Lookup) -> Vec<Known> {
 
 /// `--max-model-len` of the model server's arguments, when it is stated as a number.
 pub fn max_model_len(scenario: &Scenario) -> Option<u64> {
+    argument(scenario, "--max-model-len")
+}
+
+/// An argument of the model server, when it is stated as a number.
+pub(crate) fn argument(scenario: &Scenario, name: &str) -> Option<u64> {
     let args = &scenario.model_server.args;
-    args.iter().enumerate().find_map(|(i, arg)| match arg.strip_prefix("--max-model-len") {
+    args.iter().enumerate().find_map(|(i, arg)| match arg.strip_prefix(name) {
         Some("") => args.get(i + 1)?.parse().ok(),
         Some(rest) => rest.strip_prefix('=')?.parse().ok(),
         None => None,
@@ -74,10 +81,33 @@ pub fn load(lookup: &Lookup, args: &ScenarioArgs) -> Result<LoadedScenario, Conf
             set(&mut root, path, Node::plain(value, At::flag(&flag)), &flag)?;
         }
     }
-    let scenario: Scenario = from_tree(&root)?;
-    let provenance: BTreeMap<String, At> = root.leaves().into_iter().map(|(path, node)| (path, node.at.clone())).collect();
+    let mut scenario: Scenario = from_tree(&root)?;
+    let mut provenance: BTreeMap<String, At> = root.leaves().into_iter().map(|(path, node)| (path, node.at.clone())).collect();
+    let notes = follow_limits(&mut scenario, &mut provenance).into_iter().collect();
     let (problems, warnings) = check::scenario(&scenario, &provenance);
-    if problems.is_empty() { Ok(LoadedScenario { scenario, provenance, files, warnings }) } else { Err(ConfigError::Invalid(problems)) }
+    if problems.is_empty() {
+        Ok(LoadedScenario { scenario, provenance, files, warnings, notes })
+    } else {
+        Err(ConfigError::Invalid(problems))
+    }
+}
+
+/// Start replicas that only bench's own files name follow the limits that the user set.
+fn follow_limits(s: &mut Scenario, provenance: &mut BTreeMap<String, At>) -> Option<String> {
+    let (least, most, start) = (s.scaling.min_replicas, s.scaling.max_replicas, s.reset.start_replicas);
+    let (limit, bound) = match start {
+        _ if least > most || least == 0 => return None,
+        n if n < least => ("scaling.min_replicas", least),
+        n if n > most => ("scaling.max_replicas", most),
+        _ => return None,
+    };
+    let at = provenance.get(limit)?.clone();
+    if provenance.get("reset.start_replicas").is_some_and(|own| own.rank() > 0) || at.rank() == 0 {
+        return None;
+    }
+    s.reset.start_replicas = bound;
+    provenance.insert("reset.start_replicas".into(), at.clone());
+    Some(format!("reset.start_replicas is {bound}, not {start}: it follows {limit} ({at})"))
 }
 
 /// Changes a scenario that is resolved already, as the stack's record holds it.
@@ -173,7 +203,7 @@ fn extends_error(e: ConfigError, at: At) -> ConfigError {
         ConfigError::NotFound { name, nearest, known, .. } => ConfigError::Value {
             at: Box::new(at),
             key: "extends".into(),
-            message: format!("there is no scenario `{name}`; known: {}", known.join(", ")),
+            message: format!("there is no scenario `{name}`. Known are: {}.", known.join(", ")),
             nearest,
         },
         other => other,

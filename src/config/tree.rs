@@ -26,6 +26,15 @@ impl At {
     pub fn flag(text: &str) -> Self {
         Self { source: text.into(), line: 0, column: 0 }
     }
+
+    /// Who wrote the value: 2 a flag, 1 a file of the user, 0 what bench brings itself.
+    pub(crate) fn rank(&self) -> u8 {
+        match self.line {
+            _ if self.source.starts_with("embedded:") => 0,
+            0 => 2,
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Display for At {

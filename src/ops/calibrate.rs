@@ -244,7 +244,8 @@ pub fn text(found: &Found) -> anyhow::Result<String> {
     let mut out = format!("# Made by bench calibrate {} on {}.\n", c.bench_version, c.made.format("%Y-%m-%d %H:%M:%S UTC"));
     out.push_str(&format!("# Base: {} of {}. Runs, with the hashes of their plans:\n", c.entry, c.base));
     for r in &c.runs {
-        out.push_str(&format!("#   {}  {}\n", r.run, r.plan));
+        let source = if r.source == Source::Predicted { ", PREDICTED" } else { "" };
+        out.push_str(&format!("#   {}  {}{source}\n", r.run, r.plan));
     }
     out.push_str("# Fitted, with intervals of 95 %:\n");
     let of = |outcome: Outcome| c.coefficients.iter().filter(move |x| x.outcome == outcome);
@@ -259,7 +260,8 @@ pub fn text(found: &Found) -> anyhow::Result<String> {
     for x in of(Outcome::Held) {
         out.push_str(&format!("#   {}: {}; {}\n", x.name, x.value, x.why.as_deref().unwrap_or_default()));
     }
-    out.push_str("# Predicted less measured, before and after (root of the mean square):\n");
+    let told = bench_analysis::report::calibration::told(&c.runs);
+    out.push_str(&format!("# Fit less {told}, before and after (root of the mean square):\n"));
     for x in &c.residuals {
         out.push_str(&format!("#   {}: {:.4} -> {:.4} {} over {} rows\n", x.quantity, x.before.rms, x.after.rms, x.unit, x.rows));
     }

@@ -8,13 +8,13 @@ use crate::report::Reporter;
 use bench_analysis::compare::{Input, Question, compare as analyse, judged};
 use bench_analysis::judgement::Beside;
 use bench_analysis::report::comparison;
-use bench_analysis::report::document::Document;
+use bench_analysis::report::document::{Document, Link};
 use bench_model::comparison::{Comparison, Level};
 use bench_model::exit::Exit;
 use bench_model::judgement::{Goal, GoalTerms};
 use bench_model::plan::Plan;
-use bench_model::run::Source;
-use std::path::Path;
+use bench_model::run::{Source, files};
+use std::path::{Path, PathBuf};
 
 /// What is asked.
 pub struct Request<'a> {
@@ -41,6 +41,8 @@ pub struct Compared {
     /// What could not be read.
     pub problems: Vec<String>,
     runs: Vec<(report::Reported, Option<Plan>)>,
+    /// Of each run.
+    directories: Vec<PathBuf>,
     labels: Vec<String>,
 }
 
@@ -50,10 +52,34 @@ impl Compared {
         comparison::document(&self.comparison, &[])
     }
 
-    /// With every curve of its runs.
-    pub fn page(&self) -> Document {
-        comparison::document(&self.comparison, &inputs(&self.runs, &self.labels))
+    /// With every curve of its runs, and links to those of their reports that are there. `file` is where the page will lie; without one
+    /// nothing can lie beside it.
+    pub fn page(&self, file: Option<&Path>) -> Document {
+        let to = |(dir, (read, _)): (&PathBuf, &(report::Reported, _))| {
+            Some(Link { text: read.ingested.run.id.clone(), href: relative(file?, &dir.join(files::REPORT))? })
+        };
+        let links = self.directories.iter().zip(&self.runs).filter_map(to).collect();
+        comparison::page(&self.comparison, &inputs(&self.runs, &self.labels), links)
     }
+}
+
+/// The reference from a page to a file that is there, as a browser takes it. `None` where they share no directory but the root: such pages
+/// do not travel together.
+fn relative(page: &Path, file: &Path) -> Option<String> {
+    let from = page.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).canonicalize().ok()?;
+    let to = file.canonicalize().ok()?;
+    let parts = |p: &Path| p.components().map(|c| c.as_os_str().to_str().map(String::from)).collect::<Option<Vec<_>>>();
+    let (from, to) = (parts(&from)?, parts(&to)?);
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..".to_owned(), from.len() - shared);
+    let down = to[shared..].iter().map(|part| escaped(part));
+    (shared > 1).then(|| up.chain(down).collect::<Vec<_>>().join("/"))
+}
+
+/// A name as a part of a reference.
+fn escaped(name: &str) -> String {
+    let one = |b: u8| if b.is_ascii_alphanumeric() || b"-._~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    name.bytes().map(one).collect()
 }
 
 fn inputs<'a>(runs: &'a [(report::Reported, Option<Plan>)], labels: &'a [String]) -> Vec<Input<'a>> {
@@ -75,10 +101,11 @@ fn inputs<'a>(runs: &'a [(report::Reported, Option<Plan>)], labels: &'a [String]
 /// # Errors
 /// Exit code 2 for runs that cannot be compared, 4 when all that stands against it is that they are not valid.
 pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
-    let mut all = Vec::new();
+    let (mut all, mut directories) = (Vec::new(), Vec::new());
     for wanted in r.runs {
         let (dir, _) = results::find(r.results, wanted)?;
         all.push((report::read_stored(&dir)?, report::plan(&dir).ok()));
+        directories.push(dir);
     }
     let inputs = inputs(&all, r.labels);
     let scenario = inputs.first().and_then(|i| i.plan).map(|p| p.scenario.goal).unwrap_or_default();
@@ -119,7 +146,7 @@ pub fn compare(r: &Request<'_>) -> anyhow::Result<Compared> {
     c.judgement = judged(&c, &inputs, question.goal, beside, assumptions(&c, &inputs));
     let problems =
         all.iter().flat_map(|(read, _)| read.ingested.problems.iter().map(|p| format!("{}: {p}", read.ingested.run.id))).collect();
-    Ok(Compared { comparison: c, problems, runs: all, labels: r.labels.to_vec() })
+    Ok(Compared { comparison: c, problems, runs: all, directories, labels: r.labels.to_vec() })
 }
 
 fn of_bounds(
@@ -178,6 +205,26 @@ mod tests {
     use bench_sim::tables::{Names, tables};
     use bench_sim::time::{from_ms, from_seconds};
     use std::path::Path;
+
+    #[test]
+    fn a_page_refers_to_reports_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |p: &str| root.path().join(p);
+        for run in ["results/a-7f3a", "my results/b"] {
+            std::fs::create_dir_all(at(run)).unwrap();
+            std::fs::write(at(run).join("report.html"), "").unwrap();
+        }
+        std::fs::create_dir_all(at("results/experiments/x")).unwrap();
+        std::fs::create_dir_all(at("results/no-page")).unwrap();
+        let of = |page: &str, run: &str| super::relative(&at(page), &at(run).join("report.html"));
+        assert_eq!(of("results/experiments/x/comparison.html", "results/a-7f3a").as_deref(), Some("../../a-7f3a/report.html"));
+        assert_eq!(of("compare.html", "results/a-7f3a").as_deref(), Some("results/a-7f3a/report.html"));
+        let spaced = of("compare.html", "my results/b").unwrap();
+        assert_eq!(spaced, "my%20results/b/report.html");
+        assert!(bench_analysis::report::document::beside(&spaced));
+        assert_eq!(of("compare.html", "results/no-page"), None);
+        assert_eq!(super::relative(std::path::Path::new("/dev/null"), &at("results/a-7f3a/report.html")), None);
+    }
 
     /// What a scorecard counts from a prediction's tables is what the simulator counts from its own records.
     #[test]

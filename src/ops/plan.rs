@@ -44,6 +44,7 @@ pub fn resolve(lookup: &Lookup, intent: &Intent, facts: Option<ClusterFacts>) ->
             .into());
     }
     let mut notes: Vec<String> = chosen_images(&scenario);
+    notes.extend(loaded.notes);
     let mut warnings = loaded.warnings;
     if let Some(mode) = intent.mode {
         scenario.load.mode = mode;

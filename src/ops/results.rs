@@ -98,7 +98,8 @@ pub fn new_record(p: &Plan, id: &str, source: Source) -> RunRecord {
         nodes: p.facts.as_ref().map(|f| f.nodes.clone()).unwrap_or_default(),
         clocks: vec![],
         missing: vec![],
-        notes: p.notes.clone(),
+        // Those of the plan stand in plan.yaml.
+        notes: vec![],
         load_uid: None,
         skip_reset: vec![],
     }
@@ -255,6 +256,19 @@ pub fn checksums(dir: &Path) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Notes of a plan are about the plan: they are in its file, and a run that copied them all the same is still read.
+    #[test]
+    fn a_run_does_not_repeat_its_plans_notes() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runs/20261124T031159Z-ramp_small-wva-c97c");
+        let plan = crate::ops::report::plan(&dir).unwrap();
+        assert!(!plan.notes.is_empty() && new_record(&plan, "id", Source::Measured).notes.is_empty());
+        let old = bench_analysis::ingest::run_record(&dir).unwrap();
+        assert!(plan.notes.iter().all(|n| old.notes.contains(n)));
+        let document = crate::ops::report::document(&crate::ops::report::read(&dir).unwrap());
+        let text = bench_analysis::report::writer::markdown::render(&document);
+        assert_eq!((text.matches("Notes of the plan:").count(), text.matches("seed: 1234 is given").count()), (1, 1), "{text}");
+    }
 
     #[test]
     fn an_id_begins_with_its_time() {

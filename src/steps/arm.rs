@@ -276,7 +276,7 @@ pub async fn ensure(ctx: &Ctx, prometheus: &Prometheus) -> anyhow::Result<()> {
             ctx.step("hpa", &format!("HPA {}", manifests::hpa_name(&ctx.plan)), ensure_scaler(ctx, prometheus, None)).await?;
         }
         Arm::Static(n) => {
-            ctx.step("static", &format!("{n} replicas, no autoscaler"), async {
+            ctx.step("static", &format!("{}, no autoscaler", bench_analysis::count(n as usize, "replica")), async {
                 delete_hpas(ctx).await?;
                 super::model_server::scale(ctx, n).await?;
                 let r = super::model_server::settle(ctx, Some(n)).await?;

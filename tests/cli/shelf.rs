@@ -51,7 +51,7 @@ fn filters_choose_runs() {
     assert_eq!(ids(&place, &["profile=ramp_small,other", "arm=wva,hpa"]), ["01", "02", "03"]);
     assert_eq!(ids(&place, &["scenario=other"]), [""; 0]);
     let r = place.run(&["results", "ls", "--filter", "arms=wva"]).exits(USAGE);
-    assert!(r.stderr.contains("there is no key arms (did you mean arm?); keys are run, arm,"), "{}", r.stderr);
+    assert!(r.stderr.contains("there is no key arms. Did you mean arm? The keys are run, arm,"), "{}", r.stderr);
 }
 
 fn index(place: &Place) -> Value {

@@ -22,6 +22,8 @@ pub mod trend;
 pub mod validity;
 mod words;
 
+pub use words::count;
+
 pub use words::{and, visible};
 
 pub use calendar::Calendar;

@@ -52,7 +52,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// `1 run`, `2 runs`.
-pub(crate) fn count(n: usize, word: &str) -> String {
+pub fn count(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -21,6 +21,13 @@ pub struct Calibration {
     pub residuals: Vec<Residual>,
 }
 
+impl Calibration {
+    /// Whether any run was predicted: then the numbers hold what the simulator was given, and nothing of a machine.
+    pub fn predicted(&self) -> bool {
+        self.runs.iter().any(|r| r.source == Source::Predicted)
+    }
+}
+
 /// A run that was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -62,6 +62,8 @@ pub enum Basis {
     Fitted,
     /// Scaled from another card; told with every prediction.
     Guess,
+    /// Fitted to predicted runs: it holds what the simulator was given, and nothing of a card; told with every prediction.
+    Predicted,
 }
 
 /// One step of the engine, in milliseconds: base + per_sequence·running + per_kv_token·(tokens in the KV cache of those running).

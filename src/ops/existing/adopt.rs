@@ -11,6 +11,7 @@ use crate::metrics::Prometheus;
 use crate::ops::drive::{Driver, drive};
 use crate::ops::{Session, facts, run};
 use crate::steps::{Ctx, gateway, owner, record};
+use bench_analysis::count;
 use bench_model::exit::Exit;
 use bench_model::intent::{Intent, Operation};
 use bench_model::plan::{Arm, Plan};
@@ -115,7 +116,7 @@ pub fn lines(found: &Found, plan: &Plan) -> Vec<String> {
     let mut out = vec![
         format!("namespace    {}", found.namespace),
         format!("model        {}", found.model),
-        format!("deployment   {} ({}), {} replicas", e.deployment, found.known_by, found.replicas),
+        format!("deployment   {} ({}), {}", e.deployment, found.known_by, count(found.replicas as usize, "replica")),
         format!("endpoint     {}", e.endpoint),
     ];
     out.extend((!e.path.is_empty()).then(|| format!("by way of    {}", e.path.join(", "))));

@@ -130,14 +130,16 @@ fn one(kept: &Kept, load: &str, name: &str, several: bool, w: &With<'_>) -> anyh
             let write = |ending: &str, text: &str| write_atomic(&kept.dir.join(format!("{name}.{ending}")), text.as_bytes());
             write("json", &json::render(full)?)?;
             write("md", &markdown::render(&compared.document()))?;
-            write("html", &compared.page().html())?;
+            let page = compared.page(Some(&kept.dir.join(format!("{name}.html"))));
+            write("html", &page.html())?;
             out.says = [full.conclusions.clone(), says].concat();
             Ok((out, Some(compared.comparison)))
         }
         // The runs are there all the same: that they cannot be compared is what there is to say.
         Err(e) => {
             let f = Failure::of(e);
-            out.says = [vec![format!("These runs cannot be compared: {}", f.message)], f.evidence, says].concat();
+            let why = if f.evidence.is_empty() { f.message } else { f.evidence.join("; ") };
+            out.says = [vec![format!("These runs cannot be compared: {}.", why.trim_end_matches('.'))], says].concat();
             Ok((out, None))
         }
     }

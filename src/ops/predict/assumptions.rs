@@ -1,6 +1,7 @@
 //! What a prediction takes for granted, in words.
 
 use super::Options;
+use super::calibration::name_of;
 use super::experiment::{picker, traits};
 use super::server::{Found, find, unknown_arguments};
 use bench_model::coefficients::{Basis, Coefficients, Picker};
@@ -53,7 +54,14 @@ pub fn assumptions(plan: &Plan, c: &Coefficients, options: &Options) -> anyhow::
             if e.basis == Basis::Guess {
                 cautions.push(format!("coefficients {} are a guess, scaled from another card: nothing was measured on this one", e.name));
             }
+            if e.basis == Basis::Predicted {
+                cautions.push(format!("coefficients {} are fitted to predicted runs: nothing was measured", e.name));
+            }
             (&e.name, basis(e.basis), &e.source)
+        }
+        Found::Simulator(x) if x.overhead.is_some() && of_predicted_runs(c, &x.name) => {
+            cautions.push(format!("coefficients {} are fitted to predicted runs: nothing was measured", x.name));
+            (&x.name, "as the scenario's own arguments say, with what predicted runs show beyond them", &x.source)
         }
         Found::Simulator(x) if x.overhead.is_some() => {
             (&x.name, "as the scenario's own arguments say, with what was measured beyond them", &x.source)
@@ -85,11 +93,17 @@ pub(super) fn of_autoscaler(a: &Autoscaler) -> Option<String> {
     })
 }
 
+/// Whether a simulator's entry, which has no basis of its own, was fitted to predicted runs.
+fn of_predicted_runs(c: &Coefficients, entry: &str) -> bool {
+    c.calibration.as_ref().is_some_and(|k| k.predicted() && name_of(&k.entry) == entry)
+}
+
 fn basis(b: Basis) -> &'static str {
     match b {
         Basis::Measured => "measured on such a card",
         Basis::Fitted => "fitted to what was observed on such a card",
         Basis::Guess => "a guess, scaled from another card",
+        Basis::Predicted => "fitted to predicted runs",
     }
 }
 

@@ -91,11 +91,12 @@ pub fn rounded(v: f64) -> f64 {
 pub fn apply(plan: &Plan, c: &Coefficients, f: &Fitted, made: &Calibration) -> anyhow::Result<Coefficients> {
     let told = |name: &str| f.coefficients.iter().find(|c| c.name == name).filter(|c| c.outcome != Outcome::Held);
     let runs = made.runs.iter().map(|r| r.run.as_str()).collect::<Vec<_>>().join(", ");
-    let source = format!("bench calibrate on {}, runs {runs}; what they did not tell: ", made.made.format("%Y-%m-%dT%H:%M:%SZ"));
+    let kind = if made.predicted() { "predicted runs" } else { "runs" };
+    let source = format!("bench calibrate on {}, {kind} {runs}; what they did not tell: ", made.made.format("%Y-%m-%dT%H:%M:%SZ"));
     let mut out = c.clone();
     let is_vllm = match find(plan, c)? {
         Found::Engine(e) => {
-            let engine = engine(plan, e, f, &told, &source);
+            let engine = engine(plan, e, f, &told, &source, made.predicted());
             out.engines.retain(|o| o.name != engine.name);
             out.engines.insert(0, engine);
             true
@@ -114,7 +115,7 @@ pub fn apply(plan: &Plan, c: &Coefficients, f: &Fitted, made: &Calibration) -> a
     }
     let start = if is_vllm { &mut out.cluster.pod_start.vllm } else { &mut out.cluster.pod_start.simulator };
     if told("pod_start.median_s").is_some() {
-        start.source = format!("bench calibrate: {} starts of pods", starts(f));
+        start.source = format!("bench calibrate: {} starts of pods in {kind}", starts(f));
         start.median_s = rounded(f.start_median_s);
     }
     if told("pod_start.spread").is_some() {
@@ -132,11 +133,21 @@ fn starts(f: &Fitted) -> u64 {
 }
 
 /// Entries keep one suffix, however often they are calibrated.
-fn name_of(base: &str) -> String {
+pub(super) fn name_of(base: &str) -> String {
     format!("{}-calibrated", base.trim_end_matches("-calibrated"))
 }
 
-fn engine<'a>(plan: &Plan, e: &Engine, f: &Fitted, told: &dyn Fn(&str) -> Option<&'a Coefficient>, source: &str) -> Engine {
+/// What the names of an engine's own coefficients begin with.
+const ENGINE: [&str; 3] = ["step_ms.", "prefill_ms.", "front_end."];
+
+fn engine<'a>(
+    plan: &Plan,
+    e: &Engine,
+    f: &Fitted,
+    told: &dyn Fn(&str) -> Option<&'a Coefficient>,
+    source: &str,
+    predicted: bool,
+) -> Engine {
     let Server::Vllm(v) = f.server else { return e.clone() };
     let (mut step, mut prefill, mut front) = (v.step, v.prefill, v.front_end);
     let all = [&mut step.base, &mut step.per_sequence, &mut step.per_kv_token].into_iter();
@@ -158,8 +169,13 @@ fn engine<'a>(plan: &Plan, e: &Engine, f: &Fitted, told: &dyn Fn(&str) -> Option
         name: name_of(&e.name),
         model: vec![plan.scenario.model.clone()],
         gpu: gpus(plan),
-        // Without a step time that the runs told, it is no better than the entry that it comes from.
-        basis: if fitted { Basis::Fitted } else { e.basis },
+        basis: match f.coefficients.iter().any(|c| ENGINE.iter().any(|of| c.name.starts_with(of)) && c.outcome != Outcome::Held) {
+            // Whatever such runs told is the simulator's own.
+            true if predicted => Basis::Predicted,
+            _ if fitted => Basis::Fitted,
+            // Without a step time that the runs told, it is no better than the entry that it comes from.
+            _ => e.basis,
+        },
         step_ms: step,
         prefill_ms: prefill,
         front_end: front,
@@ -207,3 +223,7 @@ pub fn state(plan: &Plan, c: &Coefficients, coefficients: &mut [Coefficient]) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "calibration_tests.rs"]
+mod tests;

@@ -19,8 +19,8 @@ impl Filter {
             text.split_once('=').ok_or_else(|| format!("{text:?} is no filter: write KEY=VALUE, with one of {}", KEYS.join(", ")))?;
         let key = key.trim();
         let known = KEYS.iter().find(|k| **k == key).ok_or_else(|| {
-            let near = crate::config::nearest(key, KEYS.iter().copied()).map(|n| format!(" (did you mean {n}?)")).unwrap_or_default();
-            format!("there is no key {key}{near}; keys are {}", KEYS.join(", "))
+            let near = crate::config::nearest(key, KEYS.iter().copied()).map(|n| format!(" Did you mean {n}?")).unwrap_or_default();
+            format!("there is no key {key}.{near} The keys are {}.", KEYS.join(", "))
         })?;
         let values: Vec<String> = values.split(',').map(|v| v.trim().to_lowercase()).filter(|v| !v.is_empty()).collect();
         if values.is_empty() { Err(format!("{text:?} names no value")) } else { Ok(Self { key: known, values }) }

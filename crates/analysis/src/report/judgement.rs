@@ -1,7 +1,7 @@
 //! The answer as sections: which arm, at what price, in a table of all of them, and what it hangs on.
 
 use super::decision;
-use super::document::{Block, Section, Table};
+use super::document::{Block, Number, Section, Table};
 use crate::judgement::share;
 use crate::words::{brief, count, duration};
 use bench_model::judgement::{ArmJudgement, Judgement, Over, Role};
@@ -24,6 +24,24 @@ pub fn section(j: &Judgement) -> Section {
     }
     blocks.extend(j.notes.iter().map(Block::text));
     Section::new("answer", "Answer", "Answer", blocks)
+}
+
+/// What each arm attained, against the goal.
+pub fn numbers(j: &Judgement) -> Vec<Number> {
+    let of = |a: &ArmJudgement| {
+        let paid = a.replica_seconds.map_or_else(|| "its cost is not known".into(), |v| format!("for {} replica-seconds", brief(v)));
+        Some(Number { label: a.arm.clone(), value: share(a.attainment?), note: paid, class: class(a).into() })
+    };
+    j.arms.iter().filter_map(of).collect()
+}
+
+/// How an arm's attainment is shown: `kept` or `missed`; nothing where it is not known.
+pub fn class(a: &ArmJudgement) -> &'static str {
+    match (a.attainment, a.keeps) {
+        (None, _) => "",
+        (Some(_), true) => "kept",
+        (Some(_), false) => "missed",
+    }
 }
 
 /// What the answer hangs on.

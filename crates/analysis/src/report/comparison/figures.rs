@@ -5,7 +5,7 @@ use crate::compare::Input;
 use crate::panels::{Line, Panel, Panels, Role, describe, panels};
 use crate::report::document::{Axis, Block, Drawn, Figure, Kind, Section, Trace};
 use crate::report::run::{axis, distributions};
-use bench_model::comparison::{Comparison, Kind as Asked};
+use bench_model::comparison::{Comparison, Kind as Asked, Side};
 
 /// What is drawn of each run: panel, line, and what it is called among those of other runs.
 const CURVES: [(&str, Role, &str); 10] = [
@@ -24,6 +24,8 @@ const CURVES: [(&str, Role, &str); 10] = [
 /// A run among others.
 struct Shown<'a> {
     name: String,
+    /// Of its arm: all runs of one share it.
+    role: String,
     input: &'a Input<'a>,
     curves: Panels,
 }
@@ -31,7 +33,7 @@ struct Shown<'a> {
 /// The axis, and the sections that are made of the runs themselves.
 pub(super) fn of_runs(c: &Comparison, inputs: &[Input<'_>]) -> (Option<Axis>, Vec<Section>) {
     let shown: Vec<Shown<'_>> =
-        inputs.iter().map(|i| Shown { name: name(c, i), input: i, curves: panels(i.run, i.tables, i.plan) }).collect();
+        inputs.iter().map(|i| Shown { name: name(c, i), role: role(c, i), input: i, curves: panels(i.run, i.tables, i.plan) }).collect();
     (shared_axis(&shown), vec![over_time(&shown), latency(&shown), missing(&shown)])
 }
 
@@ -43,6 +45,14 @@ fn name(c: &Comparison, i: &Input<'_>) -> String {
     }
     let several = c.sides.iter().any(|s| s.name() == arm && s.runs.len() > 1);
     if several { format!("{arm} {}", i.run.id.rsplit('-').next().unwrap_or_default()) } else { arm }
+}
+
+/// The colour of a run's arm: as in the picture of the decision, which counts the arms that were judged; else the position of its side.
+fn role(c: &Comparison, i: &Input<'_>) -> String {
+    let own = |s: &&Side| (s.arm, s.source, s.label.as_deref()) == (i.run.arm, i.run.source, i.label);
+    let side = c.sides.iter().position(|s| own(&s)).unwrap_or(c.sides.len());
+    let judged = c.judgement.as_ref().zip(c.sides.get(side)).and_then(|(j, s)| j.arms.iter().position(|a| a.arm == s.name()));
+    format!("arm-{}", judged.unwrap_or(side))
 }
 
 /// From the earliest to the latest moment of any run; the rates are those of the first.
@@ -58,11 +68,11 @@ fn over_time(shown: &[Shown<'_>]) -> Section {
     for (n, (panel, role, heading)) in CURVES.into_iter().enumerate() {
         let mut lines = Vec::new();
         let mut about = None;
-        for (k, s) in shown.iter().enumerate() {
+        for s in shown {
             let Some(p) = s.curves.panels.iter().find(|p| p.id == panel) else { continue };
             let Some(line) = p.lines.iter().find(|l| l.role == role) else { continue };
             about.get_or_insert(p);
-            lines.push((k, Line { name: s.name.clone(), ..line.clone() }));
+            lines.push((s.role.as_str(), Line { name: s.name.clone(), ..line.clone() }));
         }
         if let Some(of) = about {
             blocks.push(Block::Figure(figure(of, &format!("{panel}-{n}"), heading, &lines)));
@@ -71,15 +81,15 @@ fn over_time(shown: &[Shown<'_>]) -> Section {
     if !blocks.is_empty() {
         let bands = shown.first().map(|s| axis(&s.curves).bands).unwrap_or_default();
         blocks.insert(0, Block::Zoom { bands: bands.into_iter().map(|b| b.2).collect() });
-        let text = "A line a run, all on one axis: time since each run's load began. Zooming one zooms all. The pods of each run, and the \
+        let text = "A colour an arm, all on one axis: time since each run's load began. Zooming one zooms all. The pods of each run, and the \
                     reasons of its scalings, stand in the run's own report.";
         blocks.insert(0, Block::Text { text: text.into() });
     }
     Section::new("time", "Over time", "Over time", blocks)
 }
 
-/// `lines` with the position of their run, which decides the colour.
-fn figure(of: &Panel, id: &str, heading: &str, lines: &[(usize, Line)]) -> Figure {
+/// `lines` with their roles.
+fn figure(of: &Panel, id: &str, heading: &str, lines: &[(&str, Line)]) -> Figure {
     let told = Panel { lines: lines.iter().map(|(_, l)| l.clone()).collect(), limits: vec![], ..of.clone() };
     Figure {
         id: id.into(),
@@ -96,7 +106,7 @@ fn figure(of: &Panel, id: &str, heading: &str, lines: &[(usize, Line)]) -> Figur
             log_y: of.id == "ttft",
             traces: lines
                 .iter()
-                .map(|(k, l)| Trace { name: l.name.clone(), role: format!("arm-{k}"), steps: l.steps, points: l.points.clone() })
+                .map(|(role, l)| Trace { name: l.name.clone(), role: (*role).to_owned(), steps: l.steps, points: l.points.clone() })
                 .collect(),
             ..Drawn::default()
         },
@@ -104,7 +114,7 @@ fn figure(of: &Panel, id: &str, heading: &str, lines: &[(usize, Line)]) -> Figur
 }
 
 fn latency(shown: &[Shown<'_>]) -> Section {
-    let groups: Vec<_> = shown.iter().map(|s| (s.name.clone(), s.input.tables)).collect();
+    let groups: Vec<_> = shown.iter().map(|s| (s.name.clone(), s.role.clone(), s.input.tables)).collect();
     let blocks = distributions::of_runs(&groups).into_iter().map(Block::Figure).collect();
     Section::new("latency", "Latency distributions", "Distributions", blocks)
 }

@@ -3,7 +3,7 @@
 mod figures;
 mod tables;
 
-use super::document::{Badge, Block, Document, Finding, Section};
+use super::document::{Badge, Block, Document, Finding, Link, Section};
 use super::judgement;
 use crate::compare::Input;
 use crate::words::{and, brief};
@@ -32,6 +32,24 @@ pub fn document(c: &Comparison, inputs: &[Input<'_>]) -> Document {
         axis,
         sections: sections.into_iter().filter(|s| !s.blocks.is_empty()).collect(),
     }
+}
+
+/// The same with every curve of the runs, and with links to their own reports.
+pub fn page(c: &Comparison, inputs: &[Input<'_>], reports: Vec<Link>) -> Document {
+    let mut d = document(c, inputs);
+    let numbers = c.judgement.as_ref().map(judgement::numbers).filter(|n| !n.is_empty());
+    let of = |id: &str, d: &mut Document, block: Block| {
+        if let Some(s) = d.sections.iter_mut().find(|s| s.id == id) {
+            s.blocks.insert(0, block);
+        }
+    };
+    if let Some(numbers) = numbers {
+        of("answer", &mut d, Block::Numbers { numbers });
+    }
+    if !reports.is_empty() {
+        of("runs", &mut d, Block::Links { links: reports });
+    }
+    d
 }
 
 /// Which runs, by the ends of their ids, under which load.

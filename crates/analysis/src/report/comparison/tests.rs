@@ -75,3 +75,37 @@ fn repeats_are_averaged_and_fit_one_screen() {
     let md = markdown::render(&d);
     assert!(md.matches("<details>").count() >= 3 && md.matches("<details>").count() == md.matches("</details>").count(), "{md}");
 }
+
+/// Runs of one arm have its colour, the one that it has in the picture of the decision; and the page leads to their own pages.
+#[test]
+fn an_arm_has_one_colour_and_its_runs_have_links() {
+    let t = load(&[rate(0, 2.0, 100.0, 60.0)]);
+    let t = bench_model::tables::Tables { replicas: vec![point(90.0, 1, 1), point(130.0, 2, 2)], ..t };
+    let all = [("h-1111", Arm::Hpa), ("w-2222", Arm::Wva), ("h-3333", Arm::Hpa)].map(|(id, arm)| bench_model::run::RunRecord {
+        id: id.into(),
+        arm,
+        ..run()
+    });
+    let s = summarise(&all[0], &t, "0.8.1", &settings(&t));
+    let inputs = all.each_ref().map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
+    let q = Question { goal: bench_model::judgement::Goal::default(), aa: false, matter: 0.1 };
+    let mut c = compare(&inputs, &q);
+    let roles = |c: &Comparison| {
+        let d = document(c, &inputs);
+        let of = |f: &document::Figure| f.drawn.traces.iter().map(|t| t.role.clone()).collect::<Vec<_>>();
+        let mut all: Vec<_> = d.figures().filter(|f| f.heading == "Ready replicas" || f.id == "ecdf-ttft").map(of).collect();
+        all.dedup();
+        all
+    };
+    assert_eq!(roles(&c), [["arm-0", "arm-1", "arm-0"]]);
+    let mut j = crate::report::testing::judgement();
+    assert_eq!((j.arms[0].arm.as_str(), j.arms[0].keeps), ("wva", true));
+    c.judgement = Some(j.clone());
+    assert_eq!(roles(&c), [["arm-1", "arm-0", "arm-1"]]);
+    let link = Link { text: "h-1111".into(), href: "../../h-1111/report.html".into() };
+    let page = page(&c, &inputs, vec![link]).html();
+    assert!(page.contains("href=\"..&#x2F;..&#x2F;h-1111&#x2F;report.html\""), "no link");
+    assert!(page.contains("<span class=\"value kept\">") && page.contains("<span class=\"value missed\">"), "no class");
+    j.arms.clear();
+    assert!(judgement::numbers(&j).is_empty());
+}

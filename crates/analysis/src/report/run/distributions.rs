@@ -25,12 +25,11 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     Section::new("latency", "Latency distributions and every request", "Distributions", blocks)
 }
 
-/// Distributions of whole runs beside each other.
-pub(crate) fn of_runs(runs: &[(String, &Tables)]) -> Vec<Figure> {
+/// Distributions of whole runs beside each other: name, role and tables of each.
+pub(crate) fn of_runs(runs: &[(String, String, &Tables)]) -> Vec<Figure> {
     let groups: Vec<Group<'_>> = runs
         .iter()
-        .enumerate()
-        .map(|(k, (name, t))| Group { name: name.clone(), role: format!("arm-{k}"), requests: t.requests.iter().collect() })
+        .map(|(name, role, t)| Group { name: name.clone(), role: role.clone(), requests: t.requests.iter().collect() })
         .collect();
     ecdfs(&groups, "distribution per run")
 }

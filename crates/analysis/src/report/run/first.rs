@@ -3,9 +3,10 @@
 use super::Input;
 use crate::panels::Panels;
 use crate::report::document::{Block, Finding, Number, Section};
+use crate::report::judgement;
 use crate::report::writer::chart;
 use crate::summary::recording;
-use crate::words::{and, brief, clock, duration, percent, scaled};
+use crate::words::{and, brief, clock, count, duration, percent, scaled};
 use bench_model::plan::Arm;
 use bench_model::run::{RunState, Source};
 use bench_model::summary::Verdict;
@@ -14,7 +15,7 @@ pub(super) fn arm(arm: Arm) -> String {
     match arm {
         Arm::Wva => "WVA".into(),
         Arm::Hpa => "a plain HPA".into(),
-        Arm::Static(n) => format!("nothing ({n} replicas, static)"),
+        Arm::Static(n) => format!("nothing ({}, static)", count(n as usize, "replica")),
         Arm::None => "nothing".into(),
         Arm::Existing => "whatever scales it there".into(),
     }
@@ -56,11 +57,7 @@ fn believed(input: &Input<'_>) -> Option<String> {
 /// What the details say, so that nobody must look to find nothing.
 fn elsewhere(input: &Input<'_>) -> Option<String> {
     let notes = findings(input).filter(|f| f.word == NOTE).count();
-    let notes = match notes {
-        0 => None,
-        1 => Some("1 note on the measurement".to_owned()),
-        n => Some(format!("{n} notes on the measurement")),
-    };
+    let notes = (notes > 0).then(|| format!("{} on the measurement", count(notes, "note")));
     let codes: Vec<String> = input.explanation.map(|e| e.findings.iter().map(|f| f.code.clone()).collect()).unwrap_or_default();
     let patterns = (!codes.is_empty()).then(|| format!("known patterns of the autoscaler: {}", and(codes)));
     let all: Vec<String> = notes.into_iter().chain(patterns).collect();
@@ -136,11 +133,15 @@ fn numbers(input: &Input<'_>) -> Vec<Number> {
         return vec![failed, ttft, most, first, number("Load sent", sent, "of the requests asked for".into())];
     };
     let slo = card.slo.to_string();
-    let good = number(
+    let mut good = number(
         "Goodput",
         card.overall.goodput_fraction.map(percent),
         format!("of {} requests {}", card.overall.counted, if slo.is_empty() { "answered".into() } else { format!("within {slo}") }),
     );
+    // A run is judged as one arm, by the same count.
+    if let Some(a) = input.judgement.and_then(|j| j.arms.first()) {
+        good.class = judgement::class(a).into();
+    }
     let paid = number("Replica-seconds paid", card.paid_replica_s.map(brief), "each pod from scheduled to its end".into());
     let reaction = card.reactions.iter().filter(|r| r.to_rate > r.from_rate).find_map(|r| Some((r, r.first_change_s?)));
     let reaction = number(

@@ -16,6 +16,7 @@ use crate::panels::{Panels, panels};
 use bench_model::run::Source;
 
 pub use super::Material as Input;
+pub use provenance::own_notes;
 pub use time::{axis, figure};
 
 /// The run as a document.

@@ -4,6 +4,7 @@ use super::Input;
 use crate::panels::Panels;
 use crate::report::document::{Block, Section, Table};
 use crate::words::{clock, duration};
+use bench_model::run::RunRecord;
 use chrono::{DateTime, Utc};
 
 fn table(caption: &str, words: usize, head: &[&str], rows: Vec<Vec<String>>) -> Option<Block> {
@@ -13,6 +14,11 @@ fn table(caption: &str, words: usize, head: &[&str], rows: Vec<Vec<String>>) -> 
 
 fn time(t: Option<DateTime<Utc>>) -> Option<String> {
     t.map(|t| t.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// What is noted about a run itself. Older runs hold their plan's notes too, which are told once, as the plan's.
+pub fn own_notes(run: &RunRecord, of_plan: &[String]) -> Vec<String> {
+    run.notes.iter().filter(|n| !of_plan.contains(n)).cloned().collect()
 }
 
 pub(super) fn section(input: &Input<'_>) -> Section {
@@ -54,13 +60,12 @@ pub(super) fn section(input: &Input<'_>) -> Section {
         })
         .collect();
     blocks.extend(table("Reset before the load", 2, &["step", "outcome", "seconds"], reset));
-    let mut notes = run.notes.clone();
-    // A run copies its plan's notes.
-    notes.extend(input.plan.map(|p| p.notes.clone()).unwrap_or_default());
-    let mut seen = std::collections::BTreeSet::new();
-    notes.retain(|n| seen.insert(n.clone()));
-    if !notes.is_empty() {
-        blocks.push(Block::Items { items: notes });
+    let of_plan = input.plan.map(|p| p.notes.clone()).unwrap_or_default();
+    let own = own_notes(run, &of_plan);
+    for (whose, notes) in [("Notes of the plan:", of_plan), ("Notes of the run:", own)] {
+        if !notes.is_empty() {
+            blocks.extend([Block::text(whose), Block::Items { items: notes }]);
+        }
     }
     Section::new("provenance", "Configuration and provenance", "Provenance", blocks)
 }

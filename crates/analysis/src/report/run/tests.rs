@@ -263,6 +263,22 @@ fn an_answer_comes_first_and_what_it_rests_on_is_detail() {
     let d = with(&r, &t, |i| document(&Input { judgement: Some(&j), ..*i }));
     assert_eq!(d.sections[0].id, "answer");
     assert!(d.sections.iter().any(|s| s.id == "assumptions" && s.detail));
+    // The number says by itself whether it keeps the goal, on a page and in colour.
+    let classes = |d: &Document| {
+        let of = |b: &Block| if let Block::Numbers { numbers } = b { numbers.clone() } else { vec![] };
+        d.blocks().flat_map(of).map(|n| n.class).collect::<Vec<_>>()
+    };
+    let mut missed = j.clone();
+    missed.arms.remove(0);
+    let d_missed = with(&r, &t, |i| document(&Input { judgement: Some(&missed), ..*i }));
+    let unjudged = with(&r, &t, document);
+    for (d, first, paint) in [(&d, "kept", "\x1b[32m"), (&d_missed, "missed", "\x1b[1;31m"), (&unjudged, "", "")] {
+        let all = classes(d);
+        assert!(all[0] == first && all[1..].iter().all(String::is_empty), "{all:?}");
+        let text = writer::terminal::render(d, writer::terminal::Terminal { width: 100, color: true, full: false });
+        let line = text.lines().find(|l| l.contains("Goodput  ")).unwrap();
+        assert!(line.contains(paint) && (first.is_empty() != line.contains('\x1b')), "{line:?}");
+    }
 }
 
 #[test]
@@ -297,4 +313,10 @@ fn arrays_are_little_endian_floats() {
     let v: serde_json::Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!(v["figures"]["f"]["traces"][0]["x"], "AACAPw==");
     assert_eq!(v["figures"]["f"]["traces"][0]["y"], "AADAfw==");
+}
+
+#[test]
+fn what_a_run_copied_from_its_plan_is_not_about_the_run() {
+    let r = RunRecord { notes: vec!["of the plan".into(), "of the run".into()], ..run() };
+    assert_eq!(own_notes(&r, &["of the plan".into(), "another".into()]), ["of the run"]);
 }

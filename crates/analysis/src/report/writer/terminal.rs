@@ -97,9 +97,9 @@ impl Out {
 
     fn classed(&self, class: &str, text: &str) -> String {
         match class {
-            "good" => self.paint.green(text),
+            "good" | "kept" => self.paint.green(text),
             "fair" | "predicted" => self.paint.yellow(text),
-            "bad" => self.paint.red(text),
+            "bad" | "missed" => self.paint.red(text),
             _ => text.to_owned(),
         }
     }
@@ -149,8 +149,10 @@ impl Out {
         let most = |f: fn(&Number) -> &String| numbers.iter().map(|n| width(&visible(f(n)))).max().unwrap_or(0);
         let (label, value) = (most(|n| &n.label).min(self.room / 2), most(|n| &n.value));
         for n in numbers {
-            let head = format!("{}{:<label$}  {:<value$}", " ".repeat(INDENT), visible(&n.label), visible(&n.value));
-            let used = width(&head);
+            let name = format!("{}{:<label$}  ", " ".repeat(INDENT), visible(&n.label));
+            let shown = format!("{:<value$}", visible(&n.value));
+            let used = width(&name) + width(&shown);
+            let head = format!("{name}{}", self.classed(&n.class, &shown));
             if used + 2 + BESIDE <= self.room {
                 self.hang(&head, used, used + 2, &n.note, str::to_owned);
             } else {
