@@ -153,8 +153,9 @@ fn only(dir: &Path, r: &Reported, format: Format, a: &Args) -> anyhow::Result<()
 /// The report of a run, and where the rest of it is. `name`: how the user called the run.
 pub fn show(r: &Reported, full: bool, place: &Path, name: Option<&str>) {
     super::show::print(&ops::report::document(r), full);
+    // A path is not broken, so it has a line of its own.
     let rest =
-        if full { String::new() } else { format!("bench report {} --full prints all of it; the page: ", short(&r.ingested.run.id, name)) };
+        if full { String::new() } else { format!("bench report {} --full prints all of it; the page:\n", short(&r.ingested.run.id, name)) };
     outln!("\n{rest}{}", place.display());
 }
 

@@ -51,8 +51,19 @@ fn a_measured_run_gives_its_servers_constants_back() {
     }
     let file: Value = serde_yaml::from_str(&text).expect("YAML");
     assert_eq!(faults("coefficients.schema.json", &file), [""; 0]);
-    let p =
-        place.run(&["predict", "-c", "simulated", "-w", "ramp_small", "-C", "./calibrated.yaml", "--static=1", "--seeds=1", "--no-save"]);
+    let p = place.run(&[
+        "predict",
+        "-c",
+        "simulated",
+        "-w",
+        "ramp_small",
+        "-C",
+        "./calibrated.yaml",
+        "--static=1",
+        "--seeds=1",
+        "--no-save",
+        "--full",
+    ]);
     assert!(p.exits(0).stdout.contains("llm-d-inference-sim-calibrated"));
 }
 

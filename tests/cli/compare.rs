@@ -34,7 +34,7 @@ fn spoil(place: &Place, what: impl Fn(&Path)) {
 fn two_arms_side_by_side() {
     let place = two(hpa);
     let short = place.run(&["compare", "c97c", "beef", "--no-bounds"]).exits(0).stdout;
-    assert!(short.lines().count() <= 40 && short.lines().all(|l| l.chars().count() <= 110), "{short}");
+    assert!(short.lines().count() <= 40 && short.lines().all(|l| l.chars().count() <= 80), "{short}");
     assert!(short.contains("MEASURED") && short.contains("\nAnswer\n") && short.contains("Arms side by side"), "{short}");
     let r = place.run(&["compare", "c97c", "beef", "--no-bounds", "--gpu-hour", "2.5", "--full"]).exits(0);
     for piece in

@@ -37,7 +37,7 @@ fn ids(record: &Value) -> Vec<String> {
 #[test]
 fn the_dry_run_of_the_published_comparison() {
     let r = bench(&["experiment", "wva-vs-hpa", "--dry-run", "--seeds=1", "--gpu-hour=2.5"]).exits(0);
-    assert!(r.stdout.lines().all(|l| l.chars().count() <= 110), "wider than 110 columns:\n{}", r.stdout);
+    assert!(r.stdout.lines().all(|l| l.chars().count() <= 80), "wider than 80 columns:\n{}", r.stdout);
     insta::assert_snapshot!(r.stdout);
 }
 

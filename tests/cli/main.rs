@@ -26,6 +26,7 @@ mod manifests;
 mod plan;
 mod predict;
 mod schemas;
+mod screens;
 mod secrets;
 mod shelf;
 mod stack;

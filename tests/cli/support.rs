@@ -70,7 +70,7 @@ impl Place {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut c = Command::new(env!("CARGO_BIN_EXE_bench"));
-        c.args(args).env_clear().env("HOME", self.0.path()).env("COLUMNS", "110").current_dir(self.0.path());
+        c.args(args).env_clear().env("HOME", self.0.path()).env("COLUMNS", "80").current_dir(self.0.path());
         if let Some(path) = std::env::var_os("PATH") {
             c.env("PATH", path);
         }

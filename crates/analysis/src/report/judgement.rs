@@ -52,19 +52,24 @@ pub fn assumptions(j: &Judgement) -> Section {
 
 /// Every arm, for those of which there are too many to be shown at once.
 pub fn all(j: &Judgement) -> Option<Block> {
-    let every: Vec<&ArmJudgement> = j.rows().collect();
+    let every: Vec<&ArmJudgement> = j.arms.iter().chain(others(j)).collect();
     (j.arms.len() > MOST).then(|| Block::Table(table(j, &every)))
 }
 
 /// What stands in the table at once: all arms, or the cheapest of those that nothing beats.
 fn shown(j: &Judgement) -> Vec<&ArmJudgement> {
     if j.arms.len() <= MOST {
-        return j.rows().collect();
+        return j.arms.iter().chain(others(j)).collect();
     }
     let mut best: Vec<&ArmJudgement> = j.arms.iter().filter(|a| !a.dominated).collect();
     best.sort_by(|a, b| a.gpu_seconds.unwrap_or(f64::INFINITY).total_cmp(&b.gpu_seconds.unwrap_or(f64::INFINITY)));
     best.truncate(MOST);
-    best.into_iter().chain(&j.beside).collect()
+    best.into_iter().chain(others(j)).collect()
+}
+
+/// The rows beside the arms, without a fleet that is one of the arms: its row would stand there twice.
+fn others(j: &Judgement) -> impl Iterator<Item = &ArmJudgement> {
+    j.beside.iter().filter(|b| !j.arms.iter().any(|a| a.arm == b.arm && a.predicted == b.predicted))
 }
 
 fn table(j: &Judgement, rows: &[&ArmJudgement]) -> Table {
@@ -136,7 +141,7 @@ fn legend(j: &Judgement, shown: usize) -> String {
     if j.arms.len() > MOST {
         out.push_str(&format!(
             " Shown: {} of {}, the cheapest that no other one beats.",
-            shown.saturating_sub(j.beside.len()),
+            shown.saturating_sub(others(j).count()),
             count(j.arms.len(), "arm")
         ));
     }
