@@ -88,7 +88,7 @@ fn an_arm_has_one_colour_and_its_runs_have_links() {
     });
     let s = summarise(&all[0], &t, "0.8.1", &settings(&t));
     let inputs = all.each_ref().map(|run| Input { run, label: None, plan: None, tables: &t, summary: &s, gpus_per_replica: 1.0 });
-    let q = Question { goal: bench_model::judgement::Goal::default(), aa: false, matter: 0.1 };
+    let q = Question { goal: bench_model::judgement::Goal::default(), least_span_s: None, aa: false, matter: 0.1 };
     let mut c = compare(&inputs, &q);
     let roles = |c: &Comparison| {
         let d = document(c, &inputs);

@@ -28,6 +28,7 @@ pub(crate) fn report() -> GateReport {
     let mut absent = result("first_scale_up_s < 60", false);
     (absent.left, absent.margin, absent.reason) = (None, None, Some("not measured: 100%\r\n::error::\u{1b}[31m\u{202e}".into()));
     GateReport {
+        judgement: None,
         schema_version: SCHEMA_VERSION,
         run: "20261124T031159Z-ramp<b>&\u{1b}[2J-wva-c97c".into(),
         arm: Arm::Wva,

@@ -7,19 +7,8 @@ use crate::report::judgement;
 use crate::report::writer::chart;
 use crate::summary::recording;
 use crate::words::{and, brief, clock, count, duration, percent, scaled};
-use bench_model::plan::Arm;
 use bench_model::run::{RunState, Source};
 use bench_model::summary::Verdict;
-
-pub(super) fn arm(arm: Arm) -> String {
-    match arm {
-        Arm::Wva => "WVA".into(),
-        Arm::Hpa => "a plain HPA".into(),
-        Arm::Static(n) => format!("nothing ({}, static)", count(n as usize, "replica")),
-        Arm::None => "nothing".into(),
-        Arm::Existing => "whatever scales it there".into(),
-    }
-}
 
 pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     let mut blocks: Vec<Block> = believed(input).into_iter().chain([told(input)]).map(|text| Block::Text { text }).collect();

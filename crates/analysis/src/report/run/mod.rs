@@ -52,7 +52,7 @@ fn lead(input: &Input<'_>) -> String {
     let run = input.run;
     // Behind an endpoint there may be no Deployment that anybody knows.
     let by = if run.deployment.is_empty() { String::new() } else { format!(" as {}", run.deployment) };
-    format!("{}{by}, scaled by {}, under the load {}", run.model, first::arm(run.arm), run.profile)
+    format!("arm {}: {}{by}, under the load {}", run.arm, run.model, run.profile)
 }
 
 /// Where the numbers are from; then whether they may be used, which is a fact and no praise.
