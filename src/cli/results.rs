@@ -268,7 +268,7 @@ fn reindex(g: &Global) -> anyhow::Result<()> {
     let file = g.results.join(bench_model::index::FILE);
     match g.output {
         Output::Json => {
-            outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()}))
+            outln!("{}", json!({"event": "index", "file": file, "runs": listed.runs.len(), "unreadable": listed.unreadable.len()}));
         }
         Output::Human => outln!("{}  {}", file.display(), count(listed.runs.len(), "run")),
     }

@@ -104,7 +104,7 @@ mod tests {
         }
         let both = [Filter::parse("arm=static-2").unwrap(), Filter::parse("verdict=invalid").unwrap()];
         assert!(!all_fit(&both, &entry()) && all_fit(&both[..1], &entry()));
-        for (text, says) in [("arm", "no filter"), ("arms=wva", "did you mean arm"), ("arm=", "names no value")] {
+        for (text, says) in [("arm", "no filter"), ("arms=wva", "Did you mean arm?"), ("arm=", "names no value")] {
             assert!(Filter::parse(text).unwrap_err().contains(says), "{text}");
         }
         for key in KEYS {

@@ -52,14 +52,6 @@ pub fn score(run: &RunRecord, tables: &Tables, verdict: Verdict, terms: &Terms) 
 
     let lives = Lives::of_tables(run, tables, terms.rest);
     let span_s = terms.span_s.or(lives.as_ref().map(Lives::settled_s)).unwrap_or(0.0).max(0.0);
-    if let (Some(asked), Some(l)) = (terms.span_s, &lives)
-        && asked > l.recorded_s() + 1.0
-    {
-        notes.push(format!(
-            "replicas were recorded for {:.0} s of the {asked:.0} s that are counted; after that their last state counts on",
-            l.recorded_s()
-        ));
-    }
     let s = scaling::of(tables, span_s, &judged);
     let paid_replica_s = lives.and_then(|l| l.paid_s(span_s));
     if paid_replica_s.is_none() {
