@@ -10,8 +10,27 @@ pub fn document(d: &Document, full: bool) {
     print(d, full);
     let left: Vec<&str> = d.sections.iter().filter(|s| s.detail && !full).map(|s| s.short.as_str()).collect();
     if !left.is_empty() {
-        outln!("\n--full adds: {}", left.join(", ").to_lowercase());
+        outln!("\n{}", broken(&format!("--full adds: {}", left.join(", ").to_lowercase()), super::shared::width().clamp(40, 120)));
     }
+}
+
+/// A line in lines of at most `room` columns.
+fn broken(text: &str, room: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let wide = word.chars().count();
+        let gap = if used == 0 {
+            ""
+        } else if used + 1 + wide > room {
+            "\n  "
+        } else {
+            " "
+        };
+        used = if gap.starts_with('\n') { 2 } else { used + gap.len() } + wide;
+        out.extend([gap, word]);
+    }
+    out
 }
 
 /// A document as this terminal shows it.

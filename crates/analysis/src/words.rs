@@ -92,6 +92,17 @@ pub fn and(parts: impl IntoIterator<Item = String>) -> String {
     }
 }
 
+/// As [`and`], but of more than five only the first four and how many more there are: a sentence that nobody reads to its end tells
+/// nothing, and the table has them all.
+pub fn few(parts: impl IntoIterator<Item = String>) -> String {
+    let mut all: Vec<String> = parts.into_iter().collect();
+    if all.len() > 5 {
+        let more = all.split_off(4).len();
+        all.push(format!("{more} more"));
+    }
+    and(all)
+}
+
 /// One line of text that shows what it holds: control characters and those that turn or hide text (bidirectional marks,
 /// zero width) come out as `\u{1b}`. What was recorded, a name or a message, must not steer a terminal or a log.
 pub fn visible(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! What a run pays for: its pods from scheduled to their end, counted from the load's start, and when the run had settled.
 
 use crate::summary::{load_span, recording};
-use crate::words::and;
+use crate::words::few;
 use bench_model::plan::{Arm, Plan};
 use bench_model::run::RunRecord;
 use bench_model::tables::Tables;
@@ -129,7 +129,7 @@ pub fn notes(arms: &[(String, Vec<Lives>)], span_s: f64) -> Vec<String> {
     let shorter = |lives: &[Lives]| lives.iter().any(|l| l.recorded_s() + 1.0 < span_s);
     let continued: Vec<String> = arms.iter().filter(|(_, l)| shorter(l)).map(|(name, _)| name.clone()).collect();
     if !continued.is_empty() {
-        out.push(format!("Recordings that end before the span go on at their last number of replicas: {}.", and(continued)));
+        out.push(format!("Recordings that end before the span go on at their last number of replicas: {}.", few(continued)));
     }
     out
 }

@@ -1,6 +1,6 @@
 //! The answer in sentences.
 
-use crate::words::{and, brief, percent};
+use crate::words::{brief, few, percent};
 use bench_model::judgement::{ArmJudgement, Judgement, Role};
 
 /// A share in percent that is never rounded up to all, nor to a goal that it misses.
@@ -65,18 +65,18 @@ fn won(j: &Judgement, k: usize) -> String {
         .map(|a| format!("{} ({}{})", a.arm, attained(a), more(a, w).map_or_else(String::new, |m| format!(", {m}"))))
         .collect();
     if !dearer.is_empty() {
-        out.push_str(&format!(" {}.", and(dearer)));
+        out.push_str(&format!(" {}.", few(dearer)));
     }
     if !failing.is_empty() {
         let verb = if failing.len() == 1 { "does not" } else { "do not" };
-        out.push_str(&format!(" {} {verb} keep it.", and(failing)));
+        out.push_str(&format!(" {} {verb} keep it.", few(failing)));
     }
     out
 }
 
 fn tie(j: &Judgement, tied: &[usize]) -> String {
-    let names = and(tied.iter().map(|k| j.arms[*k].arm.clone()));
-    let each = and(tied.iter().map(|k| {
+    let names = few(tied.iter().map(|k| j.arms[*k].arm.clone()));
+    let each = few(tied.iter().map(|k| {
         let a = &j.arms[*k];
         format!("{}{}", attained(a), priced(a))
     }));
@@ -91,7 +91,7 @@ fn none(j: &Judgement, served: &dyn Fn(usize, usize) -> i8) -> String {
         return "No arm can be judged: there is no request that counts.".into();
     };
     if j.arms.iter().any(|a| a.keeps) {
-        let names = and(j.arms.iter().filter(|a| a.keeps).map(|a| format!("{} ({})", a.arm, attained(a))));
+        let names = few(j.arms.iter().filter(|a| a.keeps).map(|a| format!("{} ({})", a.arm, attained(a))));
         return format!("{names} keep the goal, but what they cost is not known: there is no record of pods.");
     }
     let b = &j.arms[best];
@@ -105,7 +105,7 @@ fn none(j: &Judgement, served: &dyn Fn(usize, usize) -> i8) -> String {
         format!("No arm keeps the goal. {} comes nearest: {}, {},{}.", b.arm, attained(b), short(best), priced(b))
     } else {
         let all: Vec<usize> = std::iter::once(best).chain(near.iter().copied()).collect();
-        let each = and(all.iter().map(|k| format!("{} {}{}", j.arms[*k].arm, attained(&j.arms[*k]), priced(&j.arms[*k]))));
+        let each = few(all.iter().map(|k| format!("{} {}{}", j.arms[*k].arm, attained(&j.arms[*k]), priced(&j.arms[*k]))));
         format!("No arm keeps the goal. Which comes nearest cannot be told: {each}; {}.", short(best))
     };
     let others: Vec<String> = rest
@@ -117,7 +117,7 @@ fn none(j: &Judgement, served: &dyn Fn(usize, usize) -> i8) -> String {
         })
         .collect();
     if !others.is_empty() {
-        out.push_str(&format!(" {}.", and(others)));
+        out.push_str(&format!(" {}.", few(others)));
     }
     out
 }
@@ -149,7 +149,7 @@ pub fn turns(j: &Judgement, other: &Judgement) -> Option<String> {
             format!("{w} keeps the goal for the least ({}{})", attained(a), priced(a))
         }
         (None, 0) => "no arm keeps the goal".to_owned(),
-        (None, _) => format!("{} keep the goal and cannot be told apart in cost", and(keep.iter().map(|k| (*k).to_owned()))),
+        (None, _) => format!("{} keep the goal and cannot be told apart in cost", few(keep.iter().map(|k| (*k).to_owned()))),
     })
 }
 

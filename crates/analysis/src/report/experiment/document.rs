@@ -117,7 +117,12 @@ fn schedule(o: &Outlook, gpus: bool) -> Section {
     let cost = o.cost.and(o.gpu_hour);
     let mut head = vec!["run".to_owned(), "arm".into()];
     head.extend(factors.iter().cloned());
-    head.extend(["before it", "prediction", "repeat", "takes", "replica-h"].map(String::from));
+    head.extend(["before it", "prediction", "repeat", "takes"].map(String::from));
+    // With one GPU a replica both columns would hold the same.
+    let replicas = !gpus || o.runs.iter().any(|e| e.gpu_hours != e.replica_hours);
+    if replicas {
+        head.push("replica-h".into());
+    }
     if gpus {
         head.push("GPU-h".into());
     }
@@ -125,11 +130,11 @@ fn schedule(o: &Outlook, gpus: bool) -> Section {
         head.push("cost".into());
     }
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    let rows = o.runs.iter().enumerate().map(|(k, e)| expected(k, e, &factors, gpus, cost)).collect();
+    let rows = o.runs.iter().enumerate().map(|(k, e)| expected(k, e, &factors, (replicas, gpus), cost)).collect();
     Section::new("schedule", "Schedule", "Schedule", vec![Block::table(4 + factors.len(), &head, rows)])
 }
 
-fn expected(k: usize, e: &Expected, factors: &[String], gpus: bool, price: Option<f64>) -> Vec<String> {
+fn expected(k: usize, e: &Expected, factors: &[String], (replicas, gpus): (bool, bool), price: Option<f64>) -> Vec<String> {
     let mut out = vec![(k + 1).to_string(), e.arm.to_string()];
     out.extend(factors.iter().map(|f| super::level(&e.levels, f)));
     out.push(if e.change.is_empty() { "-".into() } else { e.change.clone() });
@@ -138,7 +143,10 @@ fn expected(k: usize, e: &Expected, factors: &[String], gpus: bool, price: Optio
         None if e.says.is_empty() => "-".into(),
         None => e.says.clone(),
     });
-    out.extend([e.repeat.to_string(), duration(e.run_s), brief(e.replica_hours)]);
+    out.extend([e.repeat.to_string(), duration(e.run_s)]);
+    if replicas {
+        out.push(brief(e.replica_hours));
+    }
     if gpus {
         out.push(brief(e.gpu_hours));
     }
