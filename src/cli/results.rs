@@ -13,7 +13,8 @@ use bench_analysis::count;
 use bench_analysis::report::document::{Badge, Block, Document, Section};
 use bench_analysis::report::run::own_notes;
 use bench_model::exit::Exit;
-use bench_model::run::RunRecord;
+use bench_model::run::{RunRecord, RunState, Source};
+use bench_model::summary::Score;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -182,20 +183,7 @@ fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
     let listed = index::list(&g.results)?;
     let none = listed.runs.is_empty();
     let runs: Vec<_> = listed.runs.into_iter().filter(|(_, _, e)| all_fit(filters, e)).collect();
-    let widest = runs.iter().map(|(_, r, _)| r.id.chars().count()).max().unwrap_or(0);
-    if g.output == Output::Human && !runs.is_empty() {
-        outln!(
-            "{:<widest$}  {:<9}  {:<9}  {:<11}  {:<17}  {:>6}  {:>8}  {:>9}  PLAN",
-            "RUN",
-            "ARM",
-            "SOURCE",
-            "STATE",
-            "VERDICT",
-            "GOOD %",
-            "TTFT P99",
-            "REPLICA-S"
-        );
-    }
+    let mut rows = vec![["RUN", "MADE", "STATE", "GOOD %", "P99 TTFT", "PAID S"].map(String::from).to_vec()];
     for (dir, r, e) in &runs {
         let verdict = if e.verdict.is_empty() { "-" } else { &e.verdict };
         let s = e.score.unwrap_or_default();
@@ -206,20 +194,11 @@ fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
                        "model": e.model, "profile": e.profile, "scenario": e.scenario, "stack": e.stack, "load": e.load, "directory": dir,
                        "attainment": s.attainment, "ttft_p99_ms": s.ttft_p99_ms, "replica_seconds": s.replica_seconds})
             ),
-            Output::Human => {
-                let (source, state) = (format!("{:?}", r.source).to_lowercase(), format!("{:?}", r.state).to_lowercase());
-                let or_none = |v: Option<String>| v.unwrap_or_else(|| "-".into());
-                outln!(
-                    "{:<widest$}  {:<9}  {source:<9}  {state:<11}  {verdict:<17}  {:>6}  {:>8}  {:>9}  {}",
-                    r.id,
-                    r.arm.to_string(),
-                    or_none(s.attainment.map(|a| format!("{:.1}", 100.0 * a))),
-                    or_none(s.ttft_p99_ms.map(|t| format!("{t:.0} ms"))),
-                    or_none(s.replica_seconds.map(|p| format!("{p:.0}"))),
-                    r.hashes.plan
-                );
-            }
+            Output::Human => rows.push(line(r, verdict, &s)),
         }
+    }
+    if g.output == Output::Human && !runs.is_empty() {
+        out!("{}", bench_analysis::report::writer::text::columns(&rows, 3));
     }
     listed.unreadable.iter().for_each(|u| errln!("warning: {u}"));
     if g.output == Output::Human && runs.is_empty() {
@@ -227,6 +206,25 @@ fn ls(g: &Global, filters: &[Filter]) -> anyhow::Result<()> {
         if none { outln!("no run in {dir} yet; bench run -w PROFILE makes one") } else { outln!("no run in {dir} fits") }
     }
     Ok(())
+}
+
+/// A run in the list. It is called by the end of its id, which every command takes.
+fn line(r: &RunRecord, verdict: &str, s: &Score) -> Vec<String> {
+    let named = r.id.split_once('-').filter(|(time, _)| time.ends_with('Z')).map_or(r.id.as_str(), |(_, rest)| rest);
+    let state = match (r.state, r.source) {
+        (RunState::Complete, Source::Predicted) if verdict == "valid" => "predicted".into(),
+        (RunState::Complete, _) => verdict.to_owned(),
+        (other, _) => format!("{other:?}").to_lowercase(),
+    };
+    let or_none = |v: Option<String>| v.unwrap_or_else(|| "-".into());
+    vec![
+        named.to_owned(),
+        or_none(r.times.created.map(|t| t.format("%m-%d %H:%M").to_string())),
+        state,
+        or_none(s.attainment.map(|a| format!("{:.1}", (1000.0 * a).floor() / 10.0))),
+        or_none(s.ttft_p99_ms.map(|t| if t >= 10_000.0 { format!("{:.1} s", t / 1000.0) } else { format!("{t:.0} ms") })),
+        or_none(s.replica_seconds.map(|p| format!("{p:.0}"))),
+    ]
 }
 
 /// What there is to know of a run without its report, of one that failed, too.

@@ -87,10 +87,11 @@ pub fn read(dir: &Path) -> anyhow::Result<Reported> {
         }
     };
     let settings = settings(plan.as_ref(), ingested.problems.clone());
-    let mut summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
-    summary.score = Some(short_score(&ingested.run, &ingested.tables, plan.as_ref().and_then(judgement::rest)));
+    let summary = summarise(&ingested.run, &ingested.tables, &ingested.guidellm_version, &settings);
     let with = if ingested.run.source == Source::Predicted { forecast(dir) } else { None };
-    Ok(Reported { ingested, summary, plan, terms: GoalTerms::default(), with })
+    let mut r = Reported { ingested, summary, plan, terms: GoalTerms::default(), with };
+    r.summary.score = r.judged().map(|(card, _)| short_score(&card));
+    Ok(r)
 }
 
 /// What the prediction that a run is of said of its arms; `None` where that was not kept.

@@ -38,7 +38,7 @@ fn cluster_published_comparison() {
     let status = p.bench(&["status", "--output", "json"]).exits(0);
     assert_eq!(serde_json::from_str::<Value>(&status.stdout).unwrap()["arm"], "hpa");
     let ls = p.bench(&["results", "ls"]).exits(0).stdout;
-    assert_eq!(ls.lines().filter(|l| l.contains("complete")).count(), 2, "{ls}");
+    assert_eq!(ls.lines().filter(|l| l.contains("ramp_small")).count(), 2, "{ls}");
     p.bench(&["report", hpa.file_name().unwrap().to_str().unwrap()]).exits(0).says("TTFT");
 
     p.bench(&["swap-to-wva"]).exits(0);

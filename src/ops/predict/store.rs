@@ -9,11 +9,13 @@ use crate::ops::results;
 use anyhow::Context;
 use bench_analysis::ingest::{openmetrics, predicted};
 use bench_analysis::judgement;
+use bench_analysis::scorecard::{Terms, score};
 use bench_analysis::summary::short_score;
 use bench_model::exit::Exit;
 use bench_model::forecast::{self, Forecast};
 use bench_model::plan::Plan;
 use bench_model::run::{RunRecord, RunState, Source, files};
+use bench_model::summary::Verdict;
 use bench_model::tables::Tables;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +67,14 @@ pub(super) fn finish(
     let Some(seed) = played.seeds.first() else { return Ok(None) };
     let mut summary = seed.summary.clone();
     summary.run.clone_from(id);
-    summary.score = Some(short_score(&record(plan, id, told), &played.first.tables, judgement::rest(plan)));
+    let terms = Terms {
+        slo: plan.scenario.goal.goal().slo,
+        // As everywhere: over the span of the arms that it was played with.
+        span_s: Some(forecast.judgement.span_s),
+        rest: judgement::rest(plan),
+        ..Terms::default()
+    };
+    summary.score = Some(short_score(&score(&record(plan, id, told), &played.first.tables, Verdict::Valid, &terms)));
     results::write_soon(&dir.join(files::SUMMARY), bench_analysis::report::json::render(&summary)?.as_bytes())?;
     results::write_soon(&dir.join(forecast::FILE), bench_analysis::report::json::render(forecast)?.as_bytes())?;
     results::write_soon(&dir.join(files::CHECKSUMS), results::checksums(&dir)?.as_bytes())?;

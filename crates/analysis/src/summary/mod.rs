@@ -11,10 +11,11 @@ mod scaling;
 pub use pods::requests_per_pod;
 pub use scaling::{predicted_recording, recording, scaling};
 
-use crate::{gaps, scorecard, stats, validity};
+use crate::{gaps, stats, validity};
 use bench_model::SCHEMA_VERSION;
 use bench_model::run::RunRecord;
-use bench_model::summary::{RateSummary, Score, Summary, Verdict};
+use bench_model::scorecard::Scorecard;
+use bench_model::summary::{RateSummary, Score, Summary};
 use bench_model::tables::{Gap, Outcome, Request, Tables};
 use std::collections::BTreeMap;
 
@@ -50,9 +51,8 @@ pub fn summarise(run: &RunRecord, tables: &Tables, guidellm_version: &str, setti
     }
 }
 
-/// What a list of runs shows of one, by the default SLO. Not part of [`summarise`]: a forecast summarises hundreds of runs.
-pub fn short_score(run: &RunRecord, tables: &Tables, rest: Option<u32>) -> Score {
-    let card = scorecard::score(run, tables, Verdict::Valid, &scorecard::Terms { rest, ..scorecard::Terms::default() });
+/// What a list of runs shows of one. Not part of [`summarise`]: a forecast summarises hundreds of runs.
+pub fn short_score(card: &Scorecard) -> Score {
     Score {
         slo: card.slo,
         attainment: card.overall.goodput_fraction,

@@ -5,4 +5,4 @@ pub mod html;
 pub mod markdown;
 pub mod palette;
 pub mod terminal;
-pub(crate) mod text;
+pub mod text;

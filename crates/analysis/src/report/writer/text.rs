@@ -54,6 +54,15 @@ pub(crate) fn lines(text: &str, room: usize) -> Vec<String> {
     out
 }
 
+/// Rows with equal columns, two spaces apart; the first `left` columns stand to the left, all others to the right.
+pub fn columns(rows: &[Vec<String>], left: usize) -> String {
+    let n = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..n).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0)).collect();
+    let cell = |(c, s): (usize, &String)| if c < left { format!("{s:<w$}", w = widths[c]) } else { format!("{s:>w$}", w = widths[c]) };
+    let line = |r: &Vec<String>| r.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n";
+    rows.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
