@@ -1,6 +1,6 @@
 //! Help and completions.
 
-use crate::support::{Place, bench, files_below};
+use crate::support::{Place, bench, files_below, ran};
 use clap::CommandFactory;
 
 /// Names of all commands below `bench`, hidden ones too.
@@ -47,7 +47,9 @@ fn every_command_shows_examples_of_itself() {
         let after = c.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples: Vec<&str> = after.strip_prefix("Examples:\n").into_iter().flat_map(str::lines).collect();
         assert!(examples.iter().any(|l| l.contains(&path)), "`{path} --help` has no `Examples:` with a line of `{path}`:\n{after}");
-        let shown = bench(&path.split(' ').skip(1).chain(["--help"]).collect::<Vec<_>>()).exits(0).stdout;
+        let args: Vec<&str> = path.split(' ').skip(1).chain(["--help"]).collect();
+        // Examples with their comments are wider than 80 columns.
+        let shown = ran(Place::new().command(&args).env("COLUMNS", "110")).exits(0).stdout;
         for line in examples.iter().take_while(|l| !l.is_empty()) {
             // Told in the shell's own way, so that a line can be copied whole.
             assert!(line.starts_with("  ") && line.chars().count() <= 110, "{path}: {line:?}");
