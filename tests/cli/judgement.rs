@@ -110,11 +110,11 @@ fn every_command_says_the_same_digit_by_digit() {
                 }
                 for (run, arm) in names.iter().zip(arms(j)) {
                     let report = last(&place, &[&["report", run][..], case.goal].concat(), 0);
-                    assert_eq!(arms(&report["judgement"]), [arm.clone()], "{what}: report");
+                    assert_eq!(arms(&report["judgement"]), std::slice::from_ref(&arm), "{what}: report");
                     let slo = case.goal.iter().position(|f| *f == "--slo").map_or("ttft=500ms,itl=50ms", |i| case.goal[i + 1]);
                     let goal: Vec<&str> = case.goal.chunks(2).filter(|f| f[0] != "--slo").flatten().copied().collect();
                     let gate = [&["gate", run, "--slo", slo, "--rule", "requests > 0"][..], &goal].concat();
-                    assert_eq!(arms(&last(&place, &gate, 0)["judgement"]), [arm.clone()], "{what}: gate");
+                    assert_eq!(arms(&last(&place, &gate, 0)["judgement"]), std::slice::from_ref(&arm), "{what}: gate");
                     let numbers = &last(&place, &[&["gate", run, "--slo", slo, "--names"][..], &goal].concat(), 0)["numbers"]["whole"];
                     for (name, of_gate) in [("replica_seconds", "replica_seconds"), ("attainment", "goodput_fraction"), ("cost", "cost")] {
                         let want = arm.1.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).unwrap_or_default();

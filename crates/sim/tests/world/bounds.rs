@@ -4,7 +4,6 @@
 use super::published::published;
 use super::random;
 use bench_sim::bounds::{self, Goal, Perfect, StaticFleet, Work, least_replica_s, one_by_one, perfect, statics};
-use bench_sim::engine::Invalid;
 use bench_sim::input::*;
 use bench_sim::score::{Score, Slo, score};
 use bench_sim::time::{PS_PER_MS, PS_PER_S, Ps, seconds};
