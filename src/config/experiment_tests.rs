@@ -83,7 +83,6 @@ fn what_is_wrong_is_told_with_its_place() {
         ("arms: [hpa]\ngate: {arms: [wva], rules: [max_ready < 9]}", &["`gate.arms[0]`: the experiment has no arm wva"]),
         ("arms: [hpa]\ngate: {}", &["`gate`: it has no rule"]),
         ("arms: [hpa]\ngate: {file: no/such.yaml}", &["cannot read no/such.yaml"]),
-        ("arms: [hpa]\ngate: {rules: [goodput_fraction > 0.9]}", &["which requests are good"]),
         ("arms: [hpa]\nfactors: [{levels: [1]}]", &["mine.yaml:2:", "`factors[0]`: it names no key"]),
         (
             "arms: [hpa]\nfactors:\n- {set: a.b, levels: [1, 1]}\n- {set: a.b, levels: []}",

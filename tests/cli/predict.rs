@@ -254,7 +254,7 @@ fn runs_are_listed_with_their_source() {
     let place = Place::new();
     place.run(&short(&["--seeds=1", "--hpa"])).exits(0);
     let r = place.run(&["results", "ls"]).exits(0);
-    assert!(r.stdout.contains("SOURCE") && r.stdout.contains("predicted") && r.stdout.contains(" ms  "), "{}", r.stdout);
+    assert!(r.stdout.contains("STATE") && r.stdout.contains("  predicted  ") && r.stdout.contains("PAID S"), "{}", r.stdout);
 }
 
 #[test]

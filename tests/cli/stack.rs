@@ -177,7 +177,7 @@ fn other_ways_of_serving_render() {
 fn what_does_not_fit_together_is_refused_by_its_key() {
     for (set, key) in [
         ("model_server.method=standalone", "model_server.metrics_port"),
-        ("model_server.port=8200", "model_server.metrics_port"),
+        ("model_server.port=8200", "model_server.port"),
         ("model_server.weights.size=much", "model_server.weights.size"),
         ("model_server.weights.access_mode=Any", "model_server.weights.access_mode"),
         ("gateway.kind=none", "scheduler.enabled"),

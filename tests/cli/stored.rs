@@ -80,8 +80,8 @@ fn it_is_listed_shown_and_found_by_its_end() {
     let results = text(&repo("tests/fixtures/runs"));
     let place = Place::new();
     let ls = place.run(&["results", "ls", "--results", &results]).exits(0);
-    let line = ls.stdout.lines().find(|l| l.starts_with(ID)).unwrap_or_else(|| panic!("{}", ls.stdout));
-    for word in ["wva", "complete", "feb043ae85c5", "valid"] {
+    let line = ls.stdout.lines().find(|l| l.starts_with("ramp_small-wva-c97c")).unwrap_or_else(|| panic!("{}", ls.stdout));
+    for word in ["11-24", "03:11", "valid"] {
         assert!(line.split_whitespace().any(|w| w == word), "{word}: {line}");
     }
     let json = place.run(&["results", "ls", "--results", &results, "--output", "json"]).exits(0).json();
@@ -93,7 +93,7 @@ fn it_is_listed_shown_and_found_by_its_end() {
     }
     let human = place.run(&["results", "show", "c97c", "--results", &results]).exits(0).stdout;
     assert!(human.starts_with(&format!("{ID}  MEASURED\n")) && human.contains("complete") && human.contains("feb043ae85c5"), "{human}");
-    assert!(["GOOD %", "TTFT P99", "REPLICA-S"].iter().all(|c| ls.stdout.contains(c)), "{}", ls.stdout);
+    assert!(["GOOD %", "P99 TTFT", "PAID S"].iter().all(|c| ls.stdout.contains(c)), "{}", ls.stdout);
 }
 
 fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -169,7 +169,7 @@ fn a_newer_format_is_refused_and_a_broken_record_does_not_hide_the_others() {
     place.write("results/broken/run.json", &json[..100]);
     place.write("results/newer/run.json", &json.replace("\"schema_version\": 1", "\"schema_version\": 99"));
     let r = place.run(&["results", "ls"]).exits(0);
-    assert!(r.stdout.contains(ID), "{}", r.stdout);
+    assert!(r.stdout.contains("ramp_small-wva-c97c"), "{}", r.stdout);
     assert_eq!(r.stderr.lines().filter(|l| l.starts_with("warning: ")).count(), 2, "{}", r.stderr);
     place.run(&["report", "results/newer"]).exits(2).says(&["schema version 99 is newer than this bench reads (1)", "use a newer bench"]);
     place.run(&["report", "results/broken"]).exits(2).says(&["results/broken/run.json"]);

@@ -13,7 +13,10 @@ const MOST: usize = 12;
 pub fn section(j: &Judgement) -> Section {
     let mut blocks = vec![Block::text(&j.why)];
     let shown = shown(j);
-    blocks.push(Block::Table(table(j, &shown)));
+    // One arm by itself is in the sentence.
+    if shown.len() > 1 {
+        blocks.push(Block::Table(table(j, &shown)));
+    }
     blocks.push(Block::text(legend(j, shown.len())));
     let figure = decision::figure(j);
     if !figure.drawn.is_empty() {

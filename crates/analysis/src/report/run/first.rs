@@ -12,7 +12,10 @@ use bench_model::summary::Verdict;
 
 pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     let mut blocks: Vec<Block> = believed(input).into_iter().chain([told(input)]).map(|text| Block::Text { text }).collect();
-    blocks.push(Block::Numbers { numbers: numbers(input) });
+    // The answer and the table of the rates hold them already.
+    if input.judgement.is_none() {
+        blocks.push(Block::Numbers { numbers: numbers(input) });
+    }
     let serious = findings(input).filter(|f| f.word != NOTE);
     let findings: Vec<Finding> = state(input).into_iter().chain(serious).collect();
     if !findings.is_empty() {
@@ -21,6 +24,12 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     blocks.extend(elsewhere(input).map(|text| Block::Text { text }));
     blocks.extend(picture(input, curves));
     Section::new("verdict", "What happened", "Overview", blocks)
+}
+
+/// The few numbers on a page's first screen, where the answer comes first.
+pub(super) fn in_numbers(input: &Input<'_>) -> Section {
+    let blocks = if input.judgement.is_some() { vec![Block::Numbers { numbers: numbers(input) }] } else { vec![] };
+    Section::new("numbers", "In numbers", "Numbers", blocks)
 }
 
 /// What is known about the measurement and changes no number.

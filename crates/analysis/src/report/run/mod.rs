@@ -24,6 +24,7 @@ pub fn document(input: &Input<'_>) -> Document {
     let curves = panels(input.run, input.tables, input.plan);
     let marks = decisions::marks(input, &curves);
     let sections = [
+        first::in_numbers(input).detail(),
         first::section(input, &curves),
         tables::rates(input),
         time::section(&curves, marks).detail(),
