@@ -68,6 +68,10 @@ impl Reported {
         let said = super::compare::assumptions(&c, &[input]);
         let mut j = compare::judged(&c, &[input], goal, judgement::Beside::default(), said)?;
         beside(&mut j);
+        // Of one run it is a detail.
+        let (continued, notes) = j.notes.drain(..).partition(|n| judgement::is_continued(n));
+        j.notes = notes;
+        j.assumptions.extend::<Vec<String>>(continued);
         let card = c.sides.into_iter().next()?.runs.into_iter().next()?;
         (!self.ingested.tables.rates.is_empty()).then_some((card, j))
     }

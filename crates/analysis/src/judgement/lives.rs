@@ -129,9 +129,17 @@ pub fn notes(arms: &[(String, Vec<Lives>)], span_s: f64) -> Vec<String> {
     let shorter = |lives: &[Lives]| lives.iter().any(|l| l.recorded_s() + 1.0 < span_s);
     let continued: Vec<String> = arms.iter().filter(|(_, l)| shorter(l)).map(|(name, _)| name.clone()).collect();
     if !continued.is_empty() {
-        out.push(format!("Recordings that end before the span go on at their last number of replicas: {}.", few(continued)));
+        out.push(format!("{CONTINUED}: {}.", few(continued)));
     }
     out
+}
+
+/// Beginning of the note that tells which costs reach beyond their recordings.
+const CONTINUED: &str = "Recordings that end before the span go on at their last number of replicas";
+
+/// Whether a note tells that, and nothing graver.
+pub fn is_continued(note: &str) -> bool {
+    note.starts_with(CONTINUED)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 mod lives;
 mod words;
 
-pub use lives::{Lives, notes, rest, span_s};
+pub use lives::{Lives, is_continued, notes, rest, span_s};
 pub(crate) use words::share;
 pub use words::turns;
 

@@ -105,8 +105,8 @@ fn beside(j: &Judgement) -> Vec<String> {
     let simulated = if j.predicted { "" } else { ", predicted" };
     let one = |a: &ArmJudgement| match a.role {
         Role::Arm => None,
-        Role::Static => Some(format!("{}: the best fixed fleet{simulated}", a.arm)),
-        Role::Foresight => Some(format!("{}: a schedule made knowing the load{simulated}", a.arm)),
+        Role::Static => Some(format!("{}: best fixed fleet{simulated}", a.arm)),
+        Role::Foresight => Some(format!("{}: knows the load{simulated}", a.arm)),
     };
     j.beside.iter().filter_map(one).collect()
 }
@@ -130,7 +130,7 @@ fn paid(a: &ArmJudgement) -> String {
 
 /// What the columns mean.
 fn legend(j: &Judgement, shown: usize) -> String {
-    let mut out = format!("Goal: {}. Replica-seconds are paid, over {} from the load's start.", j.goal, duration(j.span_s));
+    let mut out = format!("Goal: {}. Paid over {} from the load's start.", j.goal, duration(j.span_s));
     if let Some(price) = j.goal.gpu_hour {
         out.push_str(&format!(" Cost at {} per GPU-hour.", brief(price)));
     }

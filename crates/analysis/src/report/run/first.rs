@@ -55,9 +55,10 @@ fn believed(input: &Input<'_>) -> Option<String> {
 /// What the details say, so that nobody must look to find nothing.
 fn elsewhere(input: &Input<'_>) -> Option<String> {
     let notes = findings(input).filter(|f| f.word == NOTE).count();
-    let notes = (notes > 0).then(|| format!("{} on the measurement", count(notes, "note")));
+    let notes = (notes > 0).then(|| count(notes, "note"));
     let codes: Vec<String> = input.explanation.map(|e| e.findings.iter().map(|f| f.code.clone()).collect()).unwrap_or_default();
-    let patterns = (!codes.is_empty()).then(|| format!("known patterns of the autoscaler: {}", and(codes)));
+    let patterns = (!codes.is_empty())
+        .then(|| if codes.len() == 1 { format!("pattern {}", codes[0]) } else { format!("{} patterns of the autoscaler", codes.len()) });
     let all: Vec<String> = notes.into_iter().chain(patterns).collect();
     (!all.is_empty()).then(|| format!("In the details: {}.", all.join("; ")))
 }

@@ -53,7 +53,7 @@ fn lead(input: &Input<'_>) -> String {
     let run = input.run;
     // Behind an endpoint there may be no Deployment that anybody knows.
     let by = if run.deployment.is_empty() { String::new() } else { format!(" as {}", run.deployment) };
-    format!("arm {}: {}{by}, under the load {}", run.arm, run.model, run.profile)
+    format!("arm {}: {}{by}, load {}", run.arm, run.model, run.profile)
 }
 
 /// Where the numbers are from; then whether they may be used, which is a fact and no praise.

@@ -45,7 +45,7 @@ pub(super) fn rates(input: &Input<'_>) -> Section {
     let about = match input.scorecard {
         Some(_) => {
             head.insert(1, "good".into());
-            "Good: within the SLO. TTFT and E2E count from the moment a request was due."
+            "Good: within the SLO. TTFT and E2E count from due."
         }
         None => "TTFT and E2E count from the moment a request was sent.",
     };

@@ -275,7 +275,8 @@ fn an_answer_comes_first_and_what_it_rests_on_is_detail() {
     for (d, first, paint) in [(&d, "kept", "\x1b[32m"), (&d_missed, "missed", "\x1b[1;31m"), (&unjudged, "", "")] {
         let all = classes(d);
         assert!(all[0] == first && all[1..].iter().all(String::is_empty), "{all:?}");
-        let text = writer::terminal::render(d, writer::terminal::Terminal { width: 100, color: true, full: false });
+        // Judged, the numbers are detail on a terminal: the answer holds them.
+        let text = writer::terminal::render(d, writer::terminal::Terminal { width: 100, color: true, full: true });
         let line = text.lines().find(|l| l.contains("Goodput  ")).unwrap();
         assert!(line.contains(paint) && (first.is_empty() != line.contains('\x1b')), "{line:?}");
     }
