@@ -24,6 +24,11 @@ pub struct Names<'a> {
 
 /// All tables of a prediction.
 pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
+    Tables { series: series(p, e, names), decisions: decisions(p, e, names), ..served(p, e) }
+}
+
+/// How a prediction served and scaled, without what Prometheus and the autoscalers saw: half of the work.
+pub fn served(p: &Prediction, e: &Experiment) -> Tables {
     Tables {
         rates: rates(p, e),
         requests: p.requests.iter().map(request).collect(),
@@ -40,8 +45,8 @@ pub fn tables(p: &Prediction, e: &Experiment, names: Names<'_>) -> Tables {
                 restarts: 0,
             })
             .collect(),
-        series: series(p, e, names),
-        decisions: decisions(p, e, names),
+        series: Vec::new(),
+        decisions: Vec::new(),
         events: Vec::new(),
         gaps: Vec::new(),
     }

@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 
 /// Seeds with which the arms are played under another router: enough to see an answer turn, not to tell by how much.
 const ROUTER_SEEDS: usize = 2;
+/// Seeds with which a fixed fleet is played at most: nothing scales it, so that little more than the router's draws is chance.
+const FLEET_SEEDS: usize = 10;
 /// Fleets that are tried above the one that keeps the goal with the first seed.
 const LARGER: u32 = 3;
 
@@ -151,6 +153,7 @@ pub fn yardstick(
 
 /// A fleet over all seeds; where it keeps the goal with the first seed alone, the next larger one that keeps it over all.
 fn best_fleet(all: &[Experiment], from: u32, keeps: bool, goal: &bounds::Goal, w: &With<'_>) -> Result<(u32, Vec<Score>), Invalid> {
+    let all = &all[..all.len().min(FLEET_SEEDS)];
     let most = all.first().map_or(from, |e| e.scaling.max_replicas.max(from));
     let mut n = from;
     loop {

@@ -9,7 +9,7 @@ use bench_analysis::forecast::{Seed, seed};
 use bench_model::run::Source;
 use bench_model::tables::Tables;
 use bench_sim::input::{Autoscaler, Experiment};
-use bench_sim::tables::{Names, tables};
+use bench_sim::tables::{Names, served, tables};
 
 /// All seeds of an arm.
 pub(super) struct ArmPlayed {
@@ -73,14 +73,18 @@ fn one(r: &Request<'_>, arm: usize, e: &Experiment, keep: bool, told: &Assumptio
     let plan = &r.plans[arm];
     let played = bench_sim::run(e).map_err(|e| invalid(&e, plan))?;
     let run = Run::new(&played, e, judged::slo(&r.with.goal.slo));
-    let deployment = plan.deployment();
-    let hpa = match &e.autoscaler {
-        Autoscaler::Static | Autoscaler::Schedule(_) => "",
-        Autoscaler::Hpa(a) => &a.name,
-        Autoscaler::Wva(a) => &a.hpa_name,
-    };
     let s = &plan.scenario;
-    let mut t = tables(&played, e, Names { model: &s.model, namespace: &s.namespace, deployment: &deployment, hpa });
+    let mut t = if keep {
+        let deployment = plan.deployment();
+        let hpa = match &e.autoscaler {
+            Autoscaler::Static | Autoscaler::Schedule(_) => "",
+            Autoscaler::Hpa(a) => &a.name,
+            Autoscaler::Wva(a) => &a.hpa_name,
+        };
+        tables(&played, e, Names { model: &s.model, namespace: &s.namespace, deployment: &deployment, hpa })
+    } else {
+        served(&played, e)
+    };
     t.gaps.extend(bench_analysis::gaps::between_rates(&t));
     let version = &s.load.guidellm.version;
     let record = store::record(plan, "", told);

@@ -15,7 +15,7 @@ const FINEST: (Ps, i64) = (2 * PS_PER_S, 120);
 /// nor a higher limit of replicas changes it, once a static fleet within the limit meets the goal.
 ///
 /// 1. Each rate gets the fewest replicas such that the static fleets' misses in each add up to what the goal allows.
-/// 2. Replicas are leases. Each is shortened from its beginning, its end, or in its middle, by a rate's length, half of it, and so on
+/// 2. Replicas are leases. Each is shortened from its beginning, its end, or in its middle, by a rate's length, a quarter of it, and so on
 ///    down to 2 s or a 120th of it; of the steps that keep the goal those are taken that save most for a miss.
 /// 3. It ends when no single shortest step keeps the goal, or after 600 plays.
 ///
@@ -41,7 +41,7 @@ pub fn perfect(e: &Experiment, goal: &Goal, statics: &[StaticFleet], spread: Spr
     while by > finest && s.plays < MAX_PLAYS {
         // A replica that is left out for long pays its start again: only long holes can be worth it.
         best = s.shorten(best, by, by > 2 * e.fleet.start_median)?.0;
-        by /= 2;
+        by /= 4;
     }
     let mut settled = false;
     while !settled && s.plays < MAX_PLAYS {
