@@ -202,7 +202,9 @@ pub fn judgement() -> Judgement {
             arm("static 5", Role::Static, 1.0, 18_000.0, 0.0),
             arm("foresight", Role::Foresight, 0.9901, 9200.0, 0.0),
         ],
-        fleets: vec![],
+        fleets: [("static 3", 0.962, 10_800.0), ("static 4", 0.9905, 14_400.0), ("static 5", 1.0, 18_000.0)]
+            .map(|(n, good, paid)| arm(n, Role::Static, good, paid, 0.0))
+            .to_vec(),
         winner: Some("keda <b>%{x}</b>".into()),
         why: "keda is the cheapest arm that keeps the goal.".into(),
         assumptions: vec![],

@@ -45,6 +45,9 @@ pub fn figure(j: &Judgement) -> Figure {
     if mixed {
         about.push_str(" Hollow points are predicted.");
     }
+    if !left_out.is_empty() {
+        about.push_str(&format!(" Not drawn: {}.", and(left_out.iter().cloned())));
+    }
     Figure {
         id: "decision".into(),
         heading: "Requests served well against cost".into(),

@@ -14,12 +14,13 @@ pub fn section(j: &Judgement) -> Section {
     let mut blocks = vec![Block::text(&j.why)];
     let shown = shown(j);
     // One arm by itself is in the sentence.
-    if shown.len() > 1 {
+    let several = shown.len() > 1;
+    if several {
         blocks.push(Block::Table(table(j, &shown)));
     }
     blocks.push(Block::text(legend(j, shown.len())));
     let figure = decision::figure(j);
-    if !figure.drawn.is_empty() {
+    if several && !figure.drawn.is_empty() {
         blocks.push(Block::Figure(figure));
     }
     if let Some(first) = j.assumptions.first() {
