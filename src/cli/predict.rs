@@ -65,6 +65,9 @@ pub struct Args {
     /// Show everything, not only the answer and what it rests on
     #[arg(long)]
     full: bool,
+    /// Leave out the best fixed fleet, the schedule made with foresight and the other routers: half of the time
+    #[arg(long)]
+    no_bounds: bool,
     /// Keep no run directory
     #[arg(long)]
     no_save: bool,
@@ -131,7 +134,7 @@ pub fn run(g: &Global, mut a: Args) -> anyhow::Result<Exit> {
         first_seed: a.seed,
         seeds: a.seeds.unwrap_or(20),
         with,
-        beside: true,
+        beside: !a.no_bounds,
         keep_in: (!a.no_save).then_some(g.results.as_path()),
     };
     let p = predict(&request)?;
