@@ -224,7 +224,7 @@ pub(super) fn judge(arms: &[Arm<'_>], yard: Option<&Yardstick>, goal: Goal, assu
 /// What becomes of the answer under the routers of the usual paths (a plain Service under kept connections, the endpoint picker, a proxy
 /// that takes turns), in sentences: the first says whether it turns.
 pub(super) fn under_others(
-    j: &Judgement,
+    played: &[Arm<'_>],
     plans: &[Plan],
     c: &Coefficients,
     o: &Options,
@@ -236,7 +236,11 @@ pub(super) fn under_others(
     let pinned = |p: Picker| p == Picker::Pinned;
     let others: Vec<Picker> =
         [Picker::Pinned, Picker::Epp, Picker::RoundRobin].into_iter().filter(|p| *p != own && (keeps || !pinned(*p))).collect();
-    let seeds = ROUTER_SEEDS.min(j.arms.first().map_or(1, |a| a.runs as usize)).max(1);
+    let seeds = ROUTER_SEEDS.min(played.first().map_or(1, |a| a.runs.len())).max(1);
+    // By the same seeds, so that nothing but the router differs.
+    let few = |a: &Arm<'_>| a.runs.iter().take(seeds).cloned().collect();
+    let base: Vec<Arm<'_>> = played.iter().map(|a| Arm { name: a.name.clone(), plan: a.plan, runs: few(a) }).collect();
+    let base = judge(&base, None, w.goal, vec![]);
     let mut experiments = Vec::new();
     for router in &others {
         for plan in plans {
@@ -259,7 +263,7 @@ pub(super) fn under_others(
             .zip(of_router.chunks(seeds))
             .map(|(plan, runs)| Arm { name: plan.arm.to_string(), plan, runs: runs.to_vec() })
             .collect();
-        match judgement::turns(j, &judge(&arms, None, w.goal, vec![])) {
+        match judgement::turns(&base, &judge(&arms, None, w.goal, vec![])) {
             Some(said) => turned.entry(said).or_default().push(router.name()),
             None => same.push(router.name()),
         }

@@ -151,7 +151,7 @@ fn judgement(r: &Request<'_>, experiments: &[Vec<Experiment>], arms: &[judged::A
     };
     let yard = judged::yardstick(seeds, plan, r.first_seed, vec![], &r.with).map_err(|e| invalid(&e, plan))?;
     let mut j = judged::judge(arms, yard.as_ref(), r.with.goal, vec![]);
-    let others = judged::under_others(&j, r.plans, &r.coefficients.coefficients, &r.options, r.first_seed, &r.with)?;
+    let others = judged::under_others(arms, r.plans, &r.coefficients.coefficients, &r.options, r.first_seed, &r.with)?;
     // What the answer hangs on most comes right behind the router that was taken.
     let mut others = others.into_iter();
     if let (Some(first), Some(turn)) = (assumptions.first_mut(), others.next()) {
