@@ -6,7 +6,7 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use bench_sim::autoscaler::wva::config::{CapacityConfigMap, MainConfigMap};
+use bench_sim::autoscaler::wva::config::MainConfigMap;
 use bench_sim::autoscaler::wva::v042::{Controller, Status, View};
 
 use self::compare::Differences;
@@ -37,11 +37,11 @@ fn run(file: &File, name: &str, from_scrapes: bool, found: &mut Differences) -> 
                 pods: &world.pods(record.t_ms),
                 answers: &answers,
             };
-            // The record of a failed reconcile shows the analysis there would have been, with the thresholds of the last good one.
+            // The record of a failed reconcile shows the analysis there would have been, with the thresholds as they stand by then: what
+            // made the record read them afresh. The reconcile itself ends before it reads them.
             let analysed = record.error.then(|| {
                 let main_config = &MainConfigMap::Found { interval: None };
-                let view = View { main_config, capacity_config: &CapacityConfigMap::Unreadable, ..view };
-                controller.clone().reconcile(record.t_ms, &view)
+                controller.clone().reconcile(record.t_ms, &View { main_config, ..view })
             });
             let got = controller.reconcile(record.t_ms, &view);
             found.at(&format!("{name} {} t_ms={} run={}", scenario.name, record.t_ms, record.run));

@@ -230,6 +230,40 @@ fn a_status_of_no_replicas_counts_as_the_spec() {
     assert_eq!(got.variants[0].gauges, Some(Gauges { desired: 1.0, current: 0.0, ratio: 1.0 }));
 }
 
+/// A reconcile reads the interval first: where that fails, the thresholds are not read, and a later failure to read them falls back to what
+/// was read before it. All sequences of four reads of both maps.
+#[test]
+fn thresholds_are_those_of_the_last_reconcile_that_came_to_read_them() {
+    let first = Thresholds { queue_length: 15.0, queue_spare: 9.0, ..BUILT_IN };
+    let second = Thresholds { kv_cache: 0.5, ..BUILT_IN };
+    let mains = [MAIN, MainConfigMap::Found { interval: Some("soon".to_owned()) }, MainConfigMap::Missing];
+    let capacities = [
+        (CapacityConfigMap::only_default(first), Some(first)),
+        (CapacityConfigMap::only_default(second), Some(second)),
+        (CapacityConfigMap::NotFound, Some(BUILT_IN)),
+        (CapacityConfigMap::Unreadable, None),
+    ];
+    let variants = [variant("a", "10", 1)];
+    let answers = FixedAnswers::peaks([("a-1", 0.5, 0.0)]);
+    let reads = mains.len() * capacities.len();
+    for sequence in 0..reads.pow(4) {
+        let mut c = Controller::new();
+        let mut in_force = BUILT_IN;
+        for step in 0..4_u32 {
+            let read = sequence / reads.pow(step) % reads;
+            let (main_config, (capacity_config, reads_as)) = (&mains[read % mains.len()], &capacities[read / mains.len()]);
+            let view = View { main_config, capacity_config, variants: &variants, pods: &[], answers: &answers };
+            let got = c.reconcile(0, &view);
+            if *main_config == MAIN {
+                in_force = reads_as.unwrap_or(in_force);
+                assert_eq!(got.models[0].thresholds, in_force, "sequence {sequence}, step {step}");
+            } else {
+                assert!(got.error.is_some() && got.models.is_empty(), "sequence {sequence}, step {step}");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_input_panics() {
     let odd = [0.0, -0.0, -1.0, 1.0, 5.0, 1e300, f64::MAX, f64::MIN, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE];
