@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 /// Seeds with which the arms are played under another router: enough to see an answer turn, not to tell by how much.
 const ROUTER_SEEDS: usize = 2;
 /// Seeds with which a fixed fleet is played at most: nothing scales it, so that little more than the router's draws is chance.
-const FLEET_SEEDS: usize = 10;
+const FLEET_SEEDS: usize = 5;
 /// Fleets that are tried above the one that keeps the goal with the first seed.
 const LARGER: u32 = 3;
 

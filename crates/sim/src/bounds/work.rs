@@ -1,7 +1,7 @@
 //! What no schedule can do without: the work of the requests themselves.
 
 use super::{Goal, allowed, due, load_length, rates};
-use crate::client::lengths::{lengths, lengths_per_rate};
+use crate::client::drawn::Drawn;
 use crate::client::schedule::{due_ps, requests};
 use crate::engine::{FixedParams, VllmParams};
 use crate::input::{Experiment, Server};
@@ -30,13 +30,12 @@ pub fn least_replica_s(e: &Experiment, goal: &Goal) -> f64 {
 
 /// Work in engine and front-end of each request that has to be finished.
 fn needed(e: &Experiment, goal: &Goal) -> Vec<(Ps, Ps)> {
-    let draws = if e.load.per_rate { lengths_per_rate } else { lengths };
     let mut out = Vec::new();
     for (k, ((start, end), rate)) in (0..).zip(rates(e).into_iter().zip(&e.load.rates)) {
-        let drawn = draws(e.load.line, e.load.seed, k, &e.load.prompt, &e.load.output);
+        let mut drawn = Drawn::new(&e.load, k);
         let distinct = e.load.distinct_prompts.map_or(usize::MAX, |n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
         let count = requests(e.load.window, *rate, e.load.seconds);
-        let drawn: Vec<(u32, u32)> = drawn.take(usize::try_from(count).unwrap_or(usize::MAX).min(distinct)).collect();
+        let drawn: Vec<(u32, u32)> = (0..usize::try_from(count).unwrap_or(usize::MAX).min(distinct)).map_while(|i| drawn.get(i)).collect();
         for (i, (prompt, output)) in (1..=count).zip(drawn.iter().copied().cycle()) {
             let (prompt, output) = (prompt.max(1), output.max(1));
             let gaps = i64::from(output.max(2) - 1);

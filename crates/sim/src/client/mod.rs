@@ -1,5 +1,6 @@
 //! guidellm, the load generator: what it sends, and when. Pure.
 
+pub(crate) mod drawn;
 pub mod lengths;
 pub mod mersenne;
 pub mod schedule;

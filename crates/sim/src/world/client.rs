@@ -1,7 +1,7 @@
 //! guidellm: what it sends when, what it gives up, what it cuts off.
 
 use super::{Class, World};
-use crate::client::lengths::{Draws, lengths, lengths_per_rate};
+use crate::client::drawn::Drawn;
 use crate::client::schedule::{Queue, due_ps, slots, window_ps};
 use crate::engine::{Submit, Told};
 use crate::input::Experiment;
@@ -29,9 +29,8 @@ pub(super) struct Client {
     free: Vec<u32>,
     /// The next one is due and no worker has a free slot.
     blocked: bool,
-    draws: Option<Draws>,
-    /// The lengths drawn so far in this rate.
-    drawn: Vec<(u32, u32)>,
+    /// The lengths of this rate.
+    drawn: Option<Drawn>,
     /// Which draw a worker sends next: some hold a few that they took ahead.
     queue: Queue,
     rates: usize,
@@ -52,8 +51,7 @@ impl Client {
             turn: VecDeque::new(),
             free: Vec::new(),
             blocked: false,
-            draws: None,
-            drawn: Vec::new(),
+            drawn: None,
             queue: Queue::new(0, 0),
             rates: e.load.rates.len(),
         }
@@ -67,12 +65,10 @@ impl Client {
     fn draw(&mut self, worker: u16, distinct: Option<u32>) -> Option<((u32, u32), Option<u32>)> {
         let draw = self.queue.send(worker.into());
         let which = usize::try_from(distinct.map_or(draw, |d| draw % u64::from(d.max(1)))).unwrap_or(0);
-        while self.drawn.len() <= which {
-            self.drawn.push(self.draws.as_mut()?.next()?);
-        }
+        let lengths = self.drawn.as_mut()?.get(which)?;
         // Prompts of two rates differ.
         let prompt = distinct.map(|d| u32::try_from((self.begun - 1) * d as usize + which).unwrap_or(u32::MAX));
-        Some((self.drawn[which], prompt))
+        Some((lengths, prompt))
     }
 
     fn due(&self) -> Ps {
@@ -86,9 +82,7 @@ impl World<'_> {
         let k = self.client.begun;
         let index = u32::try_from(k).unwrap_or(u32::MAX);
         let c = &mut self.client;
-        let draws = if load.per_rate { lengths_per_rate } else { lengths };
-        c.drawn.clear();
-        c.draws = Some(draws(load.line, load.seed, index, &load.prompt, &load.output));
+        c.drawn = Some(Drawn::new(load, index));
         c.rate = load.rates[k];
         let (begin, end) = window_ps(load.window, c.rate, load.seconds);
         (c.begun, c.running, c.start, c.until, c.next, c.blocked) = (k + 1, true, self.now, self.now + end, 1, false);
@@ -164,7 +158,7 @@ impl World<'_> {
         (r.pod, r.ticket) = (pod, ticket);
         self.plan_engine(pod);
         if let Some(limit) = self.e.load.silence {
-            self.events.push_in_order(self.now + limit, Class::Silence, id);
+            self.at(self.now + limit, Class::Silence, id);
         }
     }
 

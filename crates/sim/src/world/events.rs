@@ -1,4 +1,4 @@
-//! What comes next: a heap, and beside it a plain queue for what is always planned the same time ahead.
+//! What comes next: a heap, and beside it plain queues for what is planned in the order in which it comes, and a place for each engine.
 
 use crate::time::{NEVER, Ps};
 use std::cmp::Reverse;
@@ -72,32 +72,102 @@ fn parts(key: Key) -> (Ps, Class, u32) {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     heap: BinaryHeap<Reverse<Key>>,
-    /// In order by themselves.
-    in_order: VecDeque<Key>,
+    /// What mostly comes in order by itself, a class each.
+    lanes: [VecDeque<Key>; 3],
+    engines: Engines,
 }
 
 impl Events {
     pub fn push(&mut self, t: Ps, class: Class, number: u32) {
-        if t < NEVER {
-            self.heap.push(Reverse(key(t, class, number)));
+        if t >= NEVER {
+            return;
         }
-    }
-
-    /// As [`Self::push`], cheaper where `t` is never below that of the one before.
-    pub fn push_in_order(&mut self, t: Ps, class: Class, number: u32) {
         let key = key(t, class, number);
-        if self.in_order.back().is_none_or(|last| *last <= key) {
-            self.in_order.push_back(key);
+        let lane = match class {
+            Class::Delivery => 0,
+            Class::Silence => 1,
+            Class::Send => 2,
+            _ => return self.heap.push(Reverse(key)),
+        };
+        let lane = &mut self.lanes[lane];
+        if lane.back().is_none_or(|last| *last <= key) {
+            lane.push_back(key);
         } else {
             self.heap.push(Reverse(key));
         }
     }
 
+    /// When a replica's engine is next to be called, in place of what was said of it before; [`NEVER`]: not at all.
+    pub fn plan_engine(&mut self, t: Ps, pod: u32) {
+        self.engines.set(pod, t);
+    }
+
     pub fn pop(&mut self) -> Option<(Ps, Class, u32)> {
-        let queued = self.in_order.front().copied();
-        let from_heap = self.heap.peek().is_some_and(|Reverse(k)| queued.is_none_or(|q| *k <= q));
-        let key = if from_heap { self.heap.pop().map(|Reverse(k)| k) } else { self.in_order.pop_front() };
-        key.map(parts)
+        enum From {
+            Heap,
+            Lane(usize),
+            Engine(u32),
+        }
+        let mut first = self.engines.first().map(|(t, pod)| (key(t, Class::Engine, pod), From::Engine(pod)));
+        let mut compare = |key: Option<Key>, from: From| {
+            if let Some(key) = key.filter(|key| first.as_ref().is_none_or(|(least, _)| key < least)) {
+                first = Some((key, from));
+            }
+        };
+        for (i, lane) in self.lanes.iter().enumerate() {
+            compare(lane.front().copied(), From::Lane(i));
+        }
+        compare(self.heap.peek().map(|Reverse(key)| *key), From::Heap);
+        let (key, from) = first?;
+        match from {
+            From::Heap => drop(self.heap.pop()),
+            From::Lane(i) => drop(self.lanes[i].pop_front()),
+            From::Engine(pod) => self.engines.set(pod, NEVER),
+        }
+        Some(parts(key))
+    }
+}
+
+/// The next moment of each replica's engine, in a tournament: an engine's plan changes with every request that it gets, and a heap would
+/// keep each former plan until its time comes.
+#[derive(Debug, Default)]
+struct Engines {
+    /// A full binary tree, root at 1: leaves are the pods' moments, every other node the earlier of its two.
+    tree: Vec<(Ps, u32)>,
+}
+
+impl Engines {
+    fn leaves(&self) -> usize {
+        self.tree.len() / 2
+    }
+
+    fn first(&self) -> Option<(Ps, u32)> {
+        self.tree.get(1).copied().filter(|(t, _)| *t < NEVER)
+    }
+
+    fn set(&mut self, pod: u32, t: Ps) {
+        if pod as usize >= self.leaves() {
+            self.grow(pod);
+        }
+        let mut i = self.leaves() + pod as usize;
+        self.tree[i] = (t, pod);
+        while i > 1 {
+            i /= 2;
+            let winner = self.tree[2 * i].min(self.tree[2 * i + 1]);
+            if winner == self.tree[i] {
+                return;
+            }
+            self.tree[i] = winner;
+        }
+    }
+
+    fn grow(&mut self, pod: u32) {
+        let before = self.tree.split_off(self.leaves());
+        let leaves = (pod as usize + 1).next_power_of_two();
+        self.tree = vec![(NEVER, u32::MAX); 2 * leaves];
+        for (t, pod) in before.into_iter().filter(|(t, _)| *t < NEVER) {
+            self.set(pod, t);
+        }
     }
 }
 
@@ -112,13 +182,20 @@ mod tests {
         let (mut events, mut all) = (Events::default(), Vec::new());
         let mut late = 0;
         for _ in 0..2_000 {
-            let (t, class, number) = (i64::from(r.below(50)), Class::ALL[r.below(16) as usize], r.below(9));
+            let (t, class, number) = (i64::from(r.below(50)), Class::ALL[1 + r.below(15) as usize], r.below(9));
             all.push((t, class, number));
             events.push(t, class, number);
             late += i64::from(r.below(2));
             all.push((late, Class::Silence, number));
-            events.push_in_order(late, Class::Silence, number);
+            events.push(late, Class::Silence, number);
         }
+        let mut planned = [NEVER; 21];
+        for _ in 0..500 {
+            let (t, pod) = (if r.unit() < 0.2 { NEVER } else { i64::from(r.below(1_000)) }, r.below(21));
+            planned[pod as usize] = t;
+            events.plan_engine(t, pod);
+        }
+        all.extend((0..).zip(planned).filter(|(_, t)| *t < NEVER).map(|(pod, t)| (t, Class::Engine, pod)));
         all.sort_unstable();
         let popped: Vec<_> = std::iter::from_fn(|| events.pop()).collect();
         assert_eq!(popped, all);

@@ -238,7 +238,7 @@ impl World<'_> {
         let next = p.engine.as_ref().map_or(NEVER, |e| e.next_event());
         if next != p.planned {
             p.planned = next;
-            self.at(next, Class::Engine, number);
+            self.events.plan_engine(next, number);
         }
     }
 }
