@@ -6,6 +6,7 @@ use super::watch::{Watched, follow};
 use crate::cluster::kind;
 use anyhow::Context;
 use bench_model::record::{Record, What};
+use bench_model::target;
 use chrono::Utc;
 use kube::Client;
 use serde_json::{Value, json};
@@ -111,7 +112,7 @@ fn load_pod<'a>(r: &'a Record, job: &str) -> Option<&'a str> {
 
 /// Containers of a model server that is being deleted.
 fn leaving(r: &Record, deployment: &str) -> Option<Vec<String>> {
-    let ours = r.kind == "Pod" && r.name.strip_prefix(deployment).is_some_and(|rest| rest.starts_with('-'));
+    let ours = r.kind == "Pod" && target::owns(deployment, &r.name, &r.object);
     if !ours || r.what == What::Deleted || r.object.pointer("/metadata/deletionTimestamp").is_none() {
         return None;
     }

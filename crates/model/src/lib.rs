@@ -32,6 +32,7 @@ pub mod scorecard;
 pub mod summary;
 pub mod sweep;
 pub mod tables;
+pub mod target;
 pub mod trend;
 
 /// Version of every file format that `bench` stores. Readers accept this and all older ones.

@@ -1,12 +1,14 @@
 use super::{parse_time, text};
 use bench_model::record::{Record, What};
 use bench_model::tables::PodLife;
+use bench_model::target;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Gathers the lives of one Deployment's pods.
 pub(super) struct Pods {
-    prefix: String,
+    deployment: String,
+    /// By the UID; by the name where the record has none.
     lives: BTreeMap<String, Life>,
 }
 
@@ -18,15 +20,16 @@ struct Life {
 
 impl Pods {
     pub fn new(deployment: &str) -> Self {
-        Self { prefix: format!("{deployment}-"), lives: BTreeMap::new() }
+        Self { deployment: deployment.into(), lives: BTreeMap::new() }
     }
 
     pub fn see(&mut self, t: f64, r: &Record) {
-        if !r.name.starts_with(&self.prefix) {
+        if !target::owns(&self.deployment, &r.name, &r.object) {
             return;
         }
         let created = r.object.pointer("/metadata/creationTimestamp").and_then(parse_time);
-        let life = self.lives.entry(r.name.clone()).or_insert_with(|| Life {
+        let uid = Some(text(&r.object, "/metadata/uid")).filter(|uid| !uid.is_empty());
+        let life = self.lives.entry(uid.unwrap_or_else(|| r.name.clone())).or_insert_with(|| Life {
             pod: PodLife { name: r.name.clone(), created: created.unwrap_or(t), scheduled: None, ready: None, deleted: None, restarts: 0 },
             marked: None,
         });
@@ -36,8 +39,13 @@ impl Pods {
         pod.ready = earliest(pod.ready, condition(&r.object, "Ready"));
         pod.restarts = pod.restarts.max(restarts(&r.object));
         life.marked = r.object.pointer("/metadata/deletionTimestamp").and_then(parse_time).or(life.marked);
+        // Its processes have ended, and its GPUs are free, once its phase says so; the object may be there for days.
+        if matches!(text(&r.object, "/status/phase").as_str(), "Failed" | "Succeeded") {
+            let seen = if r.what == What::Present { ended_before(&r.object, t) } else { t };
+            pod.deleted = earliest(pod.deleted, Some(seen));
+        }
         if r.what == What::Deleted {
-            pod.deleted = Some(t);
+            pod.deleted = earliest(pod.deleted, Some(t));
         }
     }
 
@@ -54,6 +62,16 @@ fn earliest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// When a pod ended that was found so: by its containers, by the last change of a condition, or before it was found.
+fn ended_before(pod: &Value, found: f64) -> f64 {
+    let list = |p: &str| pod.pointer(p).and_then(Value::as_array).into_iter().flatten();
+    let finished = list("/status/containerStatuses").filter_map(|c| c.pointer("/state/terminated/finishedAt").and_then(parse_time));
+    let changed = list("/status/conditions").filter_map(|c| c.get("lastTransitionTime").and_then(parse_time));
+    let created = pod.pointer("/metadata/creationTimestamp").and_then(parse_time);
+    let at = finished.max_by(f64::total_cmp).or_else(|| changed.max_by(f64::total_cmp)).or(created);
+    at.unwrap_or(found).min(found)
 }
 
 /// Since when a condition is True.
