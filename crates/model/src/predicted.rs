@@ -73,6 +73,7 @@ impl PredictedTables {
             series: Vec::new(),
             decisions: self.decisions,
             events: self.events,
+            findings: Vec::new(),
             gaps: self.gaps,
         })
     }

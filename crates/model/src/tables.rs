@@ -16,6 +16,9 @@ pub struct Tables {
     pub decisions: Vec<Decision>,
     pub events: Vec<Event>,
     pub gaps: Vec<Gap>,
+    /// What a reader must know of the records themselves, found while they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<crate::summary::Finding>,
 }
 
 /// One rate as it really ran.

@@ -49,6 +49,7 @@ pub fn served(p: &Prediction, e: &Experiment) -> Tables {
         decisions: Vec::new(),
         events: Vec::new(),
         gaps: Vec::new(),
+        findings: Vec::new(),
     }
 }
 

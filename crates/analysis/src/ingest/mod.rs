@@ -6,6 +6,7 @@ pub mod events;
 pub mod guidellm;
 pub mod openmetrics;
 pub mod predicted;
+pub(crate) mod series;
 
 use crate::gaps;
 use crate::validity::SILENCE_S;
@@ -115,7 +116,10 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
     match openmetrics::read_file(&dir.join(files::METRICS)) {
         Ok((series, told)) => {
             problems.extend(told);
-            tables.series = series;
+            (tables.series, tables.findings) = match run.source {
+                Source::Measured => series::of_target(series, &run, &tables.pods),
+                Source::Predicted => (series, Vec::new()),
+            };
         }
         Err(e) => problems.push(e.to_string()),
     }

@@ -1,6 +1,7 @@
 //! Series by pod, and what an instant or a range of Prometheus would find in them.
 
 use super::Scene;
+use crate::ingest::series::pod as pod_of;
 use bench_model::tables::{Series, Tables};
 use std::collections::BTreeMap;
 
@@ -11,10 +12,6 @@ const PEAK_S: f64 = 60.0;
 
 /// Samples of one pod in order of time, seconds from the load's start.
 pub(super) type Samples = Vec<(f64, f64)>;
-
-fn pod_of(s: &Series) -> Option<&str> {
-    s.labels.get("pod").or_else(|| s.labels.get("pod_name")).map(String::as_str)
-}
 
 /// Every pod that anything tells of, in the order of creation; those without a life last, by name.
 pub(crate) fn pod_order(tables: &Tables) -> Vec<String> {
@@ -30,7 +27,7 @@ pub(crate) fn pod_order(tables: &Tables) -> Vec<String> {
     out
 }
 
-/// Samples of a metric by pod. Where a pod has several series of the name (finished reasons, engines), those of one scrape are summed.
+/// Samples of a metric by pod. Where a pod has several series of the name (finished reasons), those of one scrape are summed.
 pub(super) fn by_pod(scene: &Scene<'_>, name: &str) -> BTreeMap<String, Samples> {
     let mut all: BTreeMap<String, Vec<&Series>> = BTreeMap::new();
     for s in scene.tables.series.iter().filter(|s| s.name == name) {

@@ -1,5 +1,6 @@
 use super::load_span;
-use bench_model::tables::{Series, Tables};
+use crate::ingest::series::pod;
+use bench_model::tables::Tables;
 use std::collections::BTreeMap;
 
 const COUNTER: &str = "vllm:request_success_total";
@@ -36,10 +37,6 @@ pub fn requests_per_pod(tables: &Tables, scrape_interval_s: f64) -> BTreeMap<Str
     out
 }
 
-fn pod(s: &Series) -> Option<&str> {
-    s.labels.get("pod").or_else(|| s.labels.get("pod_name")).map(String::as_str)
-}
-
 /// Increase of a counter over [start, end], samples sorted by time.
 fn increase(samples: &[(f64, f64)], start: f64, end: f64, from_zero: bool) -> f64 {
     let mut last: Option<f64> = None;
@@ -65,7 +62,7 @@ fn increase(samples: &[(f64, f64)], start: f64, end: f64, from_zero: bool) -> f6
 mod tests {
     use super::*;
     use crate::validity::testing::{load, rate};
-    use bench_model::tables::PodLife;
+    use bench_model::tables::{PodLife, Series};
 
     fn s(name: &str, pod: &str, reason: &str, samples: &[(f64, f64)]) -> Series {
         let labels = [("pod", pod), ("finished_reason", reason)].iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();

@@ -1,7 +1,7 @@
 //! Was what happened seen, and did only what was planned act?
 
-use super::{MAX_SKEW_S, SILENCE_S, finding};
-use crate::summary::load_span;
+use super::{MAX_SHORTFALL, MAX_SKEW_S, SILENCE_S, finding};
+use crate::summary::{begun, load_span, requests_per_pod};
 use crate::{Settings, gaps};
 use bench_model::plan::Arm;
 use bench_model::run::{RunRecord, RunState, Source};
@@ -36,6 +36,8 @@ pub(super) fn findings(run: &RunRecord, tables: &Tables, version: &str, settings
         ));
     }
     out.extend(metrics(run, tables, settings));
+    out.extend(tables.findings.iter().cloned());
+    out.extend(counted(tables, settings));
     for c in run.clocks.iter().filter(|c| c.offset_s.abs() - c.uncertainty_s > MAX_SKEW_S) {
         let message = format!(
             "the clock of {} was {:+.1} s off (±{:.1} s); times of different sources do not line up",
@@ -114,6 +116,35 @@ fn metrics(run: &RunRecord, tables: &Tables, settings: &Settings) -> Option<Find
     let first = holes.first()?;
     let message = format!("the metrics have {} while the load ran; the first: {}", times(holes.len(), "gap"), first.detail);
     Some(finding(Verdict::Valid, "scrape-gap", message))
+}
+
+/// The servers' own count of what they finished, against what the load sent. What is cut off may or may not be among it, and of a pod that
+/// ended the last scrape interval is lost.
+fn counted(tables: &Tables, settings: &Settings) -> Option<Finding> {
+    let (start, end) = load_span(tables)?;
+    let per_pod = requests_per_pod(tables, settings.scrape_interval_s);
+    if per_pod.is_empty() {
+        return None;
+    }
+    let finished: f64 = per_pod.values().sum();
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    let (sent, succeeded) = (
+        (0..tables.rates.len()).map(|k| begun(tables, k)).sum::<u64>() as f64,
+        tables.rates.iter().map(|r| r.successful).sum::<u64>() as f64,
+    );
+    let slack = (MAX_SHORTFALL * sent).max(5.0);
+    let ended = tables.pods.iter().filter(|p| p.deleted.is_some_and(|t| t > start && t < end)).count();
+    let fastest = tables.rates.iter().map(|r| r.rate).filter(|r| r.is_finite()).fold(0.0, f64::max);
+    #[allow(clippy::cast_precision_loss)]
+    let lost = ended as f64 * 2.0 * settings.scrape_interval_s * fastest;
+    let why = if finished > sent + slack {
+        format!("the load sent {sent:.0}: somebody else uses them too, and neither latencies nor replicas are of this load alone")
+    } else if finished < succeeded - slack - lost {
+        format!("{succeeded:.0} of the load's succeeded: metrics of a pod are missing, or requests went elsewhere")
+    } else {
+        return None;
+    };
+    Some(finding(Verdict::Valid, "requests-differ", format!("the servers counted {finished:.0} finished requests, while {why}")))
 }
 
 fn times(n: usize, what: &str) -> String {

@@ -110,3 +110,17 @@ fn a_prediction_needs_no_record() {
     let t = Tables { replicas: vec![], series: vec![], ..good() };
     assert_eq!(codes(&RunRecord { source: Source::Predicted, ..run() }, &t, &settings(&t)), (Verdict::Valid, vec![]));
 }
+
+#[test]
+fn what_the_servers_finished_is_held_against_what_was_sent() {
+    let finished = |n: f64| {
+        let mut t = load(&[rate(0, 1.0, 100.0, 100.0)]);
+        let labels = [("pod".to_owned(), "d-1-a".to_owned())].into();
+        t.series.push(Series { name: "vllm:request_success_total".into(), labels, samples: vec![(95.0, 7.0), (205.0, 7.0 + n)] });
+        let s = settings(&t);
+        findings(&run(), &t, "0.8.1", &s).into_iter().filter(|f| f.code == "requests-differ").map(|f| f.message).collect::<Vec<_>>()
+    };
+    assert_eq!([95.0, 100.0, 105.0].map(|n| finished(n).len()), [0, 0, 0]);
+    assert!(finished(200.0)[0].starts_with("the servers counted 200 finished requests, while the load sent 100: somebody else"));
+    assert!(finished(60.0)[0].contains("while 100 of the load's succeeded"));
+}
