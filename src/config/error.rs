@@ -2,6 +2,7 @@
 
 use super::secrets::redact_text;
 use super::tree::At;
+use bench_analysis::cut;
 use std::fmt::Write as _;
 
 /// A scenario, profile or flag that does not hold together. Exit code 2.
@@ -94,7 +95,7 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: `{}`: {}\n  do:   {}", self.at, self.key, self.message, self.remedy)
+        write!(f, "{}: `{}`: {}\n  do:   {}", self.at, self.key, cut(&self.message), self.remedy)
     }
 }
 
@@ -127,7 +128,8 @@ fn not_found(kind: &str, name: &str, nearest: Option<&str>, known: &[String], lo
 
 fn wrong_value(at: &At, key: &str, message: &str, nearest: Option<&str>) -> String {
     // A value is repeated in many a message; a credential must not be.
-    redact_text(&format!("{at}: `{key}`: {message}{}", did_you_mean(nearest)))
+    let what = if key.is_empty() { String::new() } else { format!(" `{key}`:") };
+    redact_text(&format!("{at}:{what} {}{}", cut(message), did_you_mean(nearest)))
 }
 
 fn problems(list: &[Problem]) -> String {

@@ -3,7 +3,7 @@
 use super::{report, results};
 use crate::config::gate::Gate;
 use crate::failure::Failure;
-use bench_analysis::gate::{broken, judge, names, numbers, slo};
+use bench_analysis::gate::{broken, judge, names, numbers, on_parts, slo};
 use bench_model::SCHEMA_VERSION;
 use bench_model::exit::Exit;
 use bench_model::gate::{Baseline, GateReport, GateVerdict, Numbers};
@@ -121,6 +121,7 @@ pub fn of_run(dir: &Path, ready: &Ready) -> anyhow::Result<Judged> {
         }
     }
     let rules = judge(&ready.gate.rules, &own, before.as_ref().map(|b| &b.numbers));
+    warnings.extend(on_parts(&ready.gate.rules, &own, before.as_ref().map(|b| &b.numbers)));
     // Numbers that do not answer the question can neither pass nor fail.
     let verdict = if invalid.is_empty() || ready.allow_invalid { broken(&rules) } else { GateVerdict::Invalid };
     if ready.allow_invalid {

@@ -25,6 +25,7 @@ mod lock;
 mod manifests;
 mod plan;
 mod predict;
+mod reported;
 mod schemas;
 mod screens;
 mod secrets;

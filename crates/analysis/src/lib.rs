@@ -24,7 +24,7 @@ mod words;
 
 pub use words::count;
 
-pub use words::{and, visible};
+pub use words::{and, cut, visible};
 
 pub use calendar::Calendar;
 pub use ingest::{Ingested, run_dir};

@@ -103,6 +103,17 @@ pub fn few(parts: impl IntoIterator<Item = String>) -> String {
     and(all)
 }
 
+/// Longest text of others in a message, in characters.
+const LONGEST: usize = 300;
+
+/// A text of others, such as a parser's error with the value that it did not like, cut to what a message bears.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// One line of text that shows what it holds: control characters and those that turn or hide text (bidirectional marks,
 /// zero width) come out as `\u{1b}`. What was recorded, a name or a message, must not steer a terminal or a log.
 pub fn visible(text: &str) -> String {

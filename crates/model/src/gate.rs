@@ -16,6 +16,17 @@ pub struct Numbers {
     pub whole: BTreeMap<String, f64>,
     /// Of each rate, in order.
     pub rates: Vec<RateNumbers>,
+    /// What the numbers of the whole load rest on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rests_on: BTreeMap<String, RestsOn>,
+}
+
+/// How many of how many a number rests on: requests, or pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RestsOn {
+    pub n: u64,
+    pub of: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +35,9 @@ pub struct RateNumbers {
     /// Requests per second asked for.
     pub rate: f64,
     pub numbers: BTreeMap<String, f64>,
+    /// What they rest on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rests_on: BTreeMap<String, RestsOn>,
 }
 
 /// A stored baseline: the numbers of one run, and what must agree with a run that is compared with it.

@@ -146,7 +146,8 @@ pub struct Card {
     pub e2e_ms: Option<Stats>,
     /// guidellm's own: from sent to the last token, of successes.
     pub e2e_sent_ms: Option<Stats>,
-    pub output_tokens_per_s: f64,
+    /// Null where no success says how many tokens it received.
+    pub output_tokens_per_s: Option<f64>,
     /// Output tokens that clients received, whatever became of their requests.
     #[serde(default)]
     pub output_tokens: u64,

@@ -79,7 +79,8 @@ pub struct RateSummary {
     pub ttft_ms: Option<Stats>,
     pub itl_ms: Option<Stats>,
     pub e2e_s: Option<Stats>,
-    pub output_tokens_per_s: f64,
+    /// Null where no success says how many tokens it received.
+    pub output_tokens_per_s: Option<f64>,
     /// Seconds between due and sent.
     pub lateness_s: Option<Stats>,
     /// Seconds without load since the previous rate ended; `None` for the first.

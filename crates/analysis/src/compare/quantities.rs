@@ -61,7 +61,7 @@ pub(super) const QUANTITIES: [Quantity; 19] = [
     q!("E2E p50", "ms", Some(false), Some((E2E, Percentile(50.0))), 1.0, |s| Some(s.overall.e2e_ms?.p50)),
     q!("E2E p99", "ms", Some(false), Some((E2E, Percentile(99.0))), 1.0, |s| Some(s.overall.e2e_ms?.p99)),
     q!("guidellm's E2E mean", "ms", Some(false), None, 1.0, |s| Some(s.overall.e2e_sent_ms?.mean)),
-    q!("output tokens", "1/s", Some(true), None, 1.0, |s| (s.overall.due > 0).then_some(s.overall.output_tokens_per_s)),
+    q!("output tokens", "1/s", Some(true), None, 1.0, |s| s.overall.output_tokens_per_s.filter(|_| s.overall.due > 0)),
     q!("paid replicas", "s", Some(false), None, 1.0, |s| s.paid_replica_s),
     q!("ready replicas", "s", None, None, 1.0, |s| s.ready_replica_s),
     q!("GPU cost", "", Some(false), None, 1.0, |s| s.gpu_cost),

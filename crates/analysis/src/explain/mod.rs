@@ -109,8 +109,9 @@ fn replayed(e: &mut Explanation, i: &Input<'_>, at: Option<f64>) {
         let version = &i.plan.scenario.wva.chart_version;
         if !wva::is_v04(version) {
             e.missing.push(format!("How WVA {version} decides is not replayed, only the HPA that carries it out."));
-        } else if i.kv.is_empty() && i.queue.is_empty() {
-            e.missing.push(format!("Neither {KV} nor {QUEUE} was recorded: WVA's decisions are not replayed."));
+        } else if let Some(lacking) = lacking_of_wva(i) {
+            // Not measured is not 0: with either taken for none, a replay would find faults that nobody made.
+            e.missing.push(format!("{lacking} recorded: WVA's decisions are not replayed."));
         } else {
             runs = wva::replay(i);
             if runs.is_empty() {
@@ -123,6 +124,16 @@ fn replayed(e: &mut Explanation, i: &Input<'_>, at: Option<f64>) {
     e.replay = agreement(i, if blind { &[] } else { &syncs }, &runs);
     if let Some(t) = at {
         e.moments.extend(asked(i, &scaler, &syncs, &runs, t));
+    }
+}
+
+/// Which of the two metrics that WVA decides by nobody recorded.
+fn lacking_of_wva(i: &Input<'_>) -> Option<String> {
+    match (i.kv.is_empty(), i.queue.is_empty()) {
+        (true, true) => Some(format!("Neither {KV} nor {QUEUE} was")),
+        (true, false) => Some(format!("{KV} was not")),
+        (false, true) => Some(format!("{QUEUE} was not")),
+        (false, false) => None,
     }
 }
 

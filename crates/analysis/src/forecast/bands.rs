@@ -45,7 +45,8 @@ fn rate(seeds: &[Seed], k: usize) -> RateForecast {
         itl_ms_mean: latency(|r| r.itl_ms, |s| s.mean),
         e2e_s: e2e(|s| s.mean).zip(e2e(|s| s.p99)).map(|(mean, p99)| E2eBands { mean, p99 }),
         failed_fraction: of(|r| fraction(r.errored, r.requests)),
-        output_tokens_per_s: of(|r| r.output_tokens_per_s),
+        // A simulated server tells its tokens.
+        output_tokens_per_s: of(|r| r.output_tokens_per_s.unwrap_or(0.0)),
         achieved_rate: of(|r| r.achieved_rate),
         peak_in_flight: number(|f| f.peak_in_flight),
         waiting_at_end: number(|f| f.waiting_at_end),

@@ -3,7 +3,7 @@
 use super::parse::{Ref, Rule, Which, Wrong};
 use super::units::{Quantity, align};
 use super::{Named, names};
-use bench_model::gate::{GateVerdict, Level, Numbers, RateNumbers, RuleResult, RuleVerdict};
+use bench_model::gate::{GateVerdict, Level, Numbers, RateNumbers, RestsOn, RuleResult, RuleVerdict};
 
 /// Values that differ by less than this fraction are equal: 0.1 + 0.2 is 0.3.
 const EQUAL: f64 = 1e-9;
@@ -28,6 +28,41 @@ pub fn judge(rules: &[Named], run: &Numbers, baseline: Option<&Numbers>) -> Vec<
 /// What the results say of the gate, of a run that is valid.
 pub fn broken(rules: &[RuleResult]) -> GateVerdict {
     if rules.iter().any(|r| r.verdict == RuleVerdict::Fail) { GateVerdict::Fail } else { GateVerdict::Pass }
+}
+
+/// What the rules' numbers rest on, where that is not all that there could be.
+pub fn on_parts(rules: &[Named], run: &Numbers, baseline: Option<&Numbers>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut refs: Vec<Ref> = Vec::new();
+    for named in rules {
+        named.rule.each(&mut |r| refs.push(r.clone()));
+    }
+    for r in refs {
+        let Some(numbers) = (if r.baseline { baseline } else { Some(run) }) else { continue };
+        let name = &r.name.name;
+        let part =
+            |rests: &std::collections::BTreeMap<String, RestsOn>| rests.get(name).copied().filter(|b| is_statistic(name) && b.n < b.of);
+        let whole = || part(&numbers.rests_on).map(|b| (b, String::new()));
+        let of_rates = || numbers.rates.iter().find_map(|x| Some((part(&x.rests_on)?, format!(" at {}/s", x.rate))));
+        if let Some((b, at)) = if r.rate.is_none() { whole() } else { of_rates() } {
+            let whose = if r.baseline { " of the baseline" } else { "" };
+            let share = name.split_once('_').and_then(|(_, m)| m.rsplit_once('_')).map_or("", |(m, _)| m.trim_end_matches("_due"));
+            let demand = match share {
+                "ttft" | "itl" | "e2e" => format!("; a rule such as `{share}_measured_fraction >= 95%` demands more"),
+                _ => String::new(),
+            };
+            let told = format!("{name}{whose}{at} is over {} of {} requests{demand}", b.n, b.of);
+            if !out.contains(&told) {
+                out.push(told);
+            }
+        }
+    }
+    out
+}
+
+/// A percentile, a mean or an extreme of what was measured, or a rate of tokens.
+fn is_statistic(name: &str) -> bool {
+    name == "output_tokens_per_s" || names::STATS.iter().any(|(stat, _)| name.strip_prefix(stat).is_some_and(|rest| rest.starts_with('_')))
 }
 
 struct Place<'a> {

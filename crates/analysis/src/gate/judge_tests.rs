@@ -5,10 +5,15 @@ fn bag(pairs: &[(&str, f64)]) -> std::collections::BTreeMap<String, f64> {
 }
 
 fn sample(ttft: f64) -> Numbers {
-    let rate = |rate: f64, ttft: f64| RateNumbers { rate, numbers: bag(&[("p99_ttft_ms", ttft), ("failed_fraction", 0.02)]) };
+    let rate = |rate: f64, ttft: f64| RateNumbers {
+        rate,
+        numbers: bag(&[("p99_ttft_ms", ttft), ("failed_fraction", 0.02)]),
+        ..RateNumbers::default()
+    };
     Numbers {
         whole: bag(&[("p99_ttft_ms", ttft), ("p50_e2e_s", 2.5), ("max_ready", 3.0), ("replica_seconds", 1000.0), ("failed_fraction", 0.0)]),
         rates: vec![rate(2.0, ttft / 2.0), rate(5.0, ttft)],
+        ..Numbers::default()
     }
 }
 

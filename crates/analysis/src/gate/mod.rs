@@ -10,7 +10,7 @@ mod parse;
 pub mod slo;
 mod units;
 
-pub use judge::{broken, judge};
+pub use judge::{broken, judge, on_parts};
 pub use numbers::numbers;
 pub use parse::{Rule, RuleError};
 

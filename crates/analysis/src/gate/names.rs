@@ -49,14 +49,25 @@ const LATENCIES: [(&str, Unit, &str, &str); 6] = [
 
 type Row = (&'static str, Unit, Scope, &'static str, &'static str, bool);
 
-const OTHERS: [Row; 36] = [
+const OTHERS: [Row; 40] = [
     ("requests", Unit::Plain, Scope::Both, "requests that were sent", NO_LOAD, false),
     ("successful", Unit::Plain, Scope::Both, "requests that succeeded", NO_LOAD, false),
     ("failed", Unit::Plain, Scope::Both, "requests that failed", NO_LOAD, false),
     ("cut_off", Unit::Plain, Scope::Both, "requests in flight when a rate ended: no failure", NO_LOAD, false),
     ("failed_fraction", Unit::Fraction, Scope::Both, "failed over all sent", "no request was sent", false),
     ("achieved_rate", Unit::Plain, Scope::Both, "requests begun per second", NO_LOAD, false),
-    ("output_tokens_per_s", Unit::Plain, Scope::Both, "output tokens received per second", NO_LOAD, false),
+    (
+        "output_tokens_per_s",
+        Unit::Plain,
+        Scope::Both,
+        "output tokens received per second",
+        "no success says how many tokens it received",
+        false,
+    ),
+    ("ttft_measured_fraction", Unit::Fraction, Scope::Both, "successful requests with a time to the first token", NO_SUCCESS, false),
+    ("itl_measured_fraction", Unit::Fraction, Scope::Both, "those of several tokens with a time between them", NO_SUCCESS, false),
+    ("e2e_measured_fraction", Unit::Fraction, Scope::Both, "successful requests with a time to the last token", NO_SUCCESS, false),
+    ("output_tokens_measured_fraction", Unit::Fraction, Scope::Both, "successful requests with a count of tokens", NO_SUCCESS, false),
     ("load_s", Unit::S, Scope::Both, "how long the load lasted", NO_LOAD, false),
     ("planned_rate", Unit::Plain, Scope::Rate, "requests per second asked for", NO_LOAD, false),
     ("achieved_fraction", Unit::Fraction, Scope::Rate, "achieved rate over planned rate", NO_LOAD, false),

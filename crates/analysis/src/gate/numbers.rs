@@ -2,7 +2,8 @@
 
 use super::names::STATS;
 use crate::stats;
-use bench_model::gate::{Numbers, RateNumbers};
+use crate::summary::{Could, of, parts};
+use bench_model::gate::{Numbers, RateNumbers, RestsOn};
 use bench_model::scorecard::{Card, Scorecard};
 use bench_model::summary::{RateSummary, Stats, Summary};
 use bench_model::tables::{Outcome, Request, Tables};
@@ -19,6 +20,10 @@ pub fn numbers(summary: &Summary, tables: &Tables, card: Option<&Scorecard>) -> 
             whole.card(&c.overall);
         }
         whole.put("replica_seconds", c.paid_replica_s);
+        let (known, pods) = (tables.pods.iter().filter(|p| p.scheduled.is_some()).count(), tables.pods.len());
+        for name in ["replica_seconds", "gpu_seconds", "cost"] {
+            whole.rest(name, known as u64, pods as u64);
+        }
         whole.put("gpu_seconds", c.paid_replica_s.map(|s| s * c.gpus_per_replica));
         whole.put("cost", c.gpu_cost);
         let per_million = |tokens: u64| c.gpu_cost.zip(n(tokens).filter(|t| *t > 0.0)).map(|(cost, t)| 1e6 * cost / t);
@@ -33,17 +38,21 @@ pub fn numbers(summary: &Summary, tables: &Tables, card: Option<&Scorecard>) -> 
     }
     let of_rate = |(k, r): (usize, &RateSummary)| {
         let mut bag = Bag::default();
-        bag.rate(r);
+        bag.rate(r, tables, k);
         if let Some(c) = card.and_then(|c| c.rates.get(k)) {
             bag.card(c);
         }
-        RateNumbers { rate: r.rate, numbers: bag.0 }
+        RateNumbers { rate: r.rate, numbers: bag.numbers, rests_on: bag.rests_on }
     };
-    Numbers { whole: whole.0, rates: summary.rates.iter().enumerate().map(of_rate).collect() }
+    let rates = summary.rates.iter().enumerate().map(of_rate).collect();
+    Numbers { whole: whole.numbers, rates, rests_on: whole.rests_on }
 }
 
 #[derive(Default)]
-struct Bag(BTreeMap<String, f64>);
+struct Bag {
+    numbers: BTreeMap<String, f64>,
+    rests_on: BTreeMap<String, RestsOn>,
+}
 
 #[allow(clippy::cast_precision_loss)]
 fn n(v: u64) -> Option<f64> {
@@ -59,14 +68,33 @@ impl Bag {
     /// What is no finite number was not measured.
     fn put(&mut self, name: &str, v: Option<f64>) {
         if let Some(v) = v.filter(|v| v.is_finite()) {
-            self.0.insert(name.to_owned(), v);
+            self.numbers.insert(name.to_owned(), v);
         }
     }
 
-    fn stats(&mut self, metric: &str, s: Option<Stats>) {
+    /// Of a number that is there: on how many of how many it rests.
+    fn rest(&mut self, name: &str, n: u64, of: u64) {
+        if self.numbers.contains_key(name) {
+            self.rests_on.insert(name.to_owned(), RestsOn { n, of: of.max(n) });
+        }
+    }
+
+    /// `of`: those that could have been measured.
+    fn stats(&mut self, metric: &str, s: Option<Stats>, of: u64) {
         let Some(s) = s.filter(|s| s.count > 0) else { return };
         for ((stat, _), v) in STATS.iter().zip([s.mean, s.min, s.p50, s.p90, s.p99, s.max]) {
-            self.put(&format!("{stat}_{metric}"), Some(v));
+            let name = format!("{stat}_{metric}");
+            self.put(&name, Some(v));
+            self.rest(&name, s.count, of);
+        }
+    }
+
+    /// What was measured of what could have been, in the requests of a rate or of all.
+    fn measured<'a>(&mut self, requests: impl Iterator<Item = &'a Request> + Clone) {
+        for (name, n, of) in parts(requests) {
+            let name = format!("{name}_measured_fraction");
+            self.put(&name, fraction(n, of));
+            self.rest(&name, n, of);
         }
     }
 
@@ -76,6 +104,9 @@ impl Bag {
         self.put("failed", n(failed));
         self.put("cut_off", n(cut_off));
         self.put("failed_fraction", fraction(failed, requests));
+        for (name, n) in [("successful", successful), ("failed", failed), ("cut_off", cut_off), ("failed_fraction", requests)] {
+            self.rest(name, n, requests);
+        }
     }
 
     fn load(&mut self, summary: &Summary, tables: &Tables) {
@@ -90,30 +121,39 @@ impl Bag {
         self.put("load_s", Some(end - begin));
         let length = |r: &RateSummary| (r.end - r.start).max(0.0);
         let seconds: f64 = rates.iter().map(length).sum();
-        let per_second = |of: fn(&RateSummary) -> f64| rates.iter().map(|r| of(r) * length(r)).sum::<f64>() / seconds;
-        self.put("achieved_rate", Some(per_second(|r| r.achieved_rate)));
-        self.put("output_tokens_per_s", Some(per_second(|r| r.output_tokens_per_s)));
+        let per_second = |of: fn(&RateSummary) -> Option<f64>| {
+            let all: Option<Vec<f64>> = rates.iter().map(|r| Some(of(r)? * length(r))).collect();
+            all.map(|v| v.iter().sum::<f64>() / seconds)
+        };
+        self.put("achieved_rate", per_second(|r| Some(r.achieved_rate)));
+        self.put("output_tokens_per_s", per_second(|r| r.output_tokens_per_s));
         let of = |value: fn(&Request) -> Option<f64>| stats::stats(tables.requests.iter().filter_map(value));
         let good = |r: &Request| r.outcome == Outcome::Successful;
         let good = |value: fn(&Request) -> Option<f64>| stats::stats(tables.requests.iter().filter(|r| good(r)).filter_map(value));
-        self.stats("ttft_ms", good(|r| r.ttft_ms));
-        self.stats("itl_ms", good(|r| r.itl_ms));
-        self.stats("e2e_s", good(|r| r.latency_s));
-        self.stats("lateness_s", of(|r| Some(r.start? - r.due?)));
+        let could = Could::of(tables.requests.iter());
+        self.stats("ttft_ms", good(|r| r.ttft_ms), could.successes);
+        self.stats("itl_ms", good(|r| r.itl_ms), could.several_tokens);
+        self.stats("e2e_s", good(|r| r.latency_s), could.successes);
+        self.stats("lateness_s", of(|r| Some(r.start? - r.due?)), could.begun);
+        self.rest("output_tokens_per_s", could.with_tokens, could.successes);
+        self.measured(tables.requests.iter());
     }
 
-    fn rate(&mut self, r: &RateSummary) {
+    fn rate(&mut self, r: &RateSummary, tables: &Tables, position: usize) {
         self.counts(r.requests, r.successful, r.errored, r.incomplete);
         self.put("planned_rate", Some(r.rate));
         self.put("achieved_rate", Some(r.achieved_rate));
         self.put("achieved_fraction", Some(r.achieved_rate / r.rate));
-        self.put("output_tokens_per_s", Some(r.output_tokens_per_s));
+        self.put("output_tokens_per_s", r.output_tokens_per_s);
         self.put("load_s", Some(r.end - r.start));
         self.put("gap_before_s", r.gap_before_s);
-        self.stats("ttft_ms", r.ttft_ms);
-        self.stats("itl_ms", r.itl_ms);
-        self.stats("e2e_s", r.e2e_s);
-        self.stats("lateness_s", r.lateness_s);
+        let could = Could::of(of(tables, position));
+        self.stats("ttft_ms", r.ttft_ms, could.successes);
+        self.stats("itl_ms", r.itl_ms, could.several_tokens);
+        self.stats("e2e_s", r.e2e_s, could.successes);
+        self.stats("lateness_s", r.lateness_s, could.begun);
+        self.rest("output_tokens_per_s", could.with_tokens, could.successes);
+        self.measured(of(tables, position));
     }
 
     fn scaling(&mut self, summary: &Summary) {
@@ -142,13 +182,14 @@ impl Bag {
         self.put("good", n(c.good));
         self.put("counted", n(c.counted));
         self.put("goodput_fraction", c.goodput_fraction);
+        self.rest("goodput_fraction", c.counted, c.due);
         self.put("goodput_per_s", Some(c.goodput_per_s));
-        self.stats("ttft_due_ms", c.ttft_ms);
+        self.stats("ttft_due_ms", c.ttft_ms, c.successful);
         let seconds = |s: Stats| {
             let k = 0.001;
             Stats { mean: s.mean * k, min: s.min * k, p50: s.p50 * k, p90: s.p90 * k, p99: s.p99 * k, max: s.max * k, ..s }
         };
-        self.stats("e2e_due_s", c.e2e_ms.map(seconds));
+        self.stats("e2e_due_s", c.e2e_ms.map(seconds), c.successful);
     }
 }
 

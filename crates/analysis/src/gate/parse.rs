@@ -124,6 +124,12 @@ impl Rule {
         Ok(Self { text, left, op, right })
     }
 
+    /// Every number of a run in it.
+    pub(super) fn each(&self, f: &mut impl FnMut(&Ref)) {
+        self.left.each(f);
+        self.right.each(f);
+    }
+
     fn any(&self, is: impl Fn(&Ref) -> bool) -> bool {
         let mut found = false;
         self.left.each(&mut |r| found |= is(r));

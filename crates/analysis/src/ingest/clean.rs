@@ -9,6 +9,8 @@ use bench_model::tables::Tables;
 
 /// Largest time or duration: 30,000 years in seconds, or in milliseconds, 30.
 const TIME: f64 = 1e12;
+/// Times of one request may be out of order by so much: clocks are read one after the other.
+const ORDER_S: f64 = 0.001;
 /// Largest count, and largest rate per second.
 const COUNT: u64 = 1_000_000_000_000;
 const RATE: f64 = 1e9;
@@ -131,6 +133,26 @@ pub(super) fn tables(t: &mut Tables) -> usize {
     absurd
 }
 
+/// Takes away what cannot be a duration: negative ones, a first token before its request or after its end. Gives how many requests had any.
+pub(super) fn durations(t: &mut Tables) -> usize {
+    let mut odd = 0;
+    for r in &mut t.requests {
+        let before = r.clone();
+        let after = |later: Option<f64>, earlier: Option<f64>| later.zip(earlier).is_some_and(|(l, e)| l < e - ORDER_S);
+        if after(r.end, r.start) {
+            (r.end, r.latency_s) = (None, None);
+        }
+        if after(r.first_token, r.start) || after(r.end, r.first_token) {
+            (r.first_token, r.ttft_ms) = (None, None);
+        }
+        for v in [&mut r.ttft_ms, &mut r.itl_ms, &mut r.latency_s] {
+            *v = v.filter(|v| *v >= 0.0);
+        }
+        odd += usize::from(*r != before);
+    }
+    odd
+}
+
 /// A version or another short text of a report.
 pub(super) fn word(mut s: String) -> String {
     text(&mut s);
@@ -141,6 +163,22 @@ pub(super) fn word(mut s: String) -> String {
 mod tests {
     use super::*;
     use crate::validity::testing::{load, rate};
+
+    #[test]
+    fn no_duration_is_negative() {
+        let mut t = load(&[rate(0, 2.0, 100.0, 10.0)]);
+        let honest = t.clone();
+        assert_eq!((durations(&mut t), &t), (0, &honest), "what is honest stays as it is");
+        t.requests[0].itl_ms = Some(-1.0);
+        t.requests[1].first_token = t.requests[1].start.map(|s| s - 1.0);
+        t.requests[2].end = t.requests[2].start.map(|s| s - 1.0);
+        t.requests[3].first_token = t.requests[3].end.map(|s| s + 1.0);
+        assert_eq!(durations(&mut t), 4);
+        assert_eq!((t.requests[0].itl_ms, t.requests[0].ttft_ms), (None, Some(50.0)));
+        assert_eq!((t.requests[1].ttft_ms, t.requests[1].latency_s), (None, Some(0.5)));
+        assert_eq!((t.requests[2].end, t.requests[2].latency_s), (None, None));
+        assert_eq!((t.requests[3].first_token, t.requests[3].ttft_ms), (None, None));
+    }
 
     #[test]
     fn nothing_hostile_passes() {

@@ -12,6 +12,7 @@ use crate::gaps;
 use crate::validity::SILENCE_S;
 use bench_model::predicted::PredictedTables;
 use bench_model::run::{RunRecord, Source, files};
+use bench_model::summary::{Finding, Verdict};
 use bench_model::tables::Tables;
 use std::path::{Path, PathBuf};
 
@@ -126,6 +127,17 @@ pub fn run_dir(dir: &Path) -> Result<Ingested, Error> {
     let absurd = clean::tables(&mut tables);
     if absurd > 0 {
         problems.push(format!("{absurd} recorded numbers are beyond anything that a run can have; they are left out or cut"));
+    }
+    let odd = clean::durations(&mut tables);
+    if odd > 0 {
+        tables.findings.push(Finding {
+            verdict: Verdict::Valid,
+            code: "impossible-times".into(),
+            message: format!(
+                "{odd} of {} requests have a negative duration, or a first token before they began or after they ended: these times are left out",
+                tables.requests.len()
+            ),
+        });
     }
     // Computed anew even where a prediction holds them: one rule for both.
     tables.gaps.retain(|g| g.kind != gaps::BETWEEN_RATES);

@@ -128,7 +128,7 @@ fn rates<W: Write>(s: &mut Sheet<'_, W>) -> Done {
             r.errored.to_string(),
             r.incomplete.to_string(),
             r.achieved_rate.to_string(),
-            r.output_tokens_per_s.to_string(),
+            number(r.output_tokens_per_s),
             number(r.gap_before_s),
         ];
         cells.extend([&r.ttft_ms, &r.itl_ms, &r.e2e_s, &r.lateness_s].into_iter().flat_map(values));

@@ -2,7 +2,7 @@
 
 use super::{Judged, Mark};
 use crate::stats::stats;
-use crate::summary::{begun, of};
+use crate::summary::{begun, of, tokens_told};
 use bench_model::scorecard::Card;
 use bench_model::tables::{Outcome, RateWindow, Tables};
 
@@ -55,7 +55,7 @@ fn count(tables: &Tables, own: &[&Judged], position: Option<usize>) -> Card {
         e2e_ms: stats(own.iter().filter_map(|j| j.e2e_ms)),
         e2e_sent_ms: stats(successes().filter_map(|r| Some(1000.0 * r.latency_s?))),
         #[allow(clippy::cast_precision_loss)]
-        output_tokens_per_s: tokens as f64,
+        output_tokens_per_s: tokens_told(requests()).then_some(tokens as f64),
         output_tokens: tokens,
         good_output_tokens: own.iter().filter(|j| j.mark == Mark::Good).map(|j| j.output_tokens).fold(0, u64::saturating_add),
     }
@@ -69,7 +69,7 @@ fn finish(card: &mut Card) {
     card.goodput_fraction = (card.counted > 0).then(|| card.good as f64 / card.counted as f64);
     let per_second = |n: f64| if card.seconds > 0.0 { n / card.seconds } else { 0.0 };
     card.goodput_per_s = per_second(card.good as f64);
-    card.output_tokens_per_s = per_second(card.output_tokens_per_s);
+    card.output_tokens_per_s = card.output_tokens_per_s.map(per_second);
 }
 
 /// Requests that were due by the schedule and never sent: those of a constant rate from the first one that was due to the end

@@ -74,13 +74,59 @@ pub(crate) fn begun(tables: &Tables, position: usize) -> u64 {
     recorded.max(tables.rates.get(position).map_or(0, |w| w.successful + w.errored + w.incomplete))
 }
 
-pub(crate) fn of(tables: &Tables, position: usize) -> impl Iterator<Item = &Request> {
+pub(crate) fn of(tables: &Tables, position: usize) -> impl Iterator<Item = &Request> + Clone {
     tables.requests.iter().filter(move |r| r.rate == position)
 }
 
 /// Seconds between due and sent, of every request that was begun, sorted.
 pub(crate) fn lateness(tables: &Tables, position: usize) -> Vec<f64> {
     stats::sorted(of(tables, position).filter_map(|r| Some(r.start? - r.due?)))
+}
+
+/// How many requests could have told a number.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Could {
+    pub begun: u64,
+    pub successes: u64,
+    /// Successes that may have a time between two tokens: all but those that say they received one token.
+    pub several_tokens: u64,
+    /// Successes that say how many tokens they received.
+    pub with_tokens: u64,
+}
+
+impl Could {
+    pub fn of<'a>(requests: impl Iterator<Item = &'a Request>) -> Self {
+        let mut out = Self::default();
+        for r in requests {
+            out.begun += u64::from(r.start.is_some());
+            if r.outcome == Outcome::Successful {
+                out.successes += 1;
+                out.several_tokens += u64::from(r.output_tokens != Some(1));
+                out.with_tokens += u64::from(r.output_tokens.is_some_and(|n| n > 0));
+            }
+        }
+        out
+    }
+}
+
+/// What was measured of the successful requests: its name, how many have it, and how many could.
+pub(crate) fn parts<'a>(requests: impl Iterator<Item = &'a Request> + Clone) -> [(&'static str, u64, u64); 4] {
+    let could = Could::of(requests.clone());
+    let have = |value: fn(&Request) -> Option<f64>| {
+        requests.clone().filter(|r| r.outcome == Outcome::Successful && value(r).is_some_and(f64::is_finite)).count() as u64
+    };
+    [
+        ("ttft", have(|r| r.ttft_ms), could.successes),
+        ("itl", have(|r| r.itl_ms).min(could.several_tokens), could.several_tokens),
+        ("e2e", have(|r| r.latency_s), could.successes),
+        ("output_tokens", could.with_tokens, could.successes),
+    ]
+}
+
+/// Whether anything tells how many tokens were received: a stream without usage does not, and that is not none.
+pub(crate) fn tokens_told<'a>(requests: impl Iterator<Item = &'a Request>) -> bool {
+    let mut successes = requests.filter(|r| r.outcome == Outcome::Successful).peekable();
+    successes.peek().is_none() || successes.any(|r| r.output_tokens.is_some_and(|n| n > 0))
 }
 
 fn rate(tables: &Tables, position: usize, between: &[Gap]) -> Option<RateSummary> {
@@ -111,7 +157,7 @@ fn rate(tables: &Tables, position: usize, between: &[Gap]) -> Option<RateSummary
         ttft_ms: good(|r| r.ttft_ms),
         itl_ms: good(|r| r.itl_ms),
         e2e_s: good(|r| r.latency_s),
-        output_tokens_per_s: per_second(tokens),
+        output_tokens_per_s: tokens_told(of(tables, position)).then(|| per_second(tokens)),
         lateness_s: stats::stats(lateness(tables, position)),
         gap_before_s: position.checked_sub(1).and_then(|before| between.get(before)).map(|g| g.to - g.from),
         errors,
@@ -142,7 +188,7 @@ mod tests {
         assert_eq!(r.ttft_ms.unwrap().p99, 50.0);
         assert_eq!(r.itl_ms.unwrap().mean, 5.0);
         // 20 requests of 40 tokens in 10 s.
-        assert_eq!(r.output_tokens_per_s, 80.0);
+        assert_eq!(r.output_tokens_per_s, Some(80.0));
         assert_eq!(r.lateness_s.unwrap().count, 20);
         assert_eq!(r.gap_before_s, None);
         assert!((s.rates[1].gap_before_s.unwrap() - 15.005).abs() < 1e-6);

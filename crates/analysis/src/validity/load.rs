@@ -1,7 +1,7 @@
 //! Was the load the one that was asked for?
 
 use super::{CAP_REACHED, LATE_MEAN_S, LATE_P95, LATE_SHARE, MAX_SHORTFALL, MIN_DURATION, finding};
-use crate::summary::{begun, lateness, of};
+use crate::summary::{begun, lateness, of, parts};
 use crate::{Settings, gaps, stats};
 use bench_model::summary::{Finding, Verdict};
 use bench_model::tables::{Outcome, RateWindow, Tables};
@@ -20,6 +20,20 @@ pub(super) fn findings(tables: &Tables, version: &str, settings: &Settings) -> V
         out.extend(length(w, settings));
         out.extend(generator(tables, position, w, version));
         out.extend(results(tables, position, w));
+    }
+    for (name, n, of) in parts(tables.requests.iter()).into_iter().filter(|(_, n, of)| n < of) {
+        let what = match name {
+            "ttft" => "a time to the first token",
+            "itl" => "a time between tokens",
+            "e2e" => "an end-to-end time",
+            _ => "a count of output tokens",
+        };
+        let message = if n == 0 {
+            format!("none of {of} successful requests has {what}: it was not measured")
+        } else {
+            format!("{n} of {of} successful requests have {what}: its statistics are of these alone")
+        };
+        out.push(finding(Verdict::Valid, "part-measured", message));
     }
     if settings.scrape_interval_s > 0.0 {
         for g in gaps::between_rates(tables).iter().filter(|g| gaps::is_long(g, settings.scrape_interval_s)) {

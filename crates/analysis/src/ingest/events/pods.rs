@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 /// Gathers the lives of one Deployment's pods.
 pub(super) struct Pods {
     deployment: String,
-    /// By the UID; by the name where the record has none.
     lives: BTreeMap<String, Life>,
 }
 
@@ -28,8 +27,7 @@ impl Pods {
             return;
         }
         let created = r.object.pointer("/metadata/creationTimestamp").and_then(parse_time);
-        let uid = Some(text(&r.object, "/metadata/uid")).filter(|uid| !uid.is_empty());
-        let life = self.lives.entry(uid.unwrap_or_else(|| r.name.clone())).or_insert_with(|| Life {
+        let life = self.lives.entry(r.name.clone()).or_insert_with(|| Life {
             pod: PodLife { name: r.name.clone(), created: created.unwrap_or(t), scheduled: None, ready: None, deleted: None, restarts: 0 },
             marked: None,
         });

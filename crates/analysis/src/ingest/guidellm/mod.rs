@@ -43,9 +43,24 @@ pub fn read_file(path: &Path) -> Result<Load, Error> {
 /// As [`read_file`].
 pub fn read(reader: impl Read) -> Result<Load, String> {
     // The parser takes byte by byte.
-    let needed = BufReader::with_capacity(1 << 16, sieve::Sieve::new(reader));
-    let report: raw::Report = serde_json::from_reader(needed).map_err(|e| e.to_string())?;
-    assemble(report)
+    let mut sieve = sieve::Sieve::new(reader);
+    raw::start_counting();
+    let report: raw::Report =
+        serde_json::from_reader(BufReader::with_capacity(1 << 16, &mut sieve)).map_err(|e| crate::words::cut(&e.to_string()))?;
+    let odd = raw::odd();
+    let mut load = assemble(report)?;
+    if let Some((n, first)) = sieve.replaced() {
+        load.problems.push(format!("{} NaN or infinite, the first at byte {first}; they count as not measured", are(n, "value")));
+    }
+    if odd > 0 {
+        load.problems.push(format!("{} no number where one is expected; they count as not measured", are(odd, "value")));
+    }
+    Ok(load)
+}
+
+/// `1 value is`, `3 values are`.
+fn are(n: usize, what: &str) -> String {
+    format!("{} {}", crate::words::count(n, what), if n == 1 { "is" } else { "are" })
 }
 
 fn assemble(report: raw::Report) -> Result<Load, String> {

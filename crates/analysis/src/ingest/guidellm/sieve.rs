@@ -6,7 +6,7 @@
 //!
 //! What is dropped is not checked: nonsense within a body is no reason to lose a run. What is torn stays torn, and is found by the parser.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr2, memchr3};
 use std::io::{self, Read};
 
 /// Keys whose values nobody reads, whatever object they are in. Their texts, lists and objects become empty.
@@ -31,6 +31,8 @@ const BUFFER: usize = 256 << 10;
 enum At {
     /// Between texts.
     Plain,
+    /// In a word that JSON does not have, such as Python's NaN and Infinity; `null` has taken its place.
+    Word,
     /// Behind one of [`UNREAD`]; then behind its colon.
     Key {
         colon: bool,
@@ -68,16 +70,41 @@ pub(super) struct Sieve<R> {
     kept: usize,
     /// The first bytes of the text.
     key: [u8; KEY],
+    /// What goes out before anything else.
+    pending: &'static [u8],
+    /// Bytes that were read before the buffer, how many words were replaced, and where the first one stood.
+    before: u64,
+    replaced: usize,
+    first: u64,
     /// The last escape was the first half of a pair: to cut behind it would make an invalid text.
     half: bool,
 }
 
 impl<R: Read> Sieve<R> {
     pub fn new(inner: R) -> Self {
-        Self { inner, buffer: vec![0; BUFFER].into_boxed_slice(), from: 0, to: 0, at: At::Plain, kept: 0, key: [0; KEY], half: false }
+        Self {
+            inner,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            from: 0,
+            to: 0,
+            at: At::Plain,
+            kept: 0,
+            key: [0; KEY],
+            pending: b"",
+            before: 0,
+            replaced: 0,
+            first: 0,
+            half: false,
+        }
+    }
+
+    /// How many values were NaN or infinite, which JSON does not have, and at which byte the first one was; they are null now.
+    pub fn replaced(&self) -> Option<(usize, u64)> {
+        (self.replaced > 0).then_some((self.replaced, self.first))
     }
 
     fn fill(&mut self) -> io::Result<bool> {
+        self.before += self.to as u64;
         loop {
             match self.inner.read(&mut self.buffer) {
                 Ok(n) => {
@@ -97,13 +124,30 @@ impl<R: Read> Sieve<R> {
         let near = &all[..all.len().min(room)];
         let next = all[0];
         match self.at {
-            At::Plain => match memchr(b'"', near) {
-                Some(0) => {
+            At::Plain => match memchr3(b'"', b'N', b'I', near) {
+                Some(0) if next == b'"' => {
                     (self.at, self.kept, self.half) = (At::Text, 0, false);
                     (1, true)
                 }
+                Some(0) => {
+                    self.replace();
+                    (1, false)
+                }
+                // A sign goes with its word.
+                Some(1) if next == b'-' && all[1] == b'I' => {
+                    self.replace();
+                    (2, false)
+                }
+                Some(n) if n > 1 && all[n] == b'I' && all[n - 1] == b'-' => (n - 1, true),
                 Some(n) => (n, true),
                 None => (near.len(), true),
+            },
+            At::Word => match all.iter().position(|b| !b.is_ascii_alphanumeric()) {
+                Some(n) => {
+                    self.at = At::Plain;
+                    (n, false)
+                }
+                None => (all.len(), false),
             },
             At::Key { colon } => match next {
                 b' ' | b'\t' | b'\n' | b'\r' => (1, true),
@@ -195,6 +239,15 @@ impl<R: Read> Sieve<R> {
         }
     }
 
+    /// A word that JSON does not have begins here.
+    fn replace(&mut self) {
+        if self.replaced == 0 {
+            self.first = self.before + self.from as u64;
+        }
+        self.replaced += 1;
+        (self.at, self.pending) = (At::Word, b"null");
+    }
+
     /// Within a list or object that is dropped: to its end, or to the next text in it.
     fn skip(&mut self, mut depth: u32) -> (usize, bool) {
         let all = &self.buffer[self.from..self.to];
@@ -249,6 +302,13 @@ impl<R: Read> Read for Sieve<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut written = 0;
         while written < out.len() {
+            if !self.pending.is_empty() {
+                let n = self.pending.len().min(out.len() - written);
+                out[written..written + n].copy_from_slice(&self.pending[..n]);
+                self.pending = &self.pending[n..];
+                written += n;
+                continue;
+            }
             if self.from == self.to {
                 // What is there goes out before anything is waited for.
                 if written > 0 || !self.fill()? {

@@ -160,7 +160,7 @@ fn rates(c: &Comparison) -> Vec<Vec<String>> {
             line.extend([number(o.goodput_fraction.map(|f| 100.0 * f)), o.due.to_string(), o.failed.to_string()]);
             line.extend([o.ttft_ms.map(|s| s.p50), o.ttft_ms.map(|s| s.p99), o.ttft_sent_ms.map(|s| s.p99)].map(number));
             line.extend([o.itl_ms.map(|s| s.p50), o.itl_ms.map(|s| s.p99), o.e2e_ms.map(|s| s.p50), o.e2e_ms.map(|s| s.p99)].map(number));
-            line.push(brief(o.output_tokens_per_s));
+            line.push(number(o.output_tokens_per_s));
             out.push(line);
         }
     }

@@ -4,7 +4,7 @@ use super::{headline, margin, sentence, sides, tally};
 use crate::gate::{names as known, slo};
 use crate::report::document::{Badge, Block, Document, Finding, Section};
 use crate::words::{capital, number};
-use bench_model::gate::{GateReport, GateVerdict, Numbers, RuleResult, RuleVerdict};
+use bench_model::gate::{GateReport, GateVerdict, Numbers, RestsOn, RuleResult, RuleVerdict};
 
 /// The whole gate.
 pub fn document(g: &GateReport) -> Document {
@@ -57,13 +57,13 @@ fn told(r: &RuleResult) -> Option<Finding> {
 pub fn names(run: Option<&Numbers>) -> Document {
     let values = |n: &known::Name| -> Vec<String> {
         let Some(run) = run else { return vec![] };
-        let show = |there: bool, v: Option<&f64>| match v {
-            Some(v) => number(*v),
+        let show = |there: bool, v: Option<&f64>, rests: Option<&RestsOn>| match v {
+            Some(v) => rests.map_or_else(|| number(*v), |b| format!("{} ({} of {})", number(*v), b.n, b.of)),
             // Where a number cannot be, nothing is missing.
             None => if there { "n/a" } else { "" }.into(),
         };
-        let whole = show(n.scope != known::Scope::Rate, run.whole.get(&n.name));
-        let rates = run.rates.iter().map(|r| show(n.scope != known::Scope::Whole, r.numbers.get(&n.name)));
+        let whole = show(n.scope != known::Scope::Rate, run.whole.get(&n.name), run.rests_on.get(&n.name));
+        let rates = run.rates.iter().map(|r| show(n.scope != known::Scope::Whole, r.numbers.get(&n.name), r.rests_on.get(&n.name)));
         std::iter::once(whole).chain(rates).collect()
     };
     let mut head = vec!["name".to_owned(), "what".into()];

@@ -16,7 +16,7 @@ pub(super) fn section(input: &Input<'_>, curves: &Panels) -> Section {
     if input.judgement.is_none() {
         blocks.push(Block::Numbers { numbers: numbers(input) });
     }
-    let serious = findings(input).filter(|f| f.word != NOTE);
+    let serious = findings(input).filter(|f| f.word != NOTE || CHANGE_NUMBERS.contains(&f.code.as_str()));
     let findings: Vec<Finding> = state(input).into_iter().chain(serious).collect();
     if !findings.is_empty() {
         blocks.push(Block::Findings { findings });
@@ -34,7 +34,7 @@ pub(super) fn in_numbers(input: &Input<'_>) -> Section {
 
 /// What is known about the measurement and changes no number.
 pub(super) fn notes(input: &Input<'_>) -> Section {
-    let findings: Vec<Finding> = findings(input).filter(|f| f.word == NOTE).collect();
+    let findings: Vec<Finding> = findings(input).filter(only_told).collect();
     let blocks = if findings.is_empty() { vec![] } else { vec![Block::Findings { findings }] };
     Section::new("notes", "Notes on the measurement", "Notes", blocks)
 }
@@ -54,7 +54,7 @@ fn believed(input: &Input<'_>) -> Option<String> {
 
 /// What the details say, so that nobody must look to find nothing.
 fn elsewhere(input: &Input<'_>) -> Option<String> {
-    let notes = findings(input).filter(|f| f.word == NOTE).count();
+    let notes = findings(input).filter(only_told).count();
     let notes = (notes > 0).then(|| count(notes, "note"));
     let codes: Vec<String> = input.explanation.map(|e| e.findings.iter().map(|f| f.code.clone()).collect()).unwrap_or_default();
     let patterns = (!codes.is_empty())
@@ -167,8 +167,15 @@ fn state(input: &Input<'_>) -> Option<Finding> {
     Some(Finding { class: "bad".into(), word: "not complete".into(), code: String::new(), text })
 }
 
-/// Word of a finding that changes no number.
+/// Word of a finding that makes no number invalid.
 const NOTE: &str = "note";
+/// Notes that change how the numbers are read: what they are of, and what they rest on.
+const CHANGE_NUMBERS: [&str; 4] = ["part-measured", "impossible-times", "scraped-twice", "requests-differ"];
+
+/// A finding that is not on the first screen.
+fn only_told(f: &Finding) -> bool {
+    f.word == NOTE && !CHANGE_NUMBERS.contains(&f.code.as_str())
+}
 
 fn findings<'a>(input: &Input<'a>) -> impl Iterator<Item = Finding> + use<'a> {
     input.summary.validity.findings.iter().map(|f| {

@@ -38,7 +38,7 @@ pub(super) fn rates(input: &Input<'_>) -> Section {
             row.push(card.and_then(|c| c.goodput_fraction).map_or_else(|| "n/a".into(), percent));
         }
         row.extend([r.errored.to_string(), or_na(ttft.map(|s| s.p50)), or_na(ttft.map(|s| s.p99))]);
-        row.extend([or_na(r.itl_ms.map(|s| s.p50)), or_na(e2e_s), number(r.output_tokens_per_s)]);
+        row.extend([or_na(r.itl_ms.map(|s| s.p50)), or_na(e2e_s), or_na(r.output_tokens_per_s)]);
         row
     };
     let mut head = strings(&["rate", "failed", "TTFT p50 ms", "p99 ms", "ITL p50 ms", "E2E p99 s", "tokens/s"]);
@@ -94,7 +94,7 @@ fn counts(rates: &[RateSummary], curves: &Panels) -> Table {
             r.errored.to_string(),
             r.incomplete.to_string(),
             number(r.achieved_rate),
-            number(r.output_tokens_per_s),
+            or_na(r.output_tokens_per_s),
             late(|s| s.mean),
             late(|s| s.p99),
             r.gap_before_s.map_or_else(|| "-".into(), |g| format!("{g:.1}")),
