@@ -74,8 +74,8 @@ pub async fn run(g: &Global, a: Args) -> anyhow::Result<Exit> {
         Some(_) => of_endpoint(g, &session, &a).await?,
         None => record::find(&session.cluster, a.namespace.as_deref()).await?,
     };
-    let mut sets: Vec<String> =
-        std::env::var("BENCH_SET").iter().flat_map(|s| s.split(';').map(String::from).collect::<Vec<_>>()).collect();
+    let own = std::env::var("BENCH_SET").unwrap_or_default();
+    let mut sets: Vec<String> = crate::config::path::split_outside(&own, ';').into_iter().map(String::from).collect();
     sets.retain(|s| run_level(s));
     sets.extend(a.set);
     crate::config::scenario::override_resolved(&mut stack.scenario, &sets)?;

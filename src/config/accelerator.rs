@@ -26,7 +26,10 @@ const HELD: [&str; 7] =
 pub fn gpus(s: &Scenario) -> f64 {
     let r = &s.model_server.resources;
     let held = |all: &BTreeMap<String, String>| -> f64 {
-        all.iter().filter(|(name, _)| HELD.iter().any(|h| name.starts_with(h))).filter_map(|(_, n)| super::values::quantity(n)).sum()
+        all.iter()
+            .filter(|(name, _)| HELD.iter().any(|h| name.starts_with(h)))
+            .filter_map(|(_, n)| bench_model::quantity::quantity(n))
+            .sum()
     };
     // Kubernetes takes the limit of an extended resource for its request.
     Some(held(&r.limits)).filter(|n| *n > 0.0).unwrap_or_else(|| held(&r.requests))

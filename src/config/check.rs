@@ -3,7 +3,8 @@
 use super::error::Problem;
 use super::secrets;
 use super::tree::At;
-use super::values::{guidellm_version, image_fault, label_fault, quantity};
+use super::values::{guidellm_version, image_fault, label_fault};
+use bench_model::quantity::quantity;
 use bench_model::scenario::{Behavior, GatewayKind, LoadMode, Method, Provision, Resources, Scenario, SelectPolicy, TokenizerSource};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::check::Findings;
 use super::scenario::argument;
-use super::values::quantity;
+use bench_model::quantity::quantity;
 use bench_model::scenario::Scenario;
 
 /// The HPA changes nothing while a metric is off its target by less than this share, unless the cluster says otherwise.

@@ -1,7 +1,8 @@
 //! Rules for the published stack's own keys: weights, Gateway, control plane, CRDs.
 
 use super::check::Findings;
-use super::values::{label_fault, quantity};
+use super::values::label_fault;
+use bench_model::quantity::quantity;
 use bench_model::scenario::{CrdBundle, GatewayKind, Method, Provision, Scaler, Scenario, WeightsSource};
 
 pub(super) fn stack(s: &Scenario, f: &mut Findings<'_>) {

@@ -31,7 +31,8 @@ fn triggers(plan: &Plan) -> Vec<(String, String, String)> {
             let of = |m: &bench_model::scenario::HpaMetric| {
                 let query = format!("sum(max by (namespace, pod) ({}{{namespace=\"{ns}\"}}))", m.name);
                 // KEDA reads a number, not a quantity. `check` has seen that it is one.
-                let threshold = super::values::quantity(&m.average_value).map_or_else(|| m.average_value.clone(), |n| n.to_string());
+                let threshold =
+                    bench_model::quantity::quantity(&m.average_value).map_or_else(|| m.average_value.clone(), |n| n.to_string());
                 (m.name.clone(), query, threshold)
             };
             plan.scenario.hpa.metrics.iter().map(of).collect()

@@ -18,7 +18,7 @@ pub mod keda;
 pub mod llmd;
 mod lookup;
 pub mod manifests;
-mod path;
+pub(crate) mod path;
 pub mod profile;
 mod repair;
 pub mod scenario;

@@ -1,34 +1,4 @@
-//! Small grammars of other people: Kubernetes quantities and names, image references, guidellm versions.
-
-/// A Kubernetes quantity as a number: `500m` is 0.5, `64Gi` is 64·2³⁰.
-pub(crate) fn quantity(text: &str) -> Option<f64> {
-    const SUFFIXES: [(&str, f64); 15] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("n", 1e-9),
-        ("u", 1e-6),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let (number, factor) = SUFFIXES.iter().find_map(|(s, factor)| Some((text.strip_suffix(s)?, *factor))).unwrap_or((text, 1.0));
-    let plain = number.strip_prefix(['+', '-']).unwrap_or(number);
-    // Exponents are allowed, but not together with a suffix.
-    let exponent = |c: char| factor == 1.0 && "eE+-".contains(c);
-    let begins = plain.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    if !begins || !plain.chars().all(|c| c.is_ascii_digit() || c == '.' || exponent(c)) {
-        return None;
-    }
-    number.parse::<f64>().ok().filter(|v| v.is_finite()).map(|v| v * factor)
-}
+//! Small grammars of other people: Kubernetes names, image references, guidellm versions.
 
 /// What is wrong with a DNS label (RFC 1123).
 pub(crate) fn label_fault(name: &str, longest: usize) -> Option<String> {

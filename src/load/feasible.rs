@@ -5,8 +5,8 @@
 //! written in the end is held some ten times over.
 
 use super::render::{Dialect, dialect};
-use crate::config::values::quantity;
 use bench_model::profile::Profile;
+use bench_model::quantity::quantity;
 use bench_model::scenario::{Guidellm, LoadMode};
 
 /// Seconds of the one process that makes all prompts: for each, and for each of its tokens.

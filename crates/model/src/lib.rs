@@ -22,6 +22,7 @@ pub mod names;
 pub mod plan;
 pub mod predicted;
 pub mod profile;
+pub mod quantity;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -3,12 +3,12 @@
 use super::server::{Found, find, server};
 use super::{Options, refused};
 use crate::config::coefficients::{minor_version, version};
-use crate::config::values::quantity;
 use crate::failure::Failure;
 use bench_model::coefficients::{Coefficients, Picker};
 use bench_model::exit::Exit;
 use bench_model::plan::{Arm, Plan};
 use bench_model::profile::Profile;
+use bench_model::quantity;
 use bench_model::scenario::{GatewayKind, HpaMetric, LoadMode, Scenario};
 use bench_sim::client::schedule::{Traits, WORKERS};
 use bench_sim::input::{self, Autoscaler, Experiment, Fleet, HpaArm, HpaLoop, Load, Monitoring, Router, Source, WvaArm, WvaVersion};
@@ -230,23 +230,13 @@ fn hpa_metric(i: usize, m: &HpaMetric) -> anyhow::Result<input::HpaMetric> {
             format!("it has {}; predict by one of these, or another arm: --wva", known.join(", ")),
         ));
     };
-    let target_milli = milli(&m.average_value).ok_or_else(|| {
+    let target_milli = quantity::milli(&m.average_value).filter(|v| (1..1_000_000_000_000_000).contains(v)).ok_or_else(|| {
         refused(
             format!("hpa.metrics[{i}].average_value: {:?} is no quantity above 0", m.average_value),
             "write it like \"3\" or 600m (0.6)",
         )
     })?;
     Ok(input::HpaMetric { name: m.name.clone(), source: *source, target_milli })
-}
-
-/// A quantity in thousandths, rounded up as Kubernetes does.
-fn milli(text: &str) -> Option<i64> {
-    let v = quantity(text)? * 1000.0;
-    let near = v.round();
-    // 0.6 has no exact binary form; what is meant is 600.
-    let v = if (v - near).abs() < 1e-6 * near.abs().max(1.0) { near } else { v.ceil() };
-    #[allow(clippy::cast_possible_truncation)]
-    (1.0..1e15).contains(&v).then_some(v as i64)
 }
 
 #[cfg(test)]

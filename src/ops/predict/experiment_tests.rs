@@ -256,14 +256,6 @@ fn the_chart_names_the_version_of_wva() {
 }
 
 #[test]
-fn targets_are_quantities() {
-    for (text, expected) in [("3", 3000), ("600m", 600), ("0.6", 600), ("0.7", 700), ("1k", 1_000_000), ("0.0001", 1), ("1500u", 2)] {
-        assert_eq!(milli(text), Some(expected), "{text}");
-    }
-    assert_eq!(["0", "-1", "x", "", "1e30"].map(milli), [None; 5]);
-}
-
-#[test]
 fn refusals_say_what_where_and_what_to_do() {
     let with = |change: &dyn Fn(&mut Scenario)| {
         let mut p = published(Arm::Hpa);

@@ -2,8 +2,9 @@
 //! policies count the recorded scalings, so that a difference does not bend all that follows.
 
 use super::input::Input;
-use super::samples::{Metric, before, milli};
+use super::samples::{Metric, before};
 use bench_model::plan::Arm;
+use bench_model::quantity::milli;
 use bench_model::scenario::{Behavior, PolicyKind, SelectPolicy};
 use bench_model::tables::Decision;
 use bench_sim::autoscaler::hpa;

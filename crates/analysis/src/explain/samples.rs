@@ -80,28 +80,6 @@ pub(super) fn before(points: &[ReplicaPoint], t: f64) -> Option<&ReplicaPoint> {
     points.get(points.partition_point(|p| p.t < t).saturating_sub(1))
 }
 
-/// `600m` → 600; thousandths, rounded up as Kubernetes does.
-pub(super) fn milli(text: &str) -> Option<i64> {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || ".+-".contains(c))).unwrap_or(text.len());
-    let factor = match &text[end..] {
-        "" => 1e3,
-        "n" => 1e-6,
-        "u" => 1e-3,
-        "m" => 1.0,
-        "k" => 1e6,
-        "M" => 1e9,
-        "G" => 1e12,
-        "Ki" => 1e3 * 1024.0,
-        "Mi" => 1e3 * 1_048_576.0,
-        _ => return None,
-    };
-    let v = text[..end].parse::<f64>().ok()? * factor;
-    let near = v.round();
-    let v = if (v - near).abs() < 1e-6 * near.abs().max(1.0) { near } else { v.ceil() };
-    #[allow(clippy::cast_possible_truncation)]
-    (v.abs() < 1e18).then_some(v as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +94,5 @@ mod tests {
         assert_eq!(l.instant(-1.0), None);
         assert_eq!([74.0, 75.0, 200.0].map(|t| l.peak(t)), [Some(3.0), Some(4.0), None]);
         assert_eq!(Line::of(&[(0.0, 9.0), (60.0, 1.0)], 15.0).peak(60.0), Some(1.0));
-    }
-
-    #[test]
-    fn quantities_are_read_as_kubernetes_reads_them() {
-        assert_eq!(
-            ["3", "600m", "0.6", "1500u", "2k", "x", "", "1e3"].map(milli),
-            [Some(3000), Some(600), Some(600), Some(2), Some(2_000_000), None, None, None]
-        );
     }
 }

@@ -6,6 +6,7 @@ use crate::report::Material;
 use crate::stats;
 use crate::summary::{load_span, recording};
 use bench_model::plan::Arm;
+use bench_model::quantity::quantity;
 use bench_model::summary::Verdict;
 use bench_model::tables::{Outcome, Request, Series};
 use std::collections::BTreeMap;
@@ -253,13 +254,6 @@ fn requests(m: &Material<'_>, grid: &Grid, out: &mut Out) {
     }
 }
 
-/// A Kubernetes quantity as the HPA displays it: `3`, `1500m`, `12k`.
-fn quantity(text: &str) -> Option<f64> {
-    let scales = [("m", 1e-3), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("u", 1e-6), ("n", 1e-9)];
-    let (number, scale) = scales.iter().find_map(|(s, f)| Some((text.strip_suffix(s)?, *f))).unwrap_or((text, 1.0));
-    number.parse::<f64>().ok().map(|v| v * scale).filter(|v| v.is_finite())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,11 +267,5 @@ mod tests {
         );
         assert_eq!(g.held(&[(0.0, 1.0), (0.0001, 2.0)])[0].1, 2.0);
         assert_eq!(g.held(&[]), []);
-    }
-
-    #[test]
-    fn quantities_are_kubernetes_own() {
-        let got: Vec<Option<f64>> = ["3", "600m", "2k", "", "x", "1e400"].map(quantity).to_vec();
-        assert_eq!(got, [Some(3.0), Some(0.6), Some(2000.0), None, None, None]);
     }
 }

@@ -7,6 +7,7 @@
 use super::pods::{KV, WAITING};
 use super::series::{Samples, by_pod, peak};
 use super::{Limit, Line, Panel, Role, Scene};
+use bench_model::quantity::quantity;
 use bench_sim::autoscaler::wva::Thresholds;
 use std::collections::BTreeMap;
 
@@ -136,13 +137,4 @@ impl Wva {
         }
         out
     }
-}
-
-/// A Kubernetes quantity of the kinds that an average value has.
-fn quantity(text: &str) -> Option<f64> {
-    match text.strip_suffix('m') {
-        Some(milli) => milli.parse::<f64>().ok().map(|v| v / 1000.0),
-        None => text.parse().ok(),
-    }
-    .filter(|v| v.is_finite())
 }
