@@ -18,7 +18,7 @@ fn change(dir: &Path, file: &str, by: impl Fn(String) -> String) {
 }
 
 fn samples(dir: &Path, by: impl Fn(&str) -> Vec<String>) {
-    change(dir, "metrics/samples.om.txt", |text| text.lines().flat_map(|l| by(l)).map(|l| l + "\n").collect());
+    change(dir, "metrics/samples.om.txt", |text| text.lines().flat_map(&by).map(|l| l + "\n").collect());
 }
 
 /// The numbers of the whole load, what they rest on, and the run's report.

@@ -90,7 +90,7 @@ impl Bag {
     }
 
     /// What was measured of what could have been, in the requests of a rate or of all.
-    fn measured<'a>(&mut self, requests: impl Iterator<Item = &'a Request> + Clone) {
+    fn measured<'a>(&mut self, requests: &(impl Iterator<Item = &'a Request> + Clone)) {
         for (name, n, of) in parts(requests) {
             let name = format!("{name}_measured_fraction");
             self.put(&name, fraction(n, of));
@@ -136,7 +136,7 @@ impl Bag {
         self.stats("e2e_s", good(|r| r.latency_s), could.successes);
         self.stats("lateness_s", of(|r| Some(r.start? - r.due?)), could.begun);
         self.rest("output_tokens_per_s", could.with_tokens, could.successes);
-        self.measured(tables.requests.iter());
+        self.measured(&tables.requests.iter());
     }
 
     fn rate(&mut self, r: &RateSummary, tables: &Tables, position: usize) {
@@ -153,7 +153,7 @@ impl Bag {
         self.stats("e2e_s", r.e2e_s, could.successes);
         self.stats("lateness_s", r.lateness_s, could.begun);
         self.rest("output_tokens_per_s", could.with_tokens, could.successes);
-        self.measured(of(tables, position));
+        self.measured(&of(tables, position));
     }
 
     fn scaling(&mut self, summary: &Summary) {

@@ -193,7 +193,9 @@ mod tests {
         PodLife { name: name.into(), created: 0.0, scheduled: None, ready: None, deleted: None, restarts: 0 }
     }
 
-    fn read(all: Vec<Series>, pods: &[&str]) -> (Vec<(String, Vec<(f64, f64)>)>, Vec<String>) {
+    type Read = Vec<(String, Vec<(f64, f64)>)>;
+
+    fn read(all: Vec<Series>, pods: &[&str]) -> (Read, Vec<String>) {
         let run = RunRecord { deployment: "d".into(), ..record() };
         let pods: Vec<PodLife> = pods.iter().map(|p| life(p)).collect();
         let (series, told) = of_target(all, &run, &pods);

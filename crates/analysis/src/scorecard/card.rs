@@ -67,9 +67,10 @@ fn finish(card: &mut Card) {
     card.due += card.unsent;
     card.counted = card.due.saturating_sub(card.censored);
     card.goodput_fraction = (card.counted > 0).then(|| card.good as f64 / card.counted as f64);
-    let per_second = |n: f64| if card.seconds > 0.0 { n / card.seconds } else { 0.0 };
-    card.goodput_per_s = per_second(card.good as f64);
-    card.output_tokens_per_s = card.output_tokens_per_s.map(per_second);
+    let seconds = card.seconds;
+    let per_second = |n: f64| if seconds > 0.0 { n / seconds } else { 0.0 };
+    let rates = [Some(card.good as f64), card.output_tokens_per_s].map(|n| n.map(per_second));
+    (card.goodput_per_s, card.output_tokens_per_s) = (rates[0].unwrap_or(0.0), rates[1]);
 }
 
 /// Requests that were due by the schedule and never sent: those of a constant rate from the first one that was due to the end

@@ -110,7 +110,7 @@ impl Could {
 }
 
 /// What was measured of the successful requests: its name, how many have it, and how many could.
-pub(crate) fn parts<'a>(requests: impl Iterator<Item = &'a Request> + Clone) -> [(&'static str, u64, u64); 4] {
+pub(crate) fn parts<'a>(requests: &(impl Iterator<Item = &'a Request> + Clone)) -> [(&'static str, u64, u64); 4] {
     let could = Could::of(requests.clone());
     let have = |value: fn(&Request) -> Option<f64>| {
         requests.clone().filter(|r| r.outcome == Outcome::Successful && value(r).is_some_and(f64::is_finite)).count() as u64

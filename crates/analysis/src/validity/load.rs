@@ -21,7 +21,7 @@ pub(super) fn findings(tables: &Tables, version: &str, settings: &Settings) -> V
         out.extend(generator(tables, position, w, version));
         out.extend(results(tables, position, w));
     }
-    for (name, n, of) in parts(tables.requests.iter()).into_iter().filter(|(_, n, of)| n < of) {
+    for (name, n, of) in parts(&tables.requests.iter()).into_iter().filter(|(_, n, of)| n < of) {
         let what = match name {
             "ttft" => "a time to the first token",
             "itl" => "a time between tokens",

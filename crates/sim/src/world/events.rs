@@ -79,7 +79,7 @@ pub(super) struct Events {
 
 impl Events {
     pub fn push(&mut self, t: Ps, class: Class, number: u32) {
-        if t >= NEVER {
+        if t == NEVER {
             return;
         }
         let key = key(t, class, number);
