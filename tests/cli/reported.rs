@@ -194,3 +194,22 @@ fn a_long_wrong_file_is_told_shortly() {
     let said = place.run(&["plan", "-w", "./load.yaml"]).exits(2).stderr;
     assert!(said.len() < 2_000 && said.contains("a table is expected"), "{} bytes: {}", said.len(), &said[..said.len().min(500)]);
 }
+
+#[test]
+fn a_part_of_the_tokens_is_not_their_sum() {
+    let (numbers, rests, _) = with(|dir| {
+        change(dir, "load/benchmarks.json", |text| {
+            let mut report: Value = serde_json::from_str(&text).expect("a report");
+            let all = report["benchmarks"].as_array_mut().expect("benchmarks").iter_mut();
+            for (k, r) in all.flat_map(|b| b["requests"]["successful"].as_array_mut().expect("requests").iter_mut()).enumerate() {
+                if k % 10 != 0 {
+                    r["output_tokens"] = Value::Null;
+                }
+            }
+            report.to_string()
+        });
+    });
+    assert_eq!((&numbers["output_tokens_per_s"], &numbers["cost_per_million_output_tokens"]), (&Value::Null, &Value::Null));
+    assert_eq!(rests["output_tokens_measured_fraction"], json!({"n": 71, "of": 702}));
+    assert!(rests["gpu_seconds"].is_object(), "{rests}");
+}

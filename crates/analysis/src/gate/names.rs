@@ -35,6 +35,8 @@ const NO_LOAD: &str = "there is no report of the load";
 const NO_REPLICAS: &str = "there is no record of replicas";
 const NO_CARD: &str = "there is no record of pods";
 const NO_PRICE: &str = "there is no price of a GPU-hour (--gpu-hour), or no record of pods";
+const NO_TOKENS: &str =
+    "there is no price of a GPU-hour (--gpu-hour), no record of pods, or not every success says how many tokens it received";
 const NO_DUE: &str = "there is no request that counts";
 
 /// Of [`STATS`] each: name, unit, what, absent.
@@ -61,7 +63,7 @@ const OTHERS: [Row; 40] = [
         Unit::Plain,
         Scope::Both,
         "output tokens received per second",
-        "no success says how many tokens it received",
+        "not every success says how many tokens it received",
         false,
     ),
     ("ttft_measured_fraction", Unit::Fraction, Scope::Both, "successful requests with a time to the first token", NO_SUCCESS, false),
@@ -81,8 +83,8 @@ const OTHERS: [Row; 40] = [
     ("replica_seconds", Unit::S, Scope::Whole, "pods from scheduled to terminated: what is paid", NO_CARD, false),
     ("gpu_seconds", Unit::S, Scope::Whole, "replica_seconds times the GPUs of a replica", NO_CARD, false),
     ("cost", Unit::Plain, Scope::Whole, "gpu_seconds by the price of a GPU-hour", NO_PRICE, false),
-    ("cost_per_million_output_tokens", Unit::Plain, Scope::Whole, "cost of a million output tokens", NO_PRICE, false),
-    ("cost_per_million_good_output_tokens", Unit::Plain, Scope::Whole, "the same of good requests", NO_PRICE, true),
+    ("cost_per_million_output_tokens", Unit::Plain, Scope::Whole, "cost of a million output tokens", NO_TOKENS, false),
+    ("cost_per_million_good_output_tokens", Unit::Plain, Scope::Whole, "the same of good requests", NO_TOKENS, true),
     ("ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas, over the same span", NO_REPLICAS, false),
     ("span_s", Unit::S, Scope::Whole, "the span of the two above, from the load's start", NO_REPLICAS, false),
     ("recorded_ready_replica_seconds", Unit::S, Scope::Whole, "ready replicas over the whole recording", NO_REPLICAS, false),

@@ -20,13 +20,15 @@ pub fn numbers(summary: &Summary, tables: &Tables, card: Option<&Scorecard>) -> 
             whole.card(&c.overall);
         }
         whole.put("replica_seconds", c.paid_replica_s);
+        whole.put("gpu_seconds", c.paid_replica_s.map(|s| s * c.gpus_per_replica));
+        whole.put("cost", c.gpu_cost);
         let (known, pods) = (tables.pods.iter().filter(|p| p.scheduled.is_some()).count(), tables.pods.len());
         for name in ["replica_seconds", "gpu_seconds", "cost"] {
             whole.rest(name, known as u64, pods as u64);
         }
-        whole.put("gpu_seconds", c.paid_replica_s.map(|s| s * c.gpus_per_replica));
-        whole.put("cost", c.gpu_cost);
-        let per_million = |tokens: u64| c.gpu_cost.zip(n(tokens).filter(|t| *t > 0.0)).map(|(cost, t)| 1e6 * cost / t);
+        // Of a part of the tokens a million would be too dear.
+        let told = c.overall.output_tokens_per_s.is_some();
+        let per_million = |tokens: u64| c.gpu_cost.filter(|_| told).zip(n(tokens).filter(|t| *t > 0.0)).map(|(cost, t)| 1e6 * cost / t);
         whole.put("cost_per_million_output_tokens", per_million(c.overall.output_tokens));
         whole.put("cost_per_million_good_output_tokens", per_million(c.overall.good_output_tokens));
         whole.put("ready_replica_seconds", c.ready_replica_s);
@@ -184,7 +186,7 @@ impl Bag {
         self.put("goodput_fraction", c.goodput_fraction);
         self.rest("goodput_fraction", c.counted, c.due);
         self.put("goodput_per_s", Some(c.goodput_per_s));
-        self.stats("ttft_due_ms", c.ttft_ms, c.successful);
+        self.stats("ttft_due_ms", c.ttft_ms, c.successful + c.failed + c.cut_off);
         let seconds = |s: Stats| {
             let k = 0.001;
             Stats { mean: s.mean * k, min: s.min * k, p50: s.p50 * k, p90: s.p90 * k, p99: s.p99 * k, max: s.max * k, ..s }

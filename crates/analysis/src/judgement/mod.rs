@@ -36,8 +36,9 @@ impl Tally {
             due: o.due,
             counted: o.counted,
             good: o.good,
-            output_tokens: o.output_tokens,
-            good_output_tokens: o.good_output_tokens,
+            // Of a part of the tokens a million would be too dear.
+            output_tokens: if o.output_tokens_per_s.is_some() { o.output_tokens } else { 0 },
+            good_output_tokens: if o.output_tokens_per_s.is_some() { o.good_output_tokens } else { 0 },
             replica_seconds: c.paid_replica_s,
         }
     }

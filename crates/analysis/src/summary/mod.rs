@@ -123,10 +123,15 @@ pub(crate) fn parts<'a>(requests: &(impl Iterator<Item = &'a Request> + Clone)) 
     ]
 }
 
-/// Whether anything tells how many tokens were received: a stream without usage does not, and that is not none.
+/// Of the successes this share must say how many tokens they received, or their sum says nothing.
+const TOKENS_TOLD: f64 = 0.99;
+
+/// Whether it is told how many tokens were received: a stream without usage does not say, and that is not none; nor is a part the whole.
 pub(crate) fn tokens_told<'a>(requests: impl Iterator<Item = &'a Request>) -> bool {
-    let mut successes = requests.filter(|r| r.outcome == Outcome::Successful).peekable();
-    successes.peek().is_none() || successes.any(|r| r.output_tokens.is_some_and(|n| n > 0))
+    let could = Could::of(requests);
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    let enough = could.with_tokens as f64 >= TOKENS_TOLD * could.successes as f64;
+    enough
 }
 
 fn rate(tables: &Tables, position: usize, between: &[Gap]) -> Option<RateSummary> {

@@ -31,6 +31,8 @@ const BUFFER: usize = 256 << 10;
 enum At {
     /// Between texts.
     Plain,
+    /// Behind a minus that was held back.
+    Sign,
     /// In a word that JSON does not have, such as Python's NaN and Infinity; `null` has taken its place.
     Word,
     /// Behind one of [`UNREAD`]; then behind its colon.
@@ -133,15 +135,24 @@ impl<R: Read> Sieve<R> {
                     self.replace();
                     (1, false)
                 }
-                // A sign goes with its word.
-                Some(1) if next == b'-' && all[1] == b'I' => {
-                    self.replace();
-                    (2, false)
+                _ if next == b'-' => {
+                    self.at = At::Sign;
+                    (1, false)
                 }
-                Some(n) if n > 1 && all[n] == b'I' && all[n - 1] == b'-' => (n - 1, true),
-                Some(n) => (n, true),
-                None => (near.len(), true),
+                // A sign goes with its word, which may be in the next buffer.
+                found => {
+                    let n = found.unwrap_or(near.len());
+                    (n - usize::from(all[n - 1] == b'-'), true)
+                }
             },
+            At::Sign => {
+                if next == b'I' {
+                    self.replace();
+                } else {
+                    (self.at, self.pending) = (At::Plain, b"-");
+                }
+                (0, false)
+            }
             At::Word => match all.iter().position(|b| !b.is_ascii_alphanumeric()) {
                 Some(n) => {
                     self.at = At::Plain;

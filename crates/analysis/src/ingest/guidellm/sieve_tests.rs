@@ -241,3 +241,17 @@ fn nothing_panics_on_reports_that_were_changed_at_random() {
     }
     assert!(readable > 0 && readable < 1_000, "{readable}");
 }
+
+#[test]
+fn words_that_json_does_not_have_become_null_wherever_a_buffer_ends() {
+    let text = br#"{"a":NaN,"b":[Infinity,-Infinity,-1,- 2,1e-3],"NaN":"-Infinity"}"#;
+    let expected = br#"{"a":null,"b":[null,null,-1,- 2,1e-3],"NaN":"-Infinity"}"#;
+    for chunk in 1..text.len() + 1 {
+        for asked in [1, 2, 3, 7, 100] {
+            assert_eq!(String::from_utf8_lossy(&sieved(text, chunk, asked)), String::from_utf8_lossy(expected), "{chunk} {asked}");
+        }
+    }
+    let mut sieve = Sieve::new(Chunks(text, 10));
+    io::copy(&mut sieve, &mut io::sink()).unwrap();
+    assert_eq!(sieve.replaced(), Some((3, 5)));
+}
